@@ -1,0 +1,1 @@
+//! Key nodes and findings in traffic graphs, as pure functions.

@@ -1,0 +1,149 @@
+use std::fmt;
+
+use super::Dissection;
+use crate::{LinkType, Protocol};
+
+/// One of the three graphs: what its nodes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GraphLayer {
+    /// Layer 2: MAC addresses.
+    Devices,
+    /// Layer 3: IP addresses.
+    #[default]
+    Hosts,
+    /// Layer 4: IP addresses with a TCP, UDP or SCTP port.
+    Endpoints,
+}
+
+impl GraphLayer {
+    /// All three, lowest first.
+    pub const ALL: [Self; 3] = [Self::Devices, Self::Hosts, Self::Endpoints];
+
+    /// 2, 3 or 4.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Devices => 2,
+            Self::Hosts => 3,
+            Self::Endpoints => 4,
+        }
+    }
+}
+
+/// Why a walk could not go on into a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum StopReason {
+    /// The header was on the wire and the capture's snap length cut it off.
+    CutBySnapLength,
+    /// The packet ends, by its own lengths, before the header does.
+    TooShort,
+    /// The header carries another version than its place demands.
+    WrongVersion,
+    /// A length field says what cannot be.
+    BadLength,
+    /// More headers one in another than any network makes.
+    NestedTooDeep,
+}
+
+/// Where and why a walk stopped before the packet's payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stop {
+    /// The last header that could be read; `None` where not even the first could.
+    pub within: Option<Protocol>,
+    /// Where the header that could not be read starts, in bytes from the packet's start.
+    pub offset: usize,
+    /// What was wrong with it.
+    pub reason: StopReason,
+}
+
+/// How a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// At an application's payload, or behind a protocol that carries nothing further for the graphs.
+    Done,
+    /// A fragment other than the first: what it carries has no header.
+    LaterFragment,
+    /// An EtherType that is not known.
+    UnknownEtherType(u16),
+    /// An IP protocol that is not known, or carries no ports.
+    UnknownIpProtocol(u8),
+    /// A link type without addresses that a graph could show, or an unknown one.
+    NoGraph(LinkType),
+    /// A header was malformed or cut short.
+    Stopped(Stop),
+}
+
+/// Why a packet is not in a layer's graph. Sorted and counted, these say what a graph does not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Absence {
+    /// No graph for this link type.
+    NoGraph(LinkType),
+    /// The link type has no source and destination MAC addresses.
+    NoDevices(LinkType),
+    /// The packet carries this protocol and nothing of the layer asked for.
+    Only(Protocol),
+    /// Behind an EtherType that is not known.
+    EtherType(u16),
+    /// The IP packet carries this protocol, which has no ports.
+    IpProtocol(u8),
+    /// A fragment other than the first has no ports.
+    LaterFragment,
+    /// The walk stopped before the header.
+    Stopped(StopReason),
+    /// Nothing in the packet.
+    Empty,
+}
+
+impl Dissection<'_> {
+    /// Why the packet is not in this layer's graph; `None` where it is.
+    pub fn absence(&self, layer: GraphLayer, link_type: LinkType) -> Option<Absence> {
+        let there = match layer {
+            GraphLayer::Devices => self.devices.is_some(),
+            GraphLayer::Hosts => self.hosts.is_some(),
+            GraphLayer::Endpoints => self.ports.is_some(),
+        };
+        if there {
+            return None;
+        }
+        Some(match (self.end, self.hosts) {
+            (End::NoGraph(link_type), _) => Absence::NoGraph(link_type),
+            _ if layer == GraphLayer::Devices && !self.protocols.is_empty() => Absence::NoDevices(link_type),
+            (_, Some(hosts)) if hosts.fragment.is_some_and(|f| f.offset > 0) => Absence::LaterFragment,
+            (End::Stopped(stop), _) => Absence::Stopped(stop.reason),
+            (_, Some(hosts)) => Absence::IpProtocol(hosts.protocol),
+            (End::UnknownEtherType(number), None) => Absence::EtherType(number),
+            (_, None) => self.protocols.iter().last().map_or(Absence::Empty, Absence::Only),
+        })
+    }
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::CutBySnapLength => "header cut off by the snap length",
+            Self::TooShort => "packet too short for its header",
+            Self::WrongVersion => "wrong IP version",
+            Self::BadLength => "impossible length field",
+            Self::NestedTooDeep => "nested too deep",
+        })
+    }
+}
+
+impl fmt::Display for Absence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoGraph(link_type) => write!(f, "no graph for this link type ({link_type})"),
+            Self::NoDevices(link_type) => write!(f, "no MAC address pair ({link_type})"),
+            Self::Only(protocol) => write!(f, "{protocol}"),
+            Self::EtherType(number) if *number < 1536 => write!(f, "802.3 length {number}"),
+            Self::EtherType(number) => write!(f, "EtherType 0x{number:04x}"),
+            Self::IpProtocol(number) => write!(f, "IP protocol {number}"),
+            Self::LaterFragment => f.write_str("later fragment"),
+            Self::Stopped(reason) => reason.fmt(f),
+            Self::Empty => f.write_str("empty packet"),
+        }
+    }
+}

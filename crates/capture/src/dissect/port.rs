@@ -1,0 +1,49 @@
+//! What stands behind a transport header, by well-known port: a tunnel or an application.
+
+use super::{Bytes, End, Layer, Next, Outcome, Ports, Step, Transport};
+use crate::Protocol;
+
+/// The service that a port is known for (IANA service names and port numbers).
+fn service(transport: Transport, port: u16) -> Option<Protocol> {
+    use Transport::{Tcp, Udp};
+    Some(match (transport, port) {
+        (Tcp, 20 | 21) => Protocol::Ftp,
+        (Tcp, 22) => Protocol::Ssh,
+        (Tcp, 23) => Protocol::Telnet,
+        (Tcp, 25 | 465 | 587) => Protocol::Smtp,
+        (Tcp | Udp, 53) => Protocol::Dns,
+        (Udp, 67 | 68) => Protocol::Dhcp,
+        (Tcp, 80 | 8000 | 8080) => Protocol::Http,
+        (Tcp | Udp, 88) => Protocol::Kerberos,
+        (Tcp, 110) => Protocol::Pop3,
+        (Udp, 123) => Protocol::Ntp,
+        (Udp, 137 | 138) | (Tcp, 139) => Protocol::Netbios,
+        (Tcp, 143 | 993) => Protocol::Imap,
+        (Udp, 161 | 162) => Protocol::Snmp,
+        (Tcp, 179) => Protocol::Bgp,
+        (Tcp | Udp, 389) => Protocol::Ldap,
+        (Tcp, 443 | 8443) => Protocol::Tls,
+        (Udp, 443) => Protocol::Quic,
+        (Tcp, 445) => Protocol::Smb,
+        (Tcp, 502) => Protocol::Modbus,
+        (Udp, 514) => Protocol::Syslog,
+        (Udp, 546 | 547) => Protocol::Dhcpv6,
+        (Udp, 1900) => Protocol::Ssdp,
+        (Tcp, 3389) => Protocol::Rdp,
+        (Tcp | Udp, 5060) => Protocol::Sip,
+        (Udp, 5353) => Protocol::Mdns,
+        (Udp, 5355) => Protocol::Llmnr,
+        _ => return None,
+    })
+}
+
+/// The payload of a transport header. Where both ports are known, the destination's service is meant
+/// in a request and the source's in an answer; the lower port is the server's more often than not.
+pub(super) fn payload(ports: Ports, bytes: Bytes<'_>) -> Outcome<'_> {
+    let (low, high) =
+        (ports.ports.source.min(ports.ports.destination), ports.ports.source.max(ports.ports.destination));
+    let layer = service(ports.transport, low)
+        .or_else(|| service(ports.transport, high))
+        .map_or(Layer::None, Layer::Named);
+    Ok(Step { layer, next: Next::End(End::Done), rest: bytes })
+}

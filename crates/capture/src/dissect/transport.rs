@@ -1,0 +1,46 @@
+//! TCP, UDP and SCTP.
+
+use pnet_packet::tcp::TcpPacket;
+
+use super::{Bytes, Layer, Next, Outcome, Pair, Ports, Step, Transport};
+use crate::Protocol;
+
+/// TCP (RFC 9293). The ports count as soon as they are there; flags and payload need the whole header.
+pub(super) fn tcp(bytes: Bytes<'_>) -> Outcome<'_> {
+    let mut ports = port_pair(bytes, Transport::Tcp)?;
+    let mut header_len = 20;
+    if let Some(header) = TcpPacket::new(bytes.captured()) {
+        ports.tcp_flags = header.get_flags();
+        ports.tcp_sequence = header.get_sequence();
+        header_len = (usize::from(header.get_data_offset()) * 4).max(20);
+    }
+    Ok(step(Protocol::Tcp, ports, header_len, bytes))
+}
+
+/// UDP (RFC 768).
+pub(super) fn udp(bytes: Bytes<'_>) -> Outcome<'_> {
+    let ports = port_pair(bytes, Transport::Udp)?;
+    // A length of 0 is a jumbogram or offloaded; one that is too small is a lie.
+    let bytes = match bytes.be16(4) {
+        Ok(len) if len >= 8 => bytes.limit(len.into()),
+        _ => bytes,
+    };
+    Ok(step(Protocol::Udp, ports, 8, bytes))
+}
+
+/// SCTP (RFC 9260).
+pub(super) fn sctp(bytes: Bytes<'_>) -> Outcome<'_> {
+    let ports = port_pair(bytes, Transport::Sctp)?;
+    Ok(step(Protocol::Sctp, ports, 12, bytes))
+}
+
+fn port_pair(bytes: Bytes<'_>, transport: Transport) -> Result<Ports, super::StopReason> {
+    let ports = Pair { source: bytes.be16(0)?, destination: bytes.be16(2)? };
+    Ok(Ports { ports, transport, tcp_flags: 0, tcp_sequence: 0, payload_len: 0 })
+}
+
+fn step(protocol: Protocol, mut ports: Ports, header_len: usize, bytes: Bytes<'_>) -> Step<'_> {
+    let rest = bytes.skip(header_len);
+    ports.payload_len = u32::try_from(rest.wire_len()).unwrap_or(u32::MAX);
+    Step { layer: Layer::Ports(protocol, ports), next: Next::Payload(ports), rest }
+}

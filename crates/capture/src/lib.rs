@@ -1,0 +1,32 @@
+//! Reads packet captures of every format and dissects their packets into typed layers.
+//!
+//! Two steps, each usable alone: a [`CaptureReader`] turns a file's bytes into [`Packet`]s that borrow
+//! from the mapped file or the stream's buffer, and [`dissect`](dissect()) walks a packet's headers
+//! outside-in into a [`Dissection`]: who talked to whom at each layer, and why the walk ended.
+//!
+//! ```
+//! use pcapviz_capture::{DissectOptions, LinkType, Packet, dissect};
+//!
+//! let frame = b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06\0\x01\x08\0\x06\x04\0\x01\
+//!               \x02\0\0\0\0\x01\x0a\0\0\x01\0\0\0\0\0\0\x0a\0\0\x02";
+//! let packet = Packet::new(LinkType::ETHERNET, frame);
+//! let found = dissect(&packet, &DissectOptions::default());
+//! let devices = found.devices.expect("an Ethernet header");
+//! assert_eq!(devices.source.to_string(), "02:00:00:00:00:01");
+//! assert_eq!(found.protocols.to_string(), "Ethernet | ARP");
+//! ```
+
+mod dissect;
+mod link_type;
+mod mac;
+mod packet;
+mod protocol;
+
+pub use dissect::{
+    Absence, Application, DissectOptions, Dissection, End, Fragment, GraphLayer, Hosts, Pair, Ports, Stop,
+    StopReason, Transport, TunnelId, Tunnels, Vlans, dissect,
+};
+pub use link_type::LinkType;
+pub use mac::{MacAddr, ParseMacError};
+pub use packet::{Packet, Timestamp};
+pub use protocol::{Protocol, ProtocolSet};

@@ -1,0 +1,1 @@
+//! Packet captures in, traffic graphs and pictures out: the front door of pcapviz.

@@ -1,0 +1,1 @@
+//! Names, places and vendors for the nodes of a traffic graph, each with its source.

@@ -1,0 +1,1 @@
+//! One flow table and its three projections: devices, IP hosts, TCP/UDP endpoints.

@@ -1,0 +1,1 @@
+//! Draws traffic graphs (SVG, PNG, DOT) and writes their data formats.
