@@ -83,3 +83,15 @@ pub struct CaptureSummary {
     /// The earliest and latest time.
     pub life: Option<(Timestamp, Timestamp)>,
 }
+
+impl CaptureSummary {
+    /// Counts one packet.
+    pub fn observe(&mut self, packet: &Packet<'_>) {
+        self.packets += 1;
+        self.bytes = self.bytes.saturating_add(packet.wire_len.into());
+        if let Some(time) = packet.timestamp {
+            let life = self.life.get_or_insert((time, time));
+            *life = (life.0.min(time), life.1.max(time));
+        }
+    }
+}
