@@ -18,6 +18,7 @@
 mod pipeline;
 mod report;
 mod shard;
+mod summary;
 
 pub use pipeline::{Pipeline, Progress};
 pub use report::Report;

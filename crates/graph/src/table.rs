@@ -72,3 +72,121 @@ impl FlowTable {
         LayerGraph::project(layer, self.iter())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pcapviz_capture::{DissectOptions, LinkType, Timestamp, dissect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One packet to be: who to whom, what kind of frame, when, how long.
+    #[derive(Clone, Debug)]
+    struct Spec {
+        source: u8,
+        destination: u8,
+        kind: u8,
+        time: Option<i64>,
+        extra: usize,
+    }
+
+    fn spec() -> impl Strategy<Value = Spec> {
+        let time =
+            prop_oneof![Just(None), (0..2_000_000_000_000_i64).prop_map(Some), any::<i64>().prop_map(Some),];
+        (0..4_u8, 0..4_u8, 0..4_u8, time, 0..64_usize).prop_map(|(source, destination, kind, time, extra)| {
+            Spec { source, destination, kind, time, extra }
+        })
+    }
+
+    /// Ethernet with nothing known (0), IPv4 with ICMP (1) or UDP (2), or too short for a header (3).
+    fn frame(spec: &Spec) -> Vec<u8> {
+        let mut frame = vec![2, 0, 0, 0, 0, spec.destination, 2, 0, 0, 0, 0, spec.source];
+        match spec.kind {
+            0 => frame.extend([0x12, 0x34]),
+            1 | 2 => {
+                let protocol = if spec.kind == 1 { 1 } else { 17 };
+                let len = (28 + spec.extra) as u8;
+                frame.extend([8, 0, 0x45, 0, 0, len, 0, 0, 0, 0, 64, protocol, 0, 0]);
+                frame.extend([10, 0, 0, spec.source, 10, 0, 0, spec.destination]);
+                frame.extend([0, 53, 1, spec.source, 0, (8 + spec.extra) as u8, 0, 0]);
+            }
+            _ => {}
+        }
+        frame.resize(frame.len() + spec.extra * usize::from(spec.kind != 3), 0);
+        frame
+    }
+
+    fn table(specs: &[(usize, Spec)]) -> FlowTable {
+        let mut table = FlowTable::new();
+        for (i, spec) in specs {
+            let frame = frame(spec);
+            let mut packet = Packet::new(LinkType::ETHERNET, &frame);
+            packet.number = *i as u64 + 1;
+            packet.timestamp = spec.time.map(Timestamp::from_nanos);
+            table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+        }
+        table
+    }
+
+    fn same(a: &FlowTable, b: &FlowTable) -> bool {
+        a.totals == b.totals && a.flows == b.flows
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_merged_in_any_order_is_the_whole(
+            specs in prop::collection::vec((spec(), 0..3_usize), 0..60),
+            order in Just([0, 1, 2]).prop_shuffle(),
+        ) {
+            let numbered: Vec<_> = specs.into_iter().enumerate().map(|(i, (s, part))| (part, (i, s))).collect();
+            let whole = table(&numbered.iter().map(|(_, s)| s.clone()).collect::<Vec<_>>());
+            let parts: Vec<_> = (0..3)
+                .map(|p| table(&numbered.iter().filter(|(q, _)| *q == p).map(|(_, s)| s.clone()).collect::<Vec<_>>()))
+                .collect();
+            let mut left = FlowTable::new();
+            for i in order {
+                left.merge(parts[i].clone());
+            }
+            let mut tail = parts[order[1]].clone();
+            tail.merge(parts[order[2]].clone());
+            let mut right = parts[order[0]].clone();
+            right.merge(tail);
+            prop_assert!(same(&left, &whole), "merged from the left");
+            prop_assert!(same(&right, &whole), "merged from the right");
+        }
+
+        #[test]
+        fn every_packet_is_in_the_graph_or_accounted_for(specs in prop::collection::vec(spec(), 0..60)) {
+            let table = table(&specs.into_iter().enumerate().collect::<Vec<_>>());
+            for layer in GraphLayer::ALL {
+                let graph = table.project(layer);
+                let packets: u64 = graph.edges().iter().map(|e| e.traffic.packets).sum();
+                let outside: u64 = table.totals().outside(layer).map(|(_, n)| n).sum();
+                prop_assert_eq!(packets, table.totals().in_graph(layer));
+                prop_assert_eq!(packets + outside, table.totals().packets);
+                let sent: u64 = graph.nodes().iter().map(|n| n.sent.bytes).sum();
+                let received: u64 = graph.nodes().iter().map(|n| n.received.bytes).sum();
+                prop_assert_eq!(sent, received);
+                prop_assert!(graph.nodes().is_sorted_by_key(|n| n.id));
+                prop_assert!(graph.edges().is_sorted_by_key(|e| (e.source, e.target)));
+            }
+        }
+
+        #[test]
+        fn activity_says_when_there_were_packets(times in prop::collection::vec(any::<i64>(), 1..40)) {
+            let specs = times.iter().enumerate().map(|(i, &t)| {
+                (i, Spec { source: 1, destination: 2, kind: 2, time: Some(t), extra: 0 })
+            });
+            let table = table(&specs.collect::<Vec<_>>());
+            let (_, stats) = table.iter().next().unwrap();
+            let (first, last) = stats.life.unwrap();
+            let width = crate::Activity::slot_nanos(first, last) as i64;
+            let base = first.as_nanos().div_euclid(width);
+            let mut slots = 0_u64;
+            for time in times {
+                slots |= 1 << (time.div_euclid(width) - base);
+            }
+            prop_assert_eq!(stats.activity.bits(), slots);
+        }
+    }
+}
