@@ -38,7 +38,7 @@ pub use flow::{FlowKey, FlowStats, Position, Traffic};
 pub use layer_graph::{Edge, LayerGraph, Node};
 pub use node::NodeId;
 pub use table::FlowTable;
-pub use totals::{CaptureSummary, Totals};
+pub use totals::{CaptureSummary, LeftOut, Outside, Totals};
 
 /// Re-exported, since a reader of graphs needs them: the layers, addresses, protocols and times.
 pub use pcapviz_capture::{GraphLayer, MacAddr, Protocol, ProtocolSet, Timestamp, TunnelId, Vlans};

@@ -2,7 +2,7 @@ use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use pcapviz_capture::{Dissection, GraphLayer, Packet};
 
-use crate::{FlowKey, FlowStats, LayerGraph, Totals};
+use crate::{FlowKey, FlowStats, LayerGraph, LeftOut, Totals};
 
 /// Every flow seen, with what is known of it: the one table that all three graphs are projections of.
 ///
@@ -29,6 +29,11 @@ impl FlowTable {
         self.add(FlowKey::of(found), FlowStats::of(capture, packet, found));
     }
 
+    /// Counts one packet that is left out of every graph, as asked.
+    pub fn leave_out(&mut self, packet: &Packet<'_>, reason: LeftOut) {
+        self.totals.leave_out(packet, reason);
+    }
+
     fn add(&mut self, key: FlowKey, stats: FlowStats) {
         match self.flows.entry(key) {
             Entry::Occupied(mut flow) => flow.get_mut().merge(&stats),
@@ -49,6 +54,11 @@ impl FlowTable {
     /// What became of every packet.
     pub fn totals(&self) -> &Totals {
         &self.totals
+    }
+
+    /// The same, to add what only their reader sees: times that go backwards, duplicates.
+    pub fn totals_mut(&mut self) -> &mut Totals {
+        &mut self.totals
     }
 
     /// How many flows there are.
