@@ -17,6 +17,7 @@
 //! ```
 
 mod dissect;
+mod file;
 mod link_type;
 mod mac;
 mod packet;
@@ -26,6 +27,7 @@ pub use dissect::{
     Absence, Application, DissectOptions, Dissection, End, Fragment, GraphLayer, Hosts, Pair, Ports, Stop,
     StopReason, Transport, TunnelId, Tunnels, Vlans, dissect,
 };
+pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
 pub use packet::{Packet, Timestamp};
