@@ -18,6 +18,7 @@
 
 mod dissect;
 mod duplicate;
+mod file;
 mod link_type;
 mod mac;
 mod packet;
@@ -28,6 +29,7 @@ pub use dissect::{
     StopReason, Transport, TunnelId, Tunnels, Vlans, dissect,
 };
 pub use duplicate::DuplicateWindow;
+pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
 pub use packet::{Packet, Timestamp};

@@ -1,0 +1,153 @@
+//! Every capture of the shared corpus, against what tshark counted in it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use pcapviz_capture::{CaptureError, CaptureReader};
+use pcapviz_testkit::shared;
+
+/// What was read of one capture.
+#[derive(Debug, Default, PartialEq)]
+struct Sums {
+    packets: u64,
+    wire_bytes: u64,
+    captured_bytes: u64,
+    /// Of each packet, what no container should change.
+    contents: Vec<(u32, Vec<u8>)>,
+}
+
+fn read(mut reader: CaptureReader, keep: bool) -> (Sums, Option<CaptureError>) {
+    let mut sums = Sums::default();
+    loop {
+        match reader.next_packet() {
+            Ok(Some(packet)) => {
+                sums.packets += 1;
+                sums.wire_bytes += u64::from(packet.wire_len);
+                sums.captured_bytes += packet.captured.len() as u64;
+                if keep {
+                    sums.contents.push((packet.wire_len, packet.captured.to_vec()));
+                }
+            }
+            Ok(None) => return (sums, None),
+            Err(error) => return (sums, Some(error)),
+        }
+    }
+}
+
+fn open(path: &Path) -> CaptureReader {
+    CaptureReader::open(path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Captures whose sums differ from tshark's for a reason (`../shared/oracle/README.md` has the table): tshark cuts an
+/// original length above 2^31-1, and takes the pseudo-header of SunATM off the length.
+const TSHARK_COUNTS_OTHER_BYTES: &[&str] = &[
+    "ndpi/fuzz-2021-06-07-c6c72a0a56.pcap",
+    "tcpdump/atm-heapoverflow.pcap",
+    "tcpdump/atm-oam-heapoverflow.pcap",
+    "tcpdump/atm-oam-loopback-print-overrun.pcap",
+];
+
+#[test]
+fn packets_and_bytes_are_those_of_tshark() {
+    let (Some(captures), Some(expected)) = (shared("captures"), shared("oracle/expected/captures.jsonl.gz"))
+    else {
+        return;
+    };
+    let expected = BufReader::new(flate2::read::GzDecoder::new(std::fs::File::open(expected).unwrap()));
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for line in expected.lines() {
+        let record: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        let [frames, bytes] = ["frames", "bytes"].map(|key| record[key].as_u64().unwrap());
+        let (file, failed) = (record["file"].as_str().unwrap(), record["tshark"]["exit"] != 0);
+        if failed && frames == 0 {
+            continue;
+        }
+        checked += 1;
+        let (sums, error) = match CaptureReader::open(&captures.join(file)) {
+            Ok(reader) => read(reader, false),
+            Err(error) => (Sums::default(), Some(error)),
+        };
+        let same_bytes = sums.wire_bytes == bytes || TSHARK_COUNTS_OTHER_BYTES.contains(&file);
+        if (sums.packets, same_bytes, error.is_some()) != (frames, true, failed) {
+            wrong.push(format!("{file}: {frames} packets, {bytes} bytes, not {sums:?}, {error:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {checked}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(checked > 1500, "only {checked} captures were compared");
+}
+
+#[test]
+fn every_container_gives_the_same_packets() {
+    let (Some(original), Some(made)) = (shared("captures/pcapviz/test.pcap"), shared("captures/made")) else {
+        return;
+    };
+    let (expected, error) = read(open(&original), true);
+    assert!(error.is_none() && expected.packets == 141, "{error:?}");
+    let containers = [
+        "test-nsec.pcap",
+        "test-be.pcap",
+        "test-nsec-be.pcap",
+        "test-modified.pcap",
+        "test-nokia.pcap",
+        "test-linktype-upper-bits.pcap",
+        "test.pcapng",
+        "test-be.pcapng",
+        "test-spb.pcapng",
+        "test-obsolete-pb.pcapng",
+        "test-two-sections.pcapng",
+        "test.snoop",
+        "test.pcap.gz",
+    ];
+    for container in containers {
+        let (found, error) = read(open(&made.join(container)), true);
+        assert!(error.is_none(), "{container}: {error:?}");
+        assert_eq!(found, expected, "{container}");
+    }
+}
+
+#[test]
+fn a_split_capture_gives_what_the_whole_gives() {
+    let Some(captures) = shared("captures") else { return };
+    let files = ["made/ground-truth.pcap", "dns-tunnel/tunnel/iodine-cname.pcap", "scapy", "ndpi"];
+    let files = files.iter().map(|file| captures.join(file)).flat_map(|path| {
+        if path.is_dir() { pcapviz_capture::captures_in(&path).unwrap() } else { vec![path] }
+    });
+    let mut split = 0;
+    for file in files {
+        let (whole, _) = read(open(&file), true);
+        let mut parts = open(&file).split(5).into_iter();
+        let mut last = parts.next().unwrap();
+        let mut packets = Vec::new();
+        let collect = |reader: &mut CaptureReader| {
+            let mut found = Vec::new();
+            let error = loop {
+                match reader.next_packet() {
+                    Ok(Some(packet)) => found.push((packet.wire_len, packet.captured.to_vec())),
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
+                }
+            };
+            (found, error)
+        };
+        let (found, mut error) = collect(&mut last);
+        packets.extend(found);
+        for mut part in parts {
+            if error.is_some() {
+                break;
+            }
+            let (found, part_error) = collect(&mut part);
+            if last.joins(&part) {
+                split += 1;
+                packets.extend(found);
+                (last, error) = (part, part_error);
+            } else {
+                last.take_over(&part);
+                let (found, part_error) = collect(&mut last);
+                packets.extend(found);
+                error = part_error;
+            }
+        }
+        assert!(packets == whole.contents, "{}: {} of {}", file.display(), packets.len(), whole.packets);
+    }
+    assert!(split > 10, "only {split} parts were joined");
+}
