@@ -23,8 +23,8 @@ mod packet;
 mod protocol;
 
 pub use dissect::{
-    Absence, Application, DissectOptions, Dissection, End, Fragment, GraphLayer, Hosts, Pair, Ports, Stop,
-    StopReason, Transport, TunnelId, Tunnels, Vlans, dissect,
+    Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
+    Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,
 };
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
