@@ -25,8 +25,8 @@ mod packet;
 mod protocol;
 
 pub use dissect::{
-    Absence, Application, DissectOptions, Dissection, End, Fragment, GraphLayer, Hosts, Pair, Ports, Stop,
-    StopReason, Transport, TunnelId, Tunnels, Vlans, dissect,
+    Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
+    Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,
 };
 pub use duplicate::DuplicateWindow;
 pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};

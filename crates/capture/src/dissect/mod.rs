@@ -4,23 +4,27 @@
 //! and the bytes left. It never fails: a header that is malformed or cut short ends the walk with a
 //! [`Stop`], and everything before it stands.
 //!
-//! To add a protocol: a variant of [`Next`], a function in the file of its kind, a row in the table
-//! that leads to it (link type, EtherType, IP protocol or UDP port), a row of [`Protocol`].
+//! To add a protocol: a function in the file of its kind, a row in the table that leads to it (link type,
+//! EtherType, IP protocol or UDP port), a row of [`Protocol`]. The few headers that nearly every packet
+//! has are variants of [`Next`], so that the loop holds them inline; all others are [`Next::Other`].
 
 mod bytes;
 mod ether;
 mod ip;
+mod layers;
 pub(crate) mod link;
 mod outcome;
 mod port;
 mod transport;
+mod tunnel;
 mod walk;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use self::walk::Walk;
-use crate::{MacAddr, Packet, Protocol, ProtocolSet};
+use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
 pub(crate) use bytes::Bytes;
+pub use layers::{Fields, Layer, Layers, layers};
 pub use outcome::{Absence, End, GraphLayer, Stop, StopReason};
 
 /// Headers a walk looks at before it gives up: real stacks have under twenty, so a packet that nests
@@ -52,6 +56,9 @@ pub enum Tunnels {
 pub struct DissectOptions {
     /// Which headers count where there are several.
     pub tunnels: Tunnels,
+    /// Look into ESP packets for payload that is not encrypted (RFC 2410). A guess by the packet's
+    /// trailer, so only if told.
+    pub esp_null: bool,
 }
 
 /// The IP header that counts.
@@ -124,12 +131,42 @@ pub enum TunnelId {
     Vni(u32),
     /// GTP-U tunnel endpoint identifier.
     Teid(u32),
-    /// GRE key (RFC 2890).
+    /// GRE key (RFC 2890), PPTP call identifier or EoIP tunnel.
     GreKey(u32),
     /// MPLS label at the stack's bottom.
     Mpls(u32),
-    /// L2TP or ERSPAN session.
+    /// L2TP, ERSPAN or PPPoE session.
     Session(u32),
+    /// IPsec security parameters index (ESP).
+    Spi(u32),
+    /// 802.1ah backbone service instance.
+    Isid(u32),
+    /// NSH service path (RFC 8300).
+    ServicePath(u32),
+}
+
+/// An ARP or RARP message between Ethernet addresses about IPv4 ones (RFC 826).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arp {
+    /// 1 asks, 2 answers (IANA ARP operation codes).
+    pub operation: u16,
+    /// Whose message this is.
+    pub sender: (MacAddr, Ipv4Addr),
+    /// Whom it asks about; the MAC address is all zeros in a request.
+    pub target: (MacAddr, Ipv4Addr),
+}
+
+/// The start of an ICMP or ICMPv6 message (RFC 792, RFC 4443).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Icmp {
+    /// What kind of message.
+    pub kind: u8,
+    /// Which case of it.
+    pub code: u8,
+    /// The identifier of an echo request or reply.
+    pub id: Option<u16>,
 }
 
 /// Up to two 802.1Q tags, outermost first; deeper ones are walked and not kept.
@@ -153,60 +190,125 @@ pub struct Dissection<'a> {
     pub hosts: Option<Hosts>,
     /// Layer 4: the ports that this IP header carries.
     pub ports: Option<Ports>,
+    /// The ICMP or ICMPv6 message that this IP header carries.
+    pub icmp: Option<Icmp>,
+    /// What an ARP or RARP packet says.
+    pub arp: Option<Arp>,
     /// The innermost tunnel that the packet is in.
     pub tunnel: Option<TunnelId>,
     /// Every protocol seen on the way.
     pub protocols: ProtocolSet,
+    /// The last of them: the innermost one.
+    pub innermost: Option<Protocol>,
     /// What the application sent, whatever the choice of [`Tunnels`].
     pub application: Option<Application<'a>>,
     /// How the walk ended.
     pub end: End,
 }
 
-/// One header as its function walk it.
+/// One header, as its function read it.
 pub(crate) struct Step<'a> {
-    layer: Layer,
+    /// Its name; `None` for capture pseudo-headers and for the parts of a header.
+    protocol: Option<Protocol>,
+    fields: Fields,
     next: Next,
     rest: Bytes<'a>,
 }
 
-/// What a step learnt. Only what the dissection needs of it: a header that names no one is `Named`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Layer {
-    /// Nothing that has a name: the walk ends or goes on unchanged.
-    None,
-    Named(Protocol),
-    /// Several headers that are one step, such as LLC with SNAP.
-    NamedTwo(Protocol, Protocol),
-    Devices(Protocol, Pair<MacAddr>),
-    Vlan(u16),
-    Hosts(Protocol, Hosts),
-    /// An extension header: what the IP header before it carries in truth.
-    Carries(Option<Protocol>, u8, Option<Fragment>),
-    Ports(Protocol, Ports),
-    Tunnel(Protocol, TunnelId),
+impl<'a> Step<'a> {
+    #[inline(always)]
+    fn new(protocol: Protocol, fields: Fields, next: Next, rest: Bytes<'a>) -> Self {
+        Self { protocol: Some(protocol), fields, next, rest }
+    }
+
+    /// A header of which only the name is kept.
+    fn named(protocol: Protocol, next: Next, rest: Bytes<'a>) -> Self {
+        Self::new(protocol, Fields::None, next, rest)
+    }
+
+    /// A header without a name, such as what a capturing program put before the packet.
+    fn unnamed(next: Next, rest: Bytes<'a>) -> Self {
+        Self { protocol: None, fields: Fields::None, next, rest }
+    }
+
+    /// A protocol that carries nothing further for the graphs.
+    fn last(protocol: Protocol, rest: Bytes<'a>) -> Self {
+        Self::named(protocol, Next::End(End::Done), rest)
+    }
 }
+
+/// What a protocol's function returns: the step, or why there is none.
+pub(crate) type Outcome<'a> = Result<Step<'a>, StopReason>;
+
+/// A protocol's function.
+pub(crate) type Read = for<'a> fn(Bytes<'a>) -> Outcome<'a>;
 
 /// What stands at the front of the bytes left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Next {
     Ethernet,
     EtherType(u16),
-    /// 802.2 LLC, behind an 802.3 length.
-    Llc,
     /// IP of the version that its first nibble says.
     Ip,
-    Ipv6,
     IpProtocol(u8),
-    /// An IPv4 header whose options were not captured: its addresses count, what it carries is unknown.
-    IpOptionsMissing,
     /// The payload of these ports: a tunnel or an application.
     Payload(Ports),
+    /// Everything that is not in nearly every packet.
+    Other(Read),
     End(End),
 }
 
-/// What a protocol's function returns: the step, or why there is none.
-pub(crate) type Outcome<'a> = Result<Step<'a>, StopReason>;
+/// A walk under way: the bytes left, and what stands at their front.
+pub(crate) struct Cursor<'a> {
+    next: Next,
+    bytes: Bytes<'a>,
+    left: usize,
+    esp_null: bool,
+}
+
+impl<'a> Cursor<'a> {
+    #[inline]
+    pub(crate) fn new(packet: &Packet<'a>, options: &DissectOptions) -> Self {
+        let next = match packet.link_type {
+            LinkType::ETHERNET => Next::Ethernet,
+            link_type => link::enter(link_type),
+        };
+        Self { next, bytes: Bytes::of(packet), left: MAX_LAYERS, esp_null: options.esp_null }
+    }
+
+    /// The next header and where it starts; how the walk ended when there is none.
+    #[inline(always)]
+    pub(crate) fn step(
+        &mut self,
+        within: Option<Protocol>,
+    ) -> Result<(usize, Option<Protocol>, Fields), End> {
+        let offset = self.bytes.offset();
+        let outcome = match self.next {
+            Next::End(end) => return Err(end),
+            _ if self.left == 0 => Err(StopReason::NestedTooDeep),
+            Next::Ethernet => ether::ethernet(self.bytes),
+            Next::EtherType(number) => ether::ether_type(number, self.bytes),
+            Next::Ip => ip::any_version(self.bytes),
+            Next::IpProtocol(ip::ESP) if self.esp_null => ip::esp_null(self.bytes),
+            Next::IpProtocol(number) => ip::carried(number, self.bytes),
+            Next::Payload(ports) => port::payload(ports, self.bytes),
+            Next::Other(read) => read(self.bytes),
+        };
+        self.left -= 1;
+        match outcome {
+            Ok(step) => {
+                self.next = step.next;
+                self.bytes = step.rest;
+                Ok((offset, step.protocol, step.fields))
+            }
+            Err(reason) => {
+                let end = End::Stopped(Stop { within, offset, reason });
+                self.next = Next::End(end);
+                Err(end)
+            }
+        }
+    }
+}
 
 /// Walks a packet's headers and says who talked to whom.
 ///
@@ -215,43 +317,12 @@ pub(crate) type Outcome<'a> = Result<Step<'a>, StopReason>;
 /// saying why.
 #[inline]
 pub fn dissect<'a>(packet: &Packet<'a>, options: &DissectOptions) -> Dissection<'a> {
+    let mut cursor = Cursor::new(packet, options);
     let mut walk = Walk::new(options.tunnels);
-    let mut bytes = Bytes::of(packet);
-    let mut next = match link::entry(packet.link_type) {
-        Some(row) => match (row.enter)(bytes) {
-            Ok(step) => {
-                bytes = step.rest;
-                walk.take(&step.layer);
-                step.next
-            }
-            Err(reason) => Next::End(End::Stopped(Stop { within: None, offset: 0, reason })),
-        },
-        None => Next::End(End::NoGraph(packet.link_type)),
-    };
-    for _ in 0..MAX_LAYERS {
-        let outcome = match next {
-            Next::Ethernet => ether::ethernet(bytes),
-            Next::EtherType(number) => ether::ether_type(number, bytes),
-            Next::Llc => ether::llc(bytes),
-            Next::Ip => ip::any_version(bytes),
-            Next::Ipv6 => ip::ipv6(bytes),
-            Next::IpProtocol(number) => ip::carried(number, bytes, &walk.current),
-            Next::IpOptionsMissing => Err(StopReason::CutBySnapLength),
-            Next::Payload(ports) => port::payload(ports, bytes),
-            Next::End(end) => return walk.finish(end, bytes),
-        };
-        match outcome {
-            Ok(step) => {
-                walk.take(&step.layer);
-                next = step.next;
-                bytes = step.rest;
-            }
-            Err(reason) => {
-                let stop = Stop { within: walk.last_protocol, offset: bytes.offset(), reason };
-                return walk.finish(End::Stopped(stop), bytes);
-            }
+    loop {
+        match cursor.step(walk.last_protocol) {
+            Ok((_, protocol, fields)) => walk.take(protocol, &fields),
+            Err(end) => return walk.finish(end, cursor.bytes),
         }
     }
-    let stop = Stop { within: walk.last_protocol, offset: bytes.offset(), reason: StopReason::NestedTooDeep };
-    walk.finish(End::Stopped(stop), bytes)
 }

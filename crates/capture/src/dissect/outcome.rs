@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::Dissection;
+use super::{Dissection, Hosts, link};
 use crate::{LinkType, Protocol};
 
 /// One of the three graphs: what its nodes are.
@@ -108,15 +108,30 @@ impl Dissection<'_> {
         if there {
             return None;
         }
+        let link = link::entry(link_type);
         Some(match (self.end, self.hosts) {
             (End::NoGraph(link_type), _) => Absence::NoGraph(link_type),
-            _ if layer == GraphLayer::Devices && !self.protocols.is_empty() => Absence::NoDevices(link_type),
-            (_, Some(hosts)) if hosts.fragment.is_some_and(|f| f.offset > 0) => Absence::LaterFragment,
+            _ if layer == GraphLayer::Devices && link.is_some_and(|row| !row.devices) => {
+                Absence::NoDevices(link_type)
+            }
+            (_, Some(hosts)) if layer == GraphLayer::Endpoints => self.no_ports(hosts),
             (End::Stopped(stop), _) => Absence::Stopped(stop.reason),
-            (_, Some(hosts)) => Absence::IpProtocol(hosts.protocol),
-            (End::UnknownEtherType(number), None) => Absence::EtherType(number),
-            (_, None) => self.protocols.iter().last().map_or(Absence::Empty, Absence::Only),
+            (End::UnknownEtherType(number), _) => Absence::EtherType(number),
+            (End::LaterFragment, _) => Absence::LaterFragment,
+            _ => self.innermost.map_or(Absence::Empty, Absence::Only),
         })
+    }
+
+    /// Why the IP header that counts has no ports. What the walk met deeper in a tunnel is not the reason.
+    fn no_ports(&self, hosts: Hosts) -> Absence {
+        const CARRIES_PORTS_OR_IS_UNKNOWN: [u8; 10] = [0, 6, 17, 43, 44, 51, 60, 132, 135, 139];
+        match self.end {
+            _ if hosts.fragment.is_some_and(|fragment| fragment.offset > 0) => Absence::LaterFragment,
+            End::Stopped(stop) if CARRIES_PORTS_OR_IS_UNKNOWN.contains(&hosts.protocol) => {
+                Absence::Stopped(stop.reason)
+            }
+            _ => Absence::IpProtocol(hosts.protocol),
+        }
     }
 }
 

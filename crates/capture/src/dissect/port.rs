@@ -1,6 +1,7 @@
 //! What stands behind a transport header, by well-known port: a tunnel or an application.
 
-use super::{Bytes, End, Layer, Next, Outcome, Ports, Step, Transport};
+use super::tunnel::udp::over_udp;
+use super::{Bytes, End, Fields, Next, Outcome, Pair, Ports, Step, Transport};
 use crate::Protocol;
 
 /// The service that a port is known for (IANA service names and port numbers).
@@ -26,6 +27,17 @@ fn service(transport: Transport, port: u16) -> Option<Protocol> {
         (Udp, 443) => Protocol::Quic,
         (Tcp, 445) => Protocol::Smb,
         (Tcp, 502) => Protocol::Modbus,
+        (Udp, 500) => Protocol::Ike,
+        (Tcp, 102) => Protocol::S7,
+        (Tcp | Udp, 1194) => Protocol::OpenVpn,
+        (Tcp, 1433 | 1521 | 3306 | 5432 | 6379 | 27017) => Protocol::Database,
+        (Tcp, 1883 | 8883) => Protocol::Mqtt,
+        (Udp, 2123) => Protocol::Gtp,
+        (Tcp, 2404) => Protocol::Iec104,
+        (Tcp | Udp, 20000) => Protocol::Dnp3,
+        (Tcp | Udp, 44818) | (Udp, 2222) => Protocol::EtherNetIp,
+        (Udp, 4342) => Protocol::Lisp,
+        (Udp, 5246) => Protocol::Capwap,
         (Udp, 514) => Protocol::Syslog,
         (Udp, 546 | 547) => Protocol::Dhcpv6,
         (Udp, 1900) => Protocol::Ssdp,
@@ -39,11 +51,15 @@ fn service(transport: Transport, port: u16) -> Option<Protocol> {
 
 /// The payload of a transport header. Where both ports are known, the destination's service is meant
 /// in a request and the source's in an answer; the lower port is the server's more often than not.
+#[inline(always)]
 pub(super) fn payload(ports: Ports, bytes: Bytes<'_>) -> Outcome<'_> {
-    let (low, high) =
-        (ports.ports.source.min(ports.ports.destination), ports.ports.source.max(ports.ports.destination));
-    let layer = service(ports.transport, low)
-        .or_else(|| service(ports.transport, high))
-        .map_or(Layer::None, Layer::Named);
-    Ok(Step { layer, next: Next::End(End::Done), rest: bytes })
+    let Pair { source, destination } = ports.ports;
+    let (low, high) = (source.min(destination), source.max(destination));
+    if ports.transport == Transport::Udp {
+        if let Some(step) = over_udp(low, bytes).or_else(|| over_udp(high, bytes)) {
+            return Ok(step);
+        }
+    }
+    let protocol = service(ports.transport, low).or_else(|| service(ports.transport, high));
+    Ok(Step { protocol, fields: Fields::Application, next: Next::End(End::Done), rest: bytes })
 }

@@ -2,10 +2,11 @@
 
 use pnet_packet::tcp::TcpPacket;
 
-use super::{Bytes, Layer, Next, Outcome, Pair, Ports, Step, Transport};
+use super::{Bytes, Fields, Next, Outcome, Pair, Ports, Step, StopReason, Transport};
 use crate::Protocol;
 
 /// TCP (RFC 9293). The ports count as soon as they are there; flags and payload need the whole header.
+#[inline(always)]
 pub(super) fn tcp(bytes: Bytes<'_>) -> Outcome<'_> {
     let mut ports = port_pair(bytes, Transport::Tcp)?;
     let mut header_len = 20;
@@ -18,6 +19,7 @@ pub(super) fn tcp(bytes: Bytes<'_>) -> Outcome<'_> {
 }
 
 /// UDP (RFC 768).
+#[inline(always)]
 pub(super) fn udp(bytes: Bytes<'_>) -> Outcome<'_> {
     let ports = port_pair(bytes, Transport::Udp)?;
     // A length of 0 is a jumbogram or offloaded; one that is too small is a lie.
@@ -34,13 +36,16 @@ pub(super) fn sctp(bytes: Bytes<'_>) -> Outcome<'_> {
     Ok(step(Protocol::Sctp, ports, 12, bytes))
 }
 
-fn port_pair(bytes: Bytes<'_>, transport: Transport) -> Result<Ports, super::StopReason> {
-    let ports = Pair { source: bytes.be16(0)?, destination: bytes.be16(2)? };
+#[inline(always)]
+fn port_pair(bytes: Bytes<'_>, transport: Transport) -> Result<Ports, StopReason> {
+    let [a, b, c, d] = *bytes.array()?;
+    let ports = Pair { source: u16::from_be_bytes([a, b]), destination: u16::from_be_bytes([c, d]) };
     Ok(Ports { ports, transport, tcp_flags: 0, tcp_sequence: 0, payload_len: 0 })
 }
 
+#[inline(always)]
 fn step(protocol: Protocol, mut ports: Ports, header_len: usize, bytes: Bytes<'_>) -> Step<'_> {
     let rest = bytes.skip(header_len);
     ports.payload_len = u32::try_from(rest.wire_len()).unwrap_or(u32::MAX);
-    Step { layer: Layer::Ports(protocol, ports), next: Next::Payload(ports), rest }
+    Step::new(protocol, Fields::Ports(ports), Next::Payload(ports), rest)
 }
