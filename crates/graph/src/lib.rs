@@ -23,6 +23,7 @@
 //! ```
 
 mod activity;
+mod address_class;
 mod annotation;
 mod finding;
 mod flow;
@@ -32,6 +33,7 @@ mod table;
 mod totals;
 
 pub use activity::Activity;
+pub use address_class::AddressClass;
 pub use annotation::{Annotations, Name, NameSource, Notes, Place};
 pub use finding::{Evidence, Finding, Severity};
 pub use flow::{FlowKey, FlowStats, Position, Traffic};
