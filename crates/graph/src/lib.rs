@@ -43,4 +43,4 @@ pub use table::FlowTable;
 pub use totals::{CaptureSummary, LeftOut, Outside, Totals};
 
 /// Re-exported, since a reader of graphs needs them: the layers, addresses, protocols and times.
-pub use pcapviz_capture::{GraphLayer, MacAddr, Protocol, ProtocolSet, Timestamp, TunnelId, Vlans};
+pub use pcapviz_capture::{Absence, GraphLayer, MacAddr, Protocol, ProtocolSet, Timestamp, TunnelId, Vlans};
