@@ -1,5 +1,7 @@
 //! Every capture of the shared corpus, against what tshark counted in it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what fails in a test fails the test")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
