@@ -364,6 +364,17 @@ fn a_damaged_pcapng_gives_the_packets_before() {
     check("names that are none", &nameless, &[&good[..], &good].concat(), None);
 }
 
+#[test]
+fn what_is_kept_of_a_capture_is_bounded() {
+    let name = "x".repeat(60_000);
+    let names = vec![([10, 0, 0, 1], name.as_str()); 100];
+    let many = (0..12).fold(PcapNg::new(Endian::Big), |ng, _| ng.names(&names)).bytes();
+    check("names", &many, &[], Some("names that take more than 64 MiB"));
+    let start = PcapNg::new(Endian::Little);
+    let many = (0..65_537).fold(start, |ng, _| ng.interface(1, 0, &[])).bytes();
+    check("interfaces", &many, &[], Some("more than 65536 interfaces"));
+}
+
 fn compress(compression: Compression, bytes: &[u8]) -> Vec<u8> {
     match compression {
         Compression::Gzip => {
