@@ -478,6 +478,24 @@ fn files_and_their_progress() {
 
 #[cfg(unix)]
 #[test]
+fn a_named_pipe_is_streamed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let file = Pcap::default().file(&records());
+    let writer = std::thread::spawn({
+        let path = path.clone();
+        move || std::fs::write(path, file).unwrap()
+    });
+    let reader = CaptureReader::open(&path);
+    assert_eq!(reader.as_ref().map_or(Some(1), CaptureReader::len), None);
+    let (found, error) = read(reader);
+    assert!(found == seen(&records(), 1) && error.is_none(), "{error:?}");
+    writer.join().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
 fn a_folder_gives_its_captures_sorted_and_survives_loops() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);

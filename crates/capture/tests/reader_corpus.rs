@@ -106,3 +106,38 @@ fn every_container_gives_the_same_packets() {
         assert_eq!(found, expected, "{container}");
     }
 }
+
+#[test]
+fn damage_anywhere_in_the_corpus_is_survived() {
+    let Some(captures) = shared("captures") else { return };
+    let rounds = std::env::var("PCAPVIZ_DAMAGE_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(2_u64);
+    for path in pcapviz_capture::captures_in(&captures).unwrap() {
+        let bytes = std::fs::read(&path).unwrap();
+        let sound = &bytes[..bytes.len().min(20_000)];
+        for round in 0..rounds {
+            let mut damaged = sound.to_vec();
+            // Different for each round and each file, and the same each time (Knuth's multiplier).
+            let mut random = round * 7919 + bytes.len() as u64;
+            let mut next = || {
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (random >> 33) as usize
+            };
+            for _ in 0..=next() % 4 {
+                // Lengths are mostly small, and most of them stand near the start.
+                let at = next() % if next() % 2 == 0 { damaged.len() } else { damaged.len().min(200) };
+                damaged[at] = [next() as u8, 0, 1, 0x7f, 0xff][next() % 5];
+            }
+            let outcome = |opened: Result<CaptureReader, CaptureError>| match opened {
+                Ok(reader) => {
+                    let (sums, error) = read(reader, true);
+                    (sums, error.map(|error| error.to_string()))
+                }
+                Err(error) => (Sums::default(), Some(error.to_string())),
+            };
+            let whole = outcome(CaptureReader::from_bytes("t", damaged.clone()));
+            let stream = outcome(CaptureReader::from_stream("t", Box::new(std::io::Cursor::new(damaged))));
+            assert!(whole == stream, "{} round {round}: {:?} and {:?}", path.display(), whole.1, stream.1);
+        }
+    }
+}
