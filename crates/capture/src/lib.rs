@@ -17,6 +17,8 @@
 //! ```
 
 mod dissect;
+mod duplicate;
+mod file;
 mod link_type;
 mod mac;
 mod packet;
@@ -26,6 +28,8 @@ pub use dissect::{
     Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
     Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,
 };
+pub use duplicate::DuplicateWindow;
+pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
 pub use packet::{Packet, Timestamp};

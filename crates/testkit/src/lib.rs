@@ -2,6 +2,8 @@
 //!
 //! Knows none of the other crates, so that every one of them can use it.
 
+pub mod capture;
+
 use std::path::PathBuf;
 use std::process::Command;
 

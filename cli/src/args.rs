@@ -1,0 +1,169 @@
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Parser, ValueEnum};
+use pcapviz_core::render::layout::Engine;
+use pcapviz_core::render::{Format, Shape};
+use pcapviz_core::{GraphLayer, Tunnels};
+
+/// Draws who talks to whom in packet captures: devices (layer 2), IP hosts (layer 3), or TCP, UDP and
+/// SCTP end points (layer 4).
+///
+/// Without an output, a summary goes to the terminal. Formats are told by their content: pcap, pcapng,
+/// snoop and ERF, plain or compressed. Nothing is sent over the network unless --resolve asks for it.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(group = ArgGroup::new("layer").args(["layer2", "layer3", "layer4"]))]
+pub(crate) struct Args {
+    /// Captures, or folders with captures; `-` is standard input
+    #[arg(value_name = "CAPTURE")]
+    captures: Vec<PathBuf>,
+
+    /// The same, by PcapViz's name
+    #[arg(short = 'i', long = "pcaps", value_name = "CAPTURE", num_args = 1..)]
+    pcaps: Vec<PathBuf>,
+
+    /// Draw or write the graph to this file, by its extension; `-` is standard output
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// What to write, if not what the extension says
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(Format::names()), help_heading = "Output")]
+    pub(crate) format: Option<String>,
+
+    /// Write the graph as DOT too
+    #[arg(short = 'g', long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) graphviz: Option<PathBuf>,
+
+    /// List who was contacted (i) or who made contact (o), with by or with how many
+    #[arg(short = 'f', value_name = "i|o", help_heading = "Output")]
+    frequent: Vec<Frequent>,
+
+    /// The same as -fi
+    #[arg(long, help_heading = "Output")]
+    frequent_in: bool,
+
+    /// The same as -fo
+    #[arg(long, help_heading = "Output")]
+    frequent_out: bool,
+
+    /// Devices: MAC addresses
+    #[arg(long, help_heading = "Graph")]
+    layer2: bool,
+
+    /// IP hosts; the default
+    #[arg(long, help_heading = "Graph")]
+    layer3: bool,
+
+    /// TCP, UDP and SCTP end points
+    #[arg(long, help_heading = "Graph")]
+    layer4: bool,
+
+    /// Which headers of tunnelled packets count
+    #[arg(long, value_name = "WHICH", default_value = "outer", help_heading = "Graph")]
+    tunnels: TunnelsArg,
+
+    /// A MaxMind database with cities, countries or networks; may be given several times
+    #[arg(short = 'G', long, value_name = "MMDB", help_heading = "Names and places")]
+    pub(crate) geopath: Vec<PathBuf>,
+
+    /// Language of place names
+    #[arg(short = 'l', long, value_name = "LANG", default_value = "en", help_heading = "Names and places")]
+    pub(crate) geolang: String,
+
+    /// Ask DNS for the names of addresses (tells the network what you are looking at)
+    #[arg(long, help_heading = "Names and places")]
+    pub(crate) resolve: bool,
+
+    /// Which DNS server to ask, instead of the system's
+    #[arg(long, value_name = "ADDR:PORT", requires = "resolve", help_heading = "Names and places")]
+    pub(crate) dns_server: Option<SocketAddr>,
+
+    /// How to place the nodes; dot, neato, fdp, sfdp, circo, twopi, osage and patchwork need Graphviz
+    #[arg(short = 'E', long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(Engine::names()), help_heading = "Picture")]
+    pub(crate) layoutengine: Option<String>,
+
+    /// Shape of the nodes
+    #[arg(short, long, value_name = "SHAPE", value_parser = PossibleValuesParser::new(Shape::names()), help_heading = "Picture")]
+    pub(crate) shape: Option<String>,
+
+    /// Threads to use at most
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZero<usize>>,
+
+    /// Colours on the terminal
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: clap::ColorChoice,
+
+    /// No warnings and no progress
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Any warning makes the exit status 1
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done, with warnings on standard error; 1 a capture or an output failed; 2 wrong usage.
+
+Examples:
+  pcapviz office.pcapng                          a summary on the terminal
+  pcapviz office.pcapng -o office.svg            who talks to whom, by IP address
+  pcapviz captures/ --layer2 -o devices.png      the devices of all captures in a folder
+  pcapviz office.pcapng --layer4 -fi             the end points that most others contacted
+  zcat big.pcap.gz | pcapviz - --format json -o -";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum TunnelsArg {
+    /// The tunnel's own end points
+    Outer,
+    /// Who talks through the tunnel
+    Inner,
+}
+
+/// Which list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Frequent {
+    /// Nodes that were contacted.
+    #[value(name = "i", alias = "in")]
+    In,
+    /// Nodes that made contact.
+    #[value(name = "o", alias = "out")]
+    Out,
+}
+
+impl Args {
+    /// Every capture named, either way.
+    pub(crate) fn captures(&self) -> impl Iterator<Item = &PathBuf> {
+        self.captures.iter().chain(&self.pcaps)
+    }
+
+    /// The layer asked for.
+    pub(crate) fn layer(&self) -> GraphLayer {
+        match self {
+            Self { layer2: true, .. } => GraphLayer::Devices,
+            Self { layer4: true, .. } => GraphLayer::Endpoints,
+            _ => GraphLayer::Hosts,
+        }
+    }
+
+    /// Whether a list of this kind is asked for.
+    pub(crate) fn lists(&self, kind: Frequent) -> bool {
+        self.frequent.contains(&kind)
+            || match kind {
+                Frequent::In => self.frequent_in,
+                Frequent::Out => self.frequent_out,
+            }
+    }
+
+    /// Which headers of tunnelled packets count.
+    pub(crate) fn tunnels(&self) -> Tunnels {
+        match self.tunnels {
+            TunnelsArg::Outer => Tunnels::Outer,
+            TunnelsArg::Inner => Tunnels::Inner,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use pcapviz_core::Progress;
+
+/// A bar on standard error, shown once the work takes longer than a second.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    start: Instant,
+}
+
+/// Shorter work is done before a person wonders.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Bar {
+    /// A bar if standard error is a terminal.
+    pub(crate) fn new() -> Option<Self> {
+        std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::hidden();
+            let template = "reading {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            Self { bar, start: Instant::now() }
+        })
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Bar {
+    fn expect(&self, bytes: u64) {
+        self.bar.inc_length(bytes);
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.bar.inc(bytes);
+        if self.bar.is_hidden() && self.start.elapsed() > PATIENCE {
+            self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! From a capture's bytes to packets, whatever the format and the compression around it.
+//!
+//! Each format is a decoder that looks at a window of bytes and says what stands at its start (`record::Step`):
+//! it does no I/O and copies nothing. Where the window comes from (`source`) is all the same to it. To
+//! add a format: one file like `snoop.rs`, and one arm in each function of [`Decoder`].
+
+mod compressed;
+mod erf;
+mod error;
+mod folder;
+mod format;
+mod pcap;
+mod pcapng;
+mod record;
+mod snoop;
+mod source;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use compressed::Compression;
+pub use error::CaptureError;
+pub use folder::captures_in;
+pub use format::FileFormat;
+
+use crate::Packet;
+use compressed::Threaded;
+use pcap::{Header, LOOK_AHEAD};
+use record::{Record, Step};
+use source::{Counted, Source, Stream, Whole};
+
+/// Reads the packets of one capture, in the order in which they stand in it.
+///
+/// Reads pcap in every variant, pcapng, snoop and ERF, told by their first bytes and never by a name; and gzip,
+/// zstd, lz4, bzip2 and xz around any of them. A regular file is mapped into memory, anything else
+/// is streamed; what is compressed is decompressed by a thread of its own. Memory does not grow with the
+/// capture (beyond the map, which the system takes back as it likes).
+///
+/// ```
+/// use pcapviz_capture::CaptureReader;
+///
+/// # let file_header = *b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0";
+/// # let record = *b"\x01\0\0\0\x02\0\0\0\x04\0\0\0\x3c\0\0\0\xde\xad\xbe\xef";
+/// # let bytes = [&file_header[..], &record, &record].concat();
+/// let mut reader = CaptureReader::from_bytes("two-packets.pcap", bytes)?;
+/// let mut wire_bytes = 0;
+/// while let Some(packet) = reader.next_packet()? {
+///     assert_eq!(packet.captured.len(), 4);
+///     wire_bytes += u64::from(packet.wire_len);
+/// }
+/// assert_eq!((reader.packets(), wire_bytes), (2, 120));
+/// assert_eq!(reader.format().to_string(), "pcap");
+/// # Ok::<(), pcapviz_capture::CaptureError>(())
+/// ```
+pub struct CaptureReader {
+    path: PathBuf,
+    source: Source,
+    decoder: Decoder,
+    compression: Vec<Compression>,
+    packets: u64,
+    state: State,
+    /// Records from this offset on belong to another part.
+    stop: u64,
+    /// Where this part starts, and what the decoder knew there.
+    start: (u64, Decoder),
+    /// Bytes of the input read so far, where it is not all at hand.
+    read: Option<Arc<AtomicU64>>,
+    len: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Ended,
+    Failed,
+}
+
+impl CaptureReader {
+    /// Opens a capture file: maps a regular file, streams anything else (a pipe, a device).
+    ///
+    /// A file that another program makes shorter while it is mapped ends this process (on Unix, by SIGBUS).
+    /// For a file in such hands, use [`from_stream`](Self::from_stream).
+    ///
+    /// # Errors
+    /// If the path cannot be opened, is a folder, is empty, or is not a capture of a format that is read.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        let failed = |source| CaptureError::Open { path: path.into(), source };
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(CaptureError::IsFolder { path: path.into() });
+        }
+        if !metadata.is_file() {
+            return Self::from_stream(path, Box::new(file));
+        }
+        if metadata.len() == 0 {
+            return Err(CaptureError::Empty { path: path.into() });
+        }
+        let len = Some(metadata.len());
+        match Whole::map(&file) {
+            Ok(whole) if Compression::of(whole.all()).is_none() => {
+                Self::start(path.into(), Source::Whole(whole), Vec::new(), None, len)
+            }
+            // Compressed, or on a file system that cannot map.
+            _ => Self::streamed(path.into(), Box::new(file), len),
+        }
+    }
+
+    /// Reads a capture as it arrives, such as from standard input. `name` is what errors call it.
+    ///
+    /// Returns when the first 64 KiB are there, or the end: so much is needed to tell the variants of pcap apart.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_stream(name: impl Into<PathBuf>, input: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+        Self::streamed(name.into(), input, None)
+    }
+
+    /// Reads a capture that is in memory. `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_bytes(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Self, CaptureError> {
+        let len = Some(bytes.len() as u64);
+        if Compression::of(&bytes).is_some() {
+            Self::streamed(name.into(), Box::new(io::Cursor::new(bytes)), len)
+        } else {
+            Self::start(name.into(), Source::Whole(Whole::from_vec(bytes)), Vec::new(), None, len)
+        }
+    }
+
+    /// The next packet; `None` at the end. It borrows from the map or from the reader's buffer.
+    ///
+    /// # Errors
+    /// Once, if the capture is cut short or damaged, or cannot be read further; then always `None`. The
+    /// packets before the error are good.
+    #[inline]
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        let Some(record) = self.next_record()? else { return Ok(None) };
+        self.packets += 1;
+        let offset = self.source.offset();
+        Ok(Some(Packet {
+            number: self.packets,
+            offset,
+            timestamp: record.timestamp,
+            link_type: record.link_type,
+            wire_len: record.wire_len,
+            fcs_len: record.fcs_len,
+            captured: self.source.packet(&record),
+        }))
+    }
+
+    /// What errors call the capture: its path, or the name given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The container format.
+    pub fn format(&self) -> FileFormat {
+        self.decoder.format()
+    }
+
+    /// The compression around it, outermost first; empty if there is none.
+    pub fn compression(&self) -> &[Compression] {
+        &self.compression
+    }
+
+    /// The names of the Name Resolution Blocks read so far, in their order (only pcapng has any).
+    pub fn names(&self) -> &[(IpAddr, String)] {
+        match &self.decoder {
+            Decoder::PcapNg(pcapng) => pcapng.names(),
+            _ => &[],
+        }
+    }
+
+    /// How many packets were read so far.
+    pub fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// How far reading has come, in bytes of the file as it lies there (so before decompression).
+    pub fn position(&self) -> u64 {
+        match &self.read {
+            Some(read) => read.load(Ordering::Relaxed),
+            None => self.source.offset(),
+        }
+    }
+
+    /// The file's length in bytes, as it lies there; `None` for a stream.
+    #[expect(clippy::len_without_is_empty, reason = "an empty file is never opened")]
+    pub fn len(&self) -> Option<u64> {
+        self.len
+    }
+
+    #[inline]
+    fn next_record(&mut self) -> Result<Option<Record>, CaptureError> {
+        while self.state == State::Reading {
+            if self.source.offset() >= self.stop {
+                self.state = State::Ended;
+                break;
+            }
+            match self.decoder.step(self.source.window()) {
+                Step::Packet(record) => return Ok(Some(record)),
+                other => self.proceed(other)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// What to do where the next thing is no packet that is at hand.
+    #[cold]
+    fn proceed(&mut self, step: Step) -> Result<(), CaptureError> {
+        let offset = self.source.offset();
+        let (have, need) = match step {
+            Step::Skip(len) => (self.source.skip(len), len),
+            Step::Need(len) => (self.source.fill(len).map(|have| have as u64), len as u64),
+            Step::Damaged(what) => {
+                self.state = State::Failed;
+                return Err(CaptureError::Damaged {
+                    path: self.path.clone(),
+                    packets: self.packets,
+                    offset,
+                    what,
+                });
+            }
+            // Handled by the caller.
+            Step::Packet(_) => return Ok(()),
+        };
+        let (path, packets) = (&self.path, self.packets);
+        match have {
+            Ok(have) if have >= need => return Ok(()),
+            Ok(0) => {
+                self.state = State::Ended;
+                return Ok(());
+            }
+            _ => self.state = State::Failed,
+        }
+        Err(match have {
+            Ok(have) => CaptureError::CutShort { path: path.clone(), packets, offset, have, need },
+            Err(source) => CaptureError::Read { path: path.clone(), packets, offset, source },
+        })
+    }
+
+    /// Streams, and takes compression off as long as there is some.
+    fn streamed(path: PathBuf, input: Box<dyn Read + Send>, len: Option<u64>) -> Result<Self, CaptureError> {
+        let read = Arc::new(AtomicU64::new(0));
+        let input = Box::new(Counted::new(input, Arc::clone(&read)));
+        let (source, compression) =
+            decompressed(&path, input, |decoder| Ok(Box::new(Threaded::spawn(decoder)?)))?;
+        Self::start(path, source, compression, Some(read), len)
+    }
+
+    fn start(
+        path: PathBuf,
+        mut source: Source,
+        compression: Vec<Compression>,
+        read: Option<Arc<AtomicU64>>,
+        len: Option<u64>,
+    ) -> Result<Self, CaptureError> {
+        let (decoder, header_len) = Decoder::detect(&path, &mut source)?;
+        let skipped = source.skip(header_len as u64);
+        skipped.map_err(|source| CaptureError::Read { path: path.clone(), packets: 0, offset: 0, source })?;
+        let start = (source.offset(), decoder.clone());
+        let (packets, state, stop) = (0, State::Reading, u64::MAX);
+        Ok(Self { path, source, decoder, compression, packets, state, stop, start, read, len })
+    }
+}
+
+/// Reading one file in several threads.
+impl CaptureReader {
+    /// Splits a capture that is all at hand (mapped or in memory) into at most `parts` adjoining parts, so
+    /// that several threads can read it. The first part starts where this reader stands.
+    ///
+    /// No format has an index, so each part starts at a guess: a place where records follow each other
+    /// plausibly. The parts are only right if each one ends where the next one starts; so when both
+    /// have been read, ask [`joins`](Self::joins), and where it says no, throw away what the
+    /// next part gave and let this one [`take_over`](Self::take_over). Reading in parts then gives
+    /// exactly what reading in one go gives:
+    ///
+    /// ```
+    /// use pcapviz_capture::{CaptureError, CaptureReader};
+    ///
+    /// /// Wire bytes, by part (each loop here could be a thread).
+    /// fn read(reader: &mut CaptureReader) -> Result<u64, CaptureError> {
+    ///     let mut bytes = 0;
+    ///     while let Some(packet) = reader.next_packet()? {
+    ///         bytes += u64::from(packet.wire_len);
+    ///     }
+    ///     Ok(bytes)
+    /// }
+    ///
+    /// # let file_header = *b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0";
+    /// # let record = *b"\x01\0\0\0\x02\0\0\0\x04\0\0\0\x3c\0\0\0\xde\xad\xbe\xef";
+    /// # let mut bytes = file_header.to_vec();
+    /// # (0..9000).for_each(|_| bytes.extend(record));
+    /// let whole = CaptureReader::from_bytes("big.pcap", bytes)?;
+    /// let mut parts = whole.split(2).into_iter();
+    /// let mut last = parts.next().expect("one part at least");
+    /// let mut total = read(&mut last)?;
+    /// let mut packets_before = 0;
+    /// for mut part in parts {
+    ///     let bytes = read(&mut part);
+    ///     if last.joins(&part) {
+    ///         packets_before += last.packets();
+    ///         (last, total) = (part, total + bytes?);
+    ///     } else {
+    ///         last.take_over(&part);
+    ///         total += read(&mut last)?;
+    ///     }
+    /// }
+    /// assert_eq!((packets_before + last.packets(), total), (9000, 9000 * 60));
+    /// # Ok::<(), CaptureError>(())
+    /// ```
+    ///
+    /// Packet numbers (and those in errors) count from the start of the part: add the
+    /// [`packets`](Self::packets) of the parts before. Each part has the [`names`](Self::names) that it
+    /// finds. An error ends the capture there: parts after it
+    /// are not part of the answer. Gives one part, this reader, where there is nothing to gain: a stream,
+    /// a small capture, a format whose records cannot be told from the middle.
+    #[must_use]
+    pub fn split(mut self, parts: usize) -> Vec<Self> {
+        self.read_preamble();
+        let Source::Whole(whole) = &self.source else { return vec![self] };
+        let from = self.source.offset() as usize;
+        let share = (whole.all().len() - from) / parts.max(1);
+        if share < SMALLEST_PART {
+            return vec![self];
+        }
+        let mut starts: Vec<usize> =
+            (1..parts).filter_map(|n| self.decoder.boundary(whole.all(), from, from + n * share)).collect();
+        starts.dedup();
+        let decoder = self.decoder.without_names();
+        let readers = starts.iter().enumerate().map(|(n, &start)| Self {
+            path: self.path.clone(),
+            source: Source::Whole(whole.starting_at(start)),
+            decoder: decoder.clone(),
+            compression: Vec::new(),
+            packets: 0,
+            state: self.state,
+            stop: starts.get(n + 1).map_or(self.stop, |&next| next as u64),
+            start: (start as u64, decoder.clone()),
+            read: None,
+            len: self.len,
+        });
+        let mut readers: Vec<Self> = readers.collect();
+        self.stop = starts.first().map_or(self.stop, |&first| first as u64);
+        readers.insert(0, self);
+        readers
+    }
+
+    /// Whether this part, read to its end, ended without an error just where `next` started, with everything
+    /// known that `next` took for granted.
+    pub fn joins(&self, next: &Self) -> bool {
+        self.state == State::Ended && (self.source.offset(), &self.decoder) == (next.start.0, &next.start.1)
+    }
+
+    /// Goes on to where `next` was to end, in its place.
+    pub fn take_over(&mut self, next: &Self) {
+        self.stop = next.stop;
+        if self.state == State::Ended {
+            self.state = State::Reading;
+        }
+    }
+
+    /// Reads on to the first packet: what stands before it (pcapng interfaces) holds for all parts.
+    fn read_preamble(&mut self) {
+        let Source::Whole(_) = &self.source else { return };
+        while let Step::Skip(len) = self.decoder.step(self.source.window()) {
+            if len > self.source.window().len() as u64 {
+                return;
+            }
+            // Cannot fail: the bytes are at hand.
+            let _ = self.source.skip(len);
+        }
+    }
+}
+
+/// Below this, a part costs more than it gains.
+const SMALLEST_PART: usize = 64 << 10;
+
+/// How far to look for a record's start. It takes at most one packet of the usual greatest length.
+const SEARCH: usize = 512 << 10;
+
+/// What is known of a capture's format: enough to tell what a window starts with.
+#[derive(Clone, PartialEq)]
+enum Decoder {
+    Pcap(pcap::Pcap),
+    PcapNg(pcapng::PcapNg),
+    Snoop(snoop::Snoop),
+    Erf(erf::Erf),
+}
+
+impl Decoder {
+    /// Tells the format by the first bytes; also gives the length of the file header.
+    fn detect(path: &Path, source: &mut Source) -> Result<(Self, usize), CaptureError> {
+        let failed = |source| CaptureError::Read { path: path.into(), packets: 0, offset: 0, source };
+        let have = source.peek(LOOK_AHEAD + 1).map_err(failed)?;
+        let at_end = have <= LOOK_AHEAD;
+        let head = &source.window()[..have.min(LOOK_AHEAD)];
+        if head.is_empty() {
+            return Err(CaptureError::Empty { path: path.into() });
+        }
+        let found = match pcap::Pcap::detect(head, at_end) {
+            Header::Other => match pcapng::PcapNg::detect(head) {
+                Header::Other => snoop::Snoop::detect(head).map(Self::Snoop),
+                header => header.map(Self::PcapNg),
+            },
+            header => header.map(Self::Pcap),
+        };
+        let path = || path.to_path_buf();
+        match found {
+            Header::Found(decoder, len) => Ok((decoder, len)),
+            Header::Cut(need) => Err(CaptureError::CutShort {
+                path: path(),
+                packets: 0,
+                offset: 0,
+                have: head.len() as u64,
+                need: need as u64,
+            }),
+            Header::Unsupported(what) => Err(CaptureError::Unsupported { path: path(), what }),
+            Header::Other => match (erf::Erf::detect(head, at_end), format::archive(head)) {
+                (Some(erf), _) => Ok((Self::Erf(erf), 0)),
+                (None, Some(what)) => Err(CaptureError::Unsupported { path: path(), what: what.into() }),
+                (None, None) => {
+                    Err(CaptureError::NotACapture { path: path(), seems: format::looks_like(head) })
+                }
+            },
+        }
+    }
+
+    fn format(&self) -> FileFormat {
+        match self {
+            Self::Pcap(pcap) => pcap.format(),
+            Self::PcapNg(pcapng) => pcapng.format(),
+            Self::Snoop(snoop) => snoop.format(),
+            Self::Erf(erf) => erf.format(),
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, window: &[u8]) -> Step {
+        match self {
+            Self::Pcap(pcap) => pcap.step(window),
+            Self::PcapNg(pcapng) => pcapng.step(window),
+            Self::Snoop(snoop) => snoop.step(window),
+            Self::Erf(erf) => erf.step(window),
+        }
+    }
+
+    /// The same knowledge for another part, which reports only the names that it finds itself.
+    fn without_names(&self) -> Self {
+        match self {
+            Self::PcapNg(pcapng) => Self::PcapNg(pcapng.without_names()),
+            other => other.clone(),
+        }
+    }
+
+    /// The first place from `near` on where a record plausibly starts; records are known to start at `from`.
+    fn boundary(&self, bytes: &[u8], from: usize, near: usize) -> Option<usize> {
+        /// So many records in a row are hardly chance.
+        const CHAIN: usize = 8;
+        let search = near..bytes.len().min(near + SEARCH);
+        match self {
+            Self::Pcap(pcap) => {
+                let seconds = pcap.seconds(&bytes[from..]);
+                search.into_iter().find(|&at| pcap.plausible(&bytes[at..], CHAIN, seconds))
+            }
+            Self::PcapNg(pcapng) => {
+                let aligned = search.skip((4 - (near - from) % 4) % 4).step_by(4);
+                aligned.into_iter().find(|&at| pcapng.plausible(&bytes[at..], CHAIN))
+            }
+            Self::Snoop(_) | Self::Erf(_) => None,
+        }
+    }
+}
+
+/// How often a capture may be compressed. Twice happens (a log shipper); more is a trick.
+const MOST_LAYERS: usize = 3;
+
+/// Takes the compression off `input`, layer by layer. `run` decides where a decompressor runs.
+fn decompressed(
+    path: &Path,
+    input: Box<dyn Read + Send>,
+    run: impl Fn(Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>>,
+) -> Result<(Source, Vec<Compression>), CaptureError> {
+    let failed = |source| CaptureError::Read { path: path.into(), packets: 0, offset: 0, source };
+    let mut layers = Vec::new();
+    let mut source = Source::Stream(Stream::new(input));
+    loop {
+        source.peek(LOOK_AHEAD).map_err(failed)?;
+        let Some(compression) = Compression::of(source.window()) else { return Ok((source, layers)) };
+        if layers.len() == MOST_LAYERS {
+            let what = format!("it is compressed more than {MOST_LAYERS} times over; decompress it first");
+            return Err(CaptureError::Unsupported { path: path.into(), what });
+        }
+        layers.push(compression);
+        let input = Box::new(BufReader::with_capacity(256 << 10, source));
+        let decoder = compression.decoder(input).map_err(failed)?;
+        source = Source::Stream(Stream::new(run(decoder).map_err(failed)?));
+    }
+}

@@ -1,0 +1,293 @@
+//! Classic pcap, in all its variants.
+//!
+//! Source: the pcap draft (draft-ietf-opsawg-pcap), and for what it leaves out, what libpcap and
+//! Wireshark accept.
+
+use super::format::FileFormat;
+use super::record::{Endian, Record, Step, packet_limit, too_long};
+use crate::{LinkType, Timestamp};
+
+/// How many bytes a file must show before its variant can be told.
+pub(super) const LOOK_AHEAD: usize = 64 << 10;
+
+/// How the records of one pcap file are laid out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pcap {
+    endian: Endian,
+    format: FileFormat,
+    /// Bytes of a record's header.
+    header_len: usize,
+    lengths: Lengths,
+    nanos_per_fraction: u32,
+    link_type: LinkType,
+    fcs_len: u8,
+    limit: u32,
+    /// Bytes of padding before each packet.
+    padding: u32,
+    snap_len: u32,
+}
+
+/// Which of a record's two lengths is which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lengths {
+    /// Captured, then original: since version 2.4.
+    CapturedFirst,
+    /// Original, then captured: up to version 2.2, and DG/UX's 543.0.
+    OriginalFirst,
+    /// Version 2.3 was written both ways: the captured length is the smaller one.
+    SmallerIsCaptured,
+}
+
+/// What the first bytes of a file turn out to be.
+pub(super) enum Header<T> {
+    /// Not this format.
+    Other,
+    /// This format, with a file header of so many bytes.
+    Found(T, usize),
+    /// This format, but the file header needs so many bytes.
+    Cut(usize),
+    /// This format in a version that is not read.
+    Unsupported(String),
+}
+
+impl<T> Header<T> {
+    pub(super) fn map<U>(self, f: impl FnOnce(T) -> U) -> Header<U> {
+        match self {
+            Self::Other => Header::Other,
+            Self::Found(found, len) => Header::Found(f(found), len),
+            Self::Cut(need) => Header::Cut(need),
+            Self::Unsupported(what) => Header::Unsupported(what),
+        }
+    }
+}
+
+const FILE_HEADER: usize = 24;
+
+impl Pcap {
+    /// Reads the file header, and enough of the first records to tell the variants apart that look the same
+    /// in it. `at_end` says that `head` is the whole file.
+    pub(super) fn detect(head: &[u8], at_end: bool) -> Header<Self> {
+        let Some(magic) = head.first_chunk().copied().map(u32::from_be_bytes) else { return Header::Other };
+        let endian = match magic {
+            0xa1b2_c3d4 | 0xa1b2_3c4d | 0xa1b2_cd34 | 0x1c00_01ac | 0x1c00_01ab => Endian::Big,
+            0xd4c3_b2a1 | 0x4d3c_b2a1 | 0x34cd_b2a1 | 0xac01_001c | 0xab01_001c => Endian::Little,
+            _ => return Header::Other,
+        };
+        let magic = match endian {
+            Endian::Big => magic,
+            Endian::Little => magic.swap_bytes(),
+        };
+        // Ixia's hardware and software captures have four more bytes of header: the size of all records.
+        let header_len =
+            if matches!(magic, 0x1c00_01ac | 0x1c00_01ab) { FILE_HEADER + 4 } else { FILE_HEADER };
+        if head.len() < header_len {
+            return Header::Cut(header_len);
+        }
+        let Some(header) = parse_header(head, endian) else { return Header::Other };
+        let (major, minor) = (header.version_major, header.version_minor);
+        if major < 2 {
+            return Header::Unsupported(format!("pcap version {major}.{minor} is older than 2.0"));
+        }
+        let network = header.network.0.cast_unsigned();
+        let link_type = LinkType((network & 0xffff) as u16);
+        let nanoseconds = matches!(magic, 0xa1b2_3c4d | 0x1c00_01ac);
+        let mut pcap = Self {
+            endian,
+            format: if nanoseconds { FileFormat::PcapNanosecond } else { FileFormat::Pcap },
+            header_len: 16,
+            lengths: match (major, minor) {
+                (2, 0..=2) | (543, _) => Lengths::OriginalFirst,
+                (2, 3) => Lengths::SmallerIsCaptured,
+                _ => Lengths::CapturedFirst,
+            },
+            nanos_per_fraction: if nanoseconds { 1 } else { 1000 },
+            link_type,
+            // The "P" bit says that the upper four bits are meant: the FCS in units of 16 bits.
+            fcs_len: if network & 0x0400_0000 == 0 { 0 } else { (network >> 28) as u8 * 2 },
+            limit: packet_limit(link_type),
+            padding: 0,
+            snap_len: header.snaplen,
+        };
+        if magic == 0xa1b2_c3d4 && (major, minor) == (2, 2) {
+            pcap.adapt_to_aix(network);
+        }
+        if magic == 0xa1b2_cd34 {
+            pcap.format = FileFormat::PcapModified;
+            pcap.header_len = 24;
+        }
+        // Nobody wrote the variants below in another version than 2.4.
+        let variants: &[(FileFormat, usize)] = match magic {
+            _ if pcap.lengths != Lengths::CapturedFirst => &[],
+            0xa1b2_c3d4 => &[(FileFormat::PcapModified, 24), (FileFormat::PcapNokia, 20)],
+            0xa1b2_cd34 => &[(FileFormat::PcapModified, 28)],
+            _ => &[],
+        };
+        pcap.choose(
+            &head[header_len..head.len().min(LOOK_AHEAD)],
+            at_end && head.len() <= LOOK_AHEAD,
+            variants,
+        );
+        Header::Found(pcap, header_len)
+    }
+
+    pub(super) fn format(&self) -> FileFormat {
+        self.format
+    }
+
+    /// The record at the start of the window.
+    // pcap-parser's `parse_pcap_frame` would do for one of the variants, but its result is built and
+    // thrown away again for the lengths, the limit and the time; this is the hottest loop there is.
+    #[inline]
+    pub(super) fn step(&self, window: &[u8]) -> Step {
+        if window.len() < self.header_len {
+            return Step::Need(self.header_len);
+        }
+        let Some(header) = self.record_header(window) else { return Step::Need(self.header_len) };
+        if header.captured > self.limit {
+            return too_long(header.captured, self.limit);
+        }
+        let len = self.header_len + header.captured as usize;
+        if window.len() < len {
+            return Step::Need(len);
+        }
+        let padding = self.padding.min(header.captured);
+        Step::Packet(Record {
+            len,
+            data: self.header_len + padding as usize,
+            captured: (header.captured - padding) as usize,
+            wire_len: header.original.saturating_sub(self.padding),
+            timestamp: Some(self.timestamp(header.seconds, header.fraction)),
+            link_type: self.link_type,
+            fcs_len: self.fcs_len,
+        })
+    }
+
+    /// Whether a chain of at least `records` plausible records starts here (or fewer, up to the very end).
+    /// A guess that is always checked later: see [`CaptureReader::split`](super::CaptureReader::split).
+    pub(super) fn plausible(&self, mut window: &[u8], records: usize, near: Option<u32>) -> bool {
+        for n in 0..records {
+            if window.is_empty() {
+                return n > 0;
+            }
+            if !self.flawless(window) {
+                return false;
+            }
+            let Some(header) = self.record_header(window) else { return false };
+            let limit_apart = 7 * 24 * 3600;
+            if near.is_some_and(|seconds| header.seconds.abs_diff(seconds) > limit_apart) {
+                return false;
+            }
+            window = &window[self.header_len + header.captured as usize..];
+        }
+        true
+    }
+
+    /// The seconds of the first record, to know others by.
+    pub(super) fn seconds(&self, window: &[u8]) -> Option<u32> {
+        self.record_header(window).map(|header| header.seconds)
+    }
+
+    #[inline]
+    fn record_header(&self, window: &[u8]) -> Option<RecordHeader> {
+        let [seconds, fraction, first, second] = self.endian.u32s(window)?;
+        let swapped = match self.lengths {
+            Lengths::CapturedFirst => false,
+            Lengths::OriginalFirst => true,
+            Lengths::SmallerIsCaptured => first > second,
+        };
+        let (captured, original) = if swapped { (second, first) } else { (first, second) };
+        Some(RecordHeader { seconds, fraction, captured, original })
+    }
+
+    #[inline]
+    fn timestamp(&self, seconds: u32, fraction: u32) -> Timestamp {
+        // No overflow: 2^32 seconds and 2^32 microseconds are less than half of what an i64 holds.
+        let nanos =
+            u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(self.nanos_per_fraction);
+        Timestamp::from_nanos(nanos.cast_signed())
+    }
+
+    /// AIX writes version 2.2 with nanoseconds and ifType numbers (RFC 1573), which no pcap 2.2 of
+    /// others has as link types, but for 9 (PPP), where Wireshark takes AIX for likelier as well.
+    fn adapt_to_aix(&mut self, if_type: u32) {
+        let link_type = match if_type {
+            6 => LinkType::ETHERNET,
+            9 => LinkType(6),
+            15 => LinkType(10),
+            24 => LinkType::NULL,
+            _ => return,
+        };
+        self.format = FileFormat::PcapAix;
+        self.link_type = link_type;
+        self.nanos_per_fraction = 1;
+        // FDDI frames have three bytes in front to align them.
+        self.padding = if if_type == 15 { 3 } else { 0 };
+    }
+
+    /// Takes another length of record header only if the usual one contradicts the first records, and
+    /// the other one fits them without a flaw. A damaged file is no other variant: then the usual one stays.
+    fn choose(&mut self, records: &[u8], at_end: bool, variants: &[(FileFormat, usize)]) {
+        if self.fits(records, at_end) {
+            return;
+        }
+        let fitting = variants.iter().find_map(|(format, header_len)| {
+            let variant = Self { format: *format, header_len: *header_len, ..self.clone() };
+            variant.fits(records, at_end).then_some(variant)
+        });
+        if let Some(variant) = fitting {
+            *self = variant;
+        }
+    }
+
+    /// Whether the first few records are without a flaw: at least three, or all there are.
+    fn fits(&self, mut records: &[u8], at_end: bool) -> bool {
+        for _ in 0..3 {
+            if records.is_empty() && at_end {
+                return true;
+            }
+            let whole = self.record_header(records).and_then(|header| {
+                let len = self.header_len.checked_add(header.captured as usize)?;
+                records.get(len..)
+            });
+            let Some(rest) = whole else { return !at_end && self.flawless(records) };
+            if !self.flawless(records) {
+                return false;
+            }
+            records = rest;
+        }
+        true
+    }
+
+    /// Whether the header of a record is one that a capture program would have written.
+    fn flawless(&self, record: &[u8]) -> bool {
+        self.record_header(record).is_some_and(|header| {
+            let units = 1_000_000_000 / self.nanos_per_fraction;
+            let snap_len = if self.snap_len == 0 { self.limit } else { self.snap_len };
+            header.fraction < units
+                && header.captured <= header.original
+                && header.captured <= self.limit.min(snap_len)
+                && header.original <= 128 << 20
+                && record.len() >= self.header_len
+        })
+    }
+}
+
+struct RecordHeader {
+    seconds: u32,
+    fraction: u32,
+    captured: u32,
+    original: u32,
+}
+
+/// pcap-parser reads the header of the magic numbers that it knows; the rest of the header is the same
+/// for the others.
+fn parse_header(head: &[u8], endian: Endian) -> Option<pcap_parser::PcapHeader> {
+    let mut known: [u8; FILE_HEADER] = *head.first_chunk()?;
+    let magic = 0xa1b2_c3d4_u32;
+    let magic = match endian {
+        Endian::Little => magic.to_le_bytes(),
+        Endian::Big => magic.to_be_bytes(),
+    };
+    known[..4].copy_from_slice(&magic);
+    Some(pcap_parser::parse_pcap_header(&known).ok()?.1)
+}

@@ -1,0 +1,192 @@
+//! The summary and the lists for a terminal: plain text, every name made harmless.
+
+use std::fmt::{self, Write};
+
+use pcapviz_analysis::{key_nodes, top_talkers};
+use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NodeId};
+use pcapviz_render::escape;
+use pcapviz_render::quantity::{bytes, counted, packets, span};
+
+use crate::Report;
+
+/// Rows in each of the summary's lists: what fits a screen.
+const ROWS: usize = 10;
+
+impl Report {
+    /// What the captures hold, for a terminal: captures, totals, top talkers and key nodes of all three
+    /// layers. `bold` makes the headings stand out (ANSI escape sequences).
+    ///
+    /// ```
+    /// let summary = pcapviz_core::Pipeline::new().run().summary(false);
+    /// assert!(summary.contains("0 packets"));
+    /// ```
+    pub fn summary(&self, bold: bool) -> String {
+        let mut out = Text { out: String::new(), bold };
+        // Writing to a string cannot fail.
+        let _ = self.write_summary(&mut out);
+        out.out
+    }
+
+    fn write_summary(&self, out: &mut Text) -> fmt::Result {
+        self.captures(out)?;
+        let graphs = GraphLayer::ALL.map(|layer| self.graph(layer));
+        self.layers(out, &graphs)?;
+        for graph in graphs.iter().filter(|graph| !graph.nodes().is_empty()) {
+            self.talkers(out, graph)?;
+        }
+        for graph in &graphs {
+            self.key_nodes(out, graph)?;
+        }
+        Ok(())
+    }
+
+    fn captures(&self, out: &mut Text) -> fmt::Result {
+        out.heading("Captures")?;
+        for capture in &self.captures {
+            write!(out, "  {}  {}", escape::terminal(&capture.path), capture.format)?;
+            write!(out, ", {}, {}", packets(capture.packets), bytes(capture.bytes))?;
+            match capture.life {
+                Some((first, last)) => writeln!(out, ", {}", span(first, last))?,
+                None => writeln!(out)?,
+            }
+        }
+        let totals = self.totals();
+        write!(out, "  {}, {} on the wire", packets(totals.packets), bytes(totals.bytes))?;
+        if totals.cut_by_snap_length > 0 {
+            let cut = packets(totals.cut_by_snap_length);
+            write!(out, ", {} captured ({cut} cut by the snap length)", bytes(totals.captured_bytes))?;
+        }
+        writeln!(out)?;
+        for (reason, n) in &totals.stopped {
+            writeln!(out, "  {} could not be read to the end: {reason}", packets(*n))?;
+        }
+        Ok(())
+    }
+
+    fn layers(&self, out: &mut Text, graphs: &[LayerGraph; 3]) -> fmt::Result {
+        out.heading("Layers")?;
+        for graph in graphs {
+            let layer = graph.layer();
+            let nodes = counted(graph.nodes().len() as u64, noun(layer).0, noun(layer).1);
+            let edges = counted(graph.edges().len() as u64, "edge", "edges");
+            write!(out, "  {}  {nodes}, {edges}, ", layer.number())?;
+            writeln!(out, "{} of {}", packets(self.totals().in_graph(layer)), self.totals().packets)?;
+            let mut outside: Vec<_> = self.totals().outside(layer).collect();
+            outside.sort_by_key(|&(absence, n)| (std::cmp::Reverse(n), absence));
+            for (absence, n) in outside.iter().take(ROWS) {
+                writeln!(out, "     not shown: {}: {absence}", packets(*n))?;
+            }
+            let rest: u64 = outside.iter().skip(ROWS).map(|(_, n)| n).sum();
+            if rest > 0 {
+                writeln!(out, "     not shown: {}: other reasons", packets(rest))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn talkers(&self, out: &mut Text, graph: &LayerGraph) -> fmt::Result {
+        out.heading(&format!("Top talkers, layer {}", graph.layer().number()))?;
+        let rows = top_talkers(graph, ROWS).into_iter().map(|i| {
+            let node = &graph.nodes()[i];
+            let sent = format!("{} sent", bytes(node.sent.bytes));
+            let received = format!("{} received", bytes(node.received.bytes));
+            [node.id.to_string(), sent, received, self.name(node.id)]
+        });
+        out.table(rows.collect())
+    }
+
+    fn key_nodes(&self, out: &mut Text, graph: &LayerGraph) -> fmt::Result {
+        let keys = key_nodes(graph, ROWS);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        out.heading(&format!("Key nodes, layer {}, as seen from here", graph.layer().number()))?;
+        let rows = keys.into_iter().map(|key| {
+            let id = graph.nodes()[key.node].id;
+            [id.to_string(), key.to_string(), self.name(id), String::new()]
+        });
+        out.table(rows.collect())
+    }
+
+    /// A node's best name for a terminal; empty without one.
+    fn name(&self, id: NodeId) -> String {
+        name(&self.annotations, id).unwrap_or_default()
+    }
+
+    /// The lines of `-fi`: for each node that was contacted, by how many distinct nodes, the node, and its
+    /// best name. Most first, equal counts in order of first appearance.
+    pub fn contacted_list(&self, graph: &LayerGraph) -> String {
+        self.list(graph, graph.contacted())
+    }
+
+    /// The lines of `-fo`: for each node that sent, to how many distinct nodes, the node, and its best name.
+    /// Most first, equal counts in order of first appearance.
+    pub fn contacting_list(&self, graph: &LayerGraph) -> String {
+        self.list(graph, graph.contacting())
+    }
+
+    fn list(&self, graph: &LayerGraph, rank: Vec<(usize, usize)>) -> String {
+        let mut out = String::new();
+        for (node, count) in rank {
+            let id = graph.nodes()[node].id;
+            let _ = write!(out, "{count} {id}");
+            if let Some(name) = name(&self.annotations, id) {
+                let _ = write!(out, " {name}");
+            }
+            out.push('\n');
+        }
+        out
+    }
+}
+
+fn name(annotations: &Annotations, id: NodeId) -> Option<String> {
+    let name = annotations.get(id)?.best_name()?;
+    Some(escape::terminal(&name.name).into_owned())
+}
+
+fn noun(layer: GraphLayer) -> (&'static str, &'static str) {
+    match layer {
+        GraphLayer::Devices => ("device", "devices"),
+        GraphLayer::Hosts => ("IP host", "IP hosts"),
+        GraphLayer::Endpoints => ("end point", "end points"),
+    }
+}
+
+/// The text so far.
+struct Text {
+    out: String,
+    bold: bool,
+}
+
+impl Write for Text {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.write_str(text)
+    }
+}
+
+impl Text {
+    fn heading(&mut self, title: &str) -> fmt::Result {
+        if !self.out.is_empty() {
+            writeln!(self)?;
+        }
+        if self.bold { writeln!(self, "\x1b[1m{title}\x1b[0m") } else { writeln!(self, "{title}") }
+    }
+
+    /// Columns, each as wide as its widest cell.
+    fn table<const N: usize>(&mut self, rows: Vec<[String; N]>) -> fmt::Result {
+        let mut widths = [0; N];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for row in rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(widths) {
+                write!(line, "  {cell:width$}")?;
+            }
+            writeln!(self, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+use pcapviz_capture::Timestamp;
+
+/// When within its life a flow was active: one bit for each of up to 64 equal slots of time.
+///
+/// Slots start at multiples of their own width, which is a power of two of nanoseconds and follows from
+/// the flow's first and last time alone. So the same packets give the same bits in whatever order, or
+/// over however many tables, they were seen: adding up is commutative and associative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Activity {
+    bits: u64,
+}
+
+/// The narrowest slot, about a millisecond (2^20 ns): finer than any question asked of it.
+const NARROWEST: u32 = 20;
+
+/// The exponent of the slots' width and the number of the first slot, for a life from `first` to `last`.
+fn scale(first: Timestamp, last: Timestamp) -> (u32, i64) {
+    let (first, last) = (first.as_nanos(), last.as_nanos());
+    let mut exponent = NARROWEST;
+    while (last >> exponent) - (first >> exponent) >= 64 {
+        exponent += 1;
+    }
+    (exponent, first >> exponent)
+}
+
+impl Activity {
+    /// A single moment.
+    pub(crate) fn once() -> Self {
+        Self { bits: 1 }
+    }
+
+    /// The same activity over a longer life.
+    fn stretched(self, from: (Timestamp, Timestamp), to: (Timestamp, Timestamp)) -> u64 {
+        let ((old_exponent, old_base), (exponent, base)) = (scale(from.0, from.1), scale(to.0, to.1));
+        if (old_exponent, old_base) == (exponent, base) {
+            return self.bits;
+        }
+        let mut bits = 0;
+        let mut left = self.bits;
+        while left != 0 {
+            let slot = old_base + i64::from(left.trailing_zeros());
+            bits |= 1 << ((slot >> (exponent - old_exponent)) - base);
+            left &= left - 1;
+        }
+        bits
+    }
+
+    /// Both activities, given the lives they belong to.
+    pub(crate) fn merge(
+        self,
+        life: (Timestamp, Timestamp),
+        other: Self,
+        other_life: (Timestamp, Timestamp),
+    ) -> Self {
+        let both = (life.0.min(other_life.0), life.1.max(other_life.1));
+        Self { bits: self.stretched(life, both) | other.stretched(other_life, both) }
+    }
+
+    /// The slots, the earliest in the lowest bit.
+    pub fn bits(self) -> u64 {
+        self.bits
+    }
+
+    /// In how many slots there was traffic; 0 where no packet had a time.
+    pub fn active_slots(self) -> u32 {
+        self.bits.count_ones()
+    }
+
+    /// The width of one slot in nanoseconds, for a life from `first` to `last`.
+    pub fn slot_nanos(first: Timestamp, last: Timestamp) -> u64 {
+        1 << scale(first, last).0
+    }
+}

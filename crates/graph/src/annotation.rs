@@ -1,0 +1,147 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use pcapviz_capture::Timestamp;
+
+use crate::NodeId;
+
+/// Where a name was learnt, the most trustworthy source first: the order in which names are preferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum NameSource {
+    /// The embedding program or the user said so.
+    Given,
+    /// A file in the form of /etc/hosts.
+    HostsFile,
+    /// The host's own name in DHCP.
+    Dhcp,
+    /// A multicast DNS answer.
+    Mdns,
+    /// A NetBIOS name registration or answer.
+    Netbios,
+    /// The capture file's own name resolution block.
+    CaptureFile,
+    /// A DNS answer.
+    Dns,
+    /// The server name that a TLS or QUIC client asked for.
+    Tls,
+    /// The host that an HTTP client asked for.
+    Http,
+    /// A live reverse DNS look-up.
+    ReverseDns,
+}
+
+/// A name, with the evidence for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Name {
+    /// Where it was learnt. First, so that names sort by trust.
+    pub source: NameSource,
+    /// The name as it was seen. Hostile until it is escaped for where it is shown.
+    pub name: String,
+    /// How often it was seen.
+    pub count: u64,
+    /// When it was first and last seen.
+    pub life: Option<(Timestamp, Timestamp)>,
+}
+
+impl Name {
+    /// A name seen once.
+    pub fn new(source: NameSource, name: impl Into<String>) -> Self {
+        Self { source, name: name.into(), count: 1, life: None }
+    }
+}
+
+/// Where an address is and whose it is, by a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Place {
+    /// The city's name, in the language asked for.
+    pub city: Option<String>,
+    /// The country's name, in the language asked for.
+    pub country: Option<String>,
+    /// The country's ISO 3166-1 code.
+    pub country_code: Option<String>,
+    /// Latitude and longitude, in degrees (WGS 84), in thousandths so that places compare.
+    pub coordinates: Option<(i32, i32)>,
+    /// The autonomous system's number.
+    pub asn: Option<u32>,
+    /// The organisation behind it.
+    pub organisation: Option<String>,
+    /// The database types that said so, such as `GeoLite2-City`.
+    pub sources: Vec<String>,
+}
+
+/// What is known about one node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Notes {
+    /// Names, the most trustworthy first.
+    pub names: Vec<Name>,
+    /// Where it is.
+    pub place: Option<Place>,
+    /// Who made it (layer 2).
+    pub vendor: Option<String>,
+    /// What an embedding program adds: shown under the name, and in the JSON under `notes`.
+    pub extra: BTreeMap<String, String>,
+}
+
+impl Notes {
+    /// The best name, by source, then by how often it was seen, then by the alphabet.
+    pub fn best_name(&self) -> Option<&Name> {
+        self.names.iter().min_by_key(|n| (n.source, std::cmp::Reverse(n.count), &n.name))
+    }
+}
+
+/// What is known about nodes, each value with its source. Whoever enriches writes it, whoever draws reads
+/// it, and neither knows the other.
+///
+/// ```
+/// use pcapviz_graph::{Annotations, Name, NameSource, NodeId};
+///
+/// let mut annotations = Annotations::default();
+/// let host = NodeId::Host("192.0.2.1".parse().unwrap());
+/// annotations.entry(host).names.push(Name::new(NameSource::Given, "printer"));
+///
+/// // An end point is known by what is known of its host.
+/// let port = NodeId::Endpoint("192.0.2.1".parse().unwrap(), 631);
+/// assert_eq!(annotations.get(port).unwrap().best_name().unwrap().name, "printer");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Annotations {
+    notes: BTreeMap<NodeId, Notes>,
+}
+
+impl Annotations {
+    /// What is known of a node; an end point without notes of its own has its host's.
+    pub fn get(&self, node: NodeId) -> Option<&Notes> {
+        self.notes.get(&node).or_else(|| self.notes.get(&node.host()))
+    }
+
+    /// The notes of a node, to write to.
+    pub fn entry(&mut self, node: NodeId) -> &mut Notes {
+        self.notes.entry(node).or_default()
+    }
+
+    /// Every node that something is known of, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Notes)> {
+        self.notes.iter().map(|(id, notes)| (*id, notes))
+    }
+}
+
+impl fmt::Display for NameSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Given => "given",
+            Self::HostsFile => "hosts file",
+            Self::Dhcp => "DHCP",
+            Self::Mdns => "mDNS",
+            Self::Netbios => "NetBIOS",
+            Self::CaptureFile => "capture file",
+            Self::Dns => "DNS",
+            Self::Tls => "TLS",
+            Self::Http => "HTTP",
+            Self::ReverseDns => "reverse DNS",
+        })
+    }
+}

@@ -1,0 +1,55 @@
+use pcapviz_capture::Timestamp;
+
+use crate::NodeId;
+
+/// How much a finding wants to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Worth acting on.
+    Alert,
+}
+
+/// One number behind a finding, that a person can check.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// What was measured.
+    pub name: &'static str,
+    /// How much.
+    pub value: f64,
+    /// In what unit; empty for a plain number.
+    pub unit: &'static str,
+    /// From how much on it counts, where there is a threshold.
+    pub threshold: Option<f64>,
+}
+
+/// Something in the traffic that is consistent with what its kind names.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Its kind, such as `scan`.
+    pub kind: &'static str,
+    /// How much it wants to be looked at.
+    pub severity: Severity,
+    /// From 0 to 1.
+    pub score: f64,
+    /// What it says, in one sentence with numbers.
+    pub sentence: String,
+    /// Who did it.
+    pub subject: NodeId,
+    /// To whom, where that is one node.
+    pub object: Option<NodeId>,
+    /// From when to when.
+    pub life: Option<(Timestamp, Timestamp)>,
+    /// The numbers.
+    pub evidence: Vec<Evidence>,
+    /// What else makes traffic look like this.
+    pub innocent_causes: &'static [&'static str],
+    /// A Wireshark display filter that selects its packets.
+    pub display_filter: String,
+    /// A pcap-filter expression that selects its packets.
+    pub capture_filter: String,
+}

@@ -1,0 +1,69 @@
+//! DOT, Graphviz's language: the graph with the labels and looks of the picture, without positions.
+
+use std::io::Write;
+
+use crate::caption::{NodeCaption, edge_tooltip, edge_volume, node_tooltip};
+use crate::escape::dot as escape;
+use crate::theme::{Family, INK_SOFT, Role};
+use crate::{RenderError, RenderOptions, View, scene};
+
+pub(super) fn write(
+    view: &View<'_>,
+    options: &RenderOptions<'_>,
+    out: &mut dyn Write,
+) -> Result<(), RenderError> {
+    let out = &mut std::io::BufWriter::new(out);
+    writeln!(out, "digraph pcapviz {{")?;
+    writeln!(
+        out,
+        "  graph [label=\"{}\", labelloc=t, fontname=\"Noto Sans,Helvetica,Arial\", overlap=false, splines=true];",
+        lines(scene::headline(view).iter())
+    )?;
+    writeln!(out, "  node [fontname=\"Noto Sans,Helvetica,Arial\", fontsize=10, style=filled];")?;
+    writeln!(out, "  edge [fontname=\"Noto Sans,Helvetica,Arial\", fontsize=8, fontcolor=\"{INK_SOFT}\"];")?;
+    for node in view.graph.nodes() {
+        let role = Role::of(node.id);
+        let (shape, style) = options.shape.unwrap_or(role.shape()).graphviz();
+        let (fill, line) = role.label_colors();
+        write!(
+            out,
+            "  \"{}\" [label=\"{}\", shape={shape}, fillcolor=\"{fill}\", color=\"{line}\", class=\"{}\", tooltip=\"{}\"",
+            node.id,
+            lines(NodeCaption::of(view, node).lines()),
+            role.class(),
+            lines(node_tooltip(view, node).lines()),
+        )?;
+        match (shape, style) {
+            ("plaintext", _) => write!(out, ", style=\"\"")?,
+            // A point has no room: the label stands beside it.
+            ("point", _) => write!(out, ", xlabel=\"{}\"", lines(NodeCaption::of(view, node).lines()))?,
+            (_, "") => {}
+            (_, style) => write!(out, ", style=\"filled,{style}\"")?,
+        }
+        writeln!(out, "];")?;
+    }
+    let most = scene::busiest_edge(view);
+    for edge in view.graph.edges() {
+        let family = Family::of(edge.protocols);
+        let end = |i: usize| view.graph.nodes()[i].id;
+        writeln!(
+            out,
+            "  \"{}\" -> \"{}\" [label=\"{}\", penwidth={:.2}, color=\"{}\", class=\"{}\", tooltip=\"{}\"];",
+            end(edge.source),
+            end(edge.target),
+            lines([&*edge_volume(edge), &*edge.protocols.to_string()].into_iter()),
+            scene::line_width(edge.traffic.bytes, most),
+            family.stroke(),
+            family.class(),
+            lines(edge_tooltip(view, edge).lines()),
+        )?;
+    }
+    writeln!(out, "}}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Lines of a label, each escaped, with DOT's own line break between them.
+fn lines<S: AsRef<str>>(lines: impl Iterator<Item = S>) -> String {
+    lines.map(|line| escape(line.as_ref()).into_owned()).collect::<Vec<_>>().join("\\n")
+}

@@ -1,0 +1,42 @@
+//! PNG: the SVG, drawn with the embedded font alone.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg::{Options, Tree, fontdb};
+
+use super::svg;
+use crate::scene::Scene;
+use crate::{RenderError, RenderOptions, View, text};
+
+/// The most pixels of a picture: 160 MB while it is drawn, and about what image viewers open.
+const MOST_PIXELS: f32 = 40e6;
+
+pub(super) fn write(
+    view: &View<'_>,
+    options: &RenderOptions<'_>,
+    out: &mut dyn Write,
+) -> Result<(), RenderError> {
+    let scene = Scene::of(view, options)?;
+    let (width, height) = (scene.size.x as f32, scene.size.y as f32);
+    let scale = options.scale.min((MOST_PIXELS / (width * height)).sqrt());
+    let (columns, rows) = ((width * scale).ceil().max(1.0) as u32, (height * scale).ceil().max(1.0) as u32);
+    let failed = |reason: String| RenderError::Pixels { width: columns, height: rows, reason };
+
+    let tree = Tree::from_str(&svg::document(&scene), &usvg_options()).map_err(|e| failed(e.to_string()))?;
+    let mut pixels = Pixmap::new(columns, rows).ok_or_else(|| failed("too large".to_owned()))?;
+    // The tree's size is in pixels of 1/96 inch, ours in points.
+    let fit = Transform::from_scale(columns as f32 / tree.size().width(), rows as f32 / tree.size().height());
+    resvg::render(&tree, fit, &mut pixels.as_mut());
+    Ok(out.write_all(&pixels.encode_png().map_err(|e| failed(e.to_string()))?)?)
+}
+
+/// No fonts but ours, and no files: what a picture looks like does not depend on the machine.
+fn usvg_options() -> Options<'static> {
+    let mut fonts = fontdb::Database::new();
+    for file in text::files() {
+        fonts.load_font_source(fontdb::Source::Binary(file));
+    }
+    Options { font_family: text::FAMILY.to_owned(), fontdb: Arc::new(fonts), ..Options::default() }
+}

@@ -1,0 +1,220 @@
+//! SVG 1.1: real text, tooltips, and classes for a style sheet of one's own.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use crate::escape::xml;
+use crate::layout::Point;
+use crate::scene::{EdgeMark, NodeMark, Outline, Scene, Text};
+use crate::text::FALLBACKS;
+use crate::theme::{Color, PAPER, RULE};
+use crate::{RenderError, RenderOptions, View};
+
+pub(super) fn write(
+    view: &View<'_>,
+    options: &RenderOptions<'_>,
+    out: &mut dyn Write,
+) -> Result<(), RenderError> {
+    Ok(out.write_all(document(&Scene::of(view, options)?).as_bytes())?)
+}
+
+/// The scene as one SVG document.
+pub(super) fn document(scene: &Scene) -> String {
+    let mut svg = Svg::default();
+    let (width, height) = (Number(scene.size.x), Number(scene.size.y));
+    svg.line(format_args!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}pt\" height=\"{height}pt\" \
+         viewBox=\"0 0 {width} {height}\" font-family=\"{FALLBACKS}\" role=\"img\">"
+    ));
+    svg.line(format_args!("<title>{}</title>", xml(&scene.name)));
+    svg.line(format_args!("<rect class=\"paper\" width=\"{width}\" height=\"{height}\" fill=\"{PAPER}\"/>"));
+    svg.group("title", |svg| scene.title.iter().for_each(|text| svg.text(text)));
+    svg.group("rules", |svg| {
+        for (from, to) in &scene.rules {
+            svg.stroke(*from, *to, 0.75, RULE);
+        }
+    });
+    svg.group("edges", |svg| {
+        scene.edges.iter().enumerate().for_each(|(i, edge)| svg.edge(i, edge));
+    });
+    svg.group("nodes", |svg| {
+        scene.nodes.iter().enumerate().for_each(|(i, node)| svg.node(i, node));
+    });
+    // Labels come last: a line that passes under one must not be drawn over it.
+    svg.labels("edge-labels", "e", scene.edges.iter().map(|edge| edge.label.as_ref().map(|l| &*l.lines)));
+    svg.labels("node-labels", "n", scene.nodes.iter().map(|node| node.label.as_ref().map(|l| &*l.lines)));
+    svg.group("notice", |svg| scene.notice.iter().for_each(|text| svg.text(text)));
+    svg.group("legend", |svg| {
+        for (outline, fill, line) in &scene.legend.shapes {
+            svg.outline(outline, *fill, *line);
+        }
+        for (from, to, width, color) in &scene.legend.strokes {
+            svg.stroke(*from, *to, *width, *color);
+        }
+        scene.legend.texts.iter().for_each(|text| svg.text(text));
+    });
+    svg.line(format_args!("</svg>"));
+    svg.out
+}
+
+/// A length with at most two decimals: a hundredth of a point is below what any device shows.
+struct Number(f64);
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hundredths = (self.0 * 100.0).round();
+        // No "-0".
+        let value = if hundredths == 0.0 { 0.0 } else { hundredths / 100.0 };
+        write!(f, "{value}")
+    }
+}
+
+struct Pair(Point);
+
+impl std::fmt::Display for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", Number(self.0.x), Number(self.0.y))
+    }
+}
+
+#[derive(Default)]
+struct Svg {
+    out: String,
+}
+
+impl Svg {
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a string cannot fail.
+        let _ = self.out.write_fmt(line);
+        self.out.push('\n');
+    }
+
+    /// A group, unless nothing is in it.
+    fn group(&mut self, class: &str, content: impl FnOnce(&mut Self)) {
+        let start = self.out.len();
+        self.line(format_args!("<g class=\"{class}\">"));
+        let filled = self.out.len();
+        content(self);
+        if self.out.len() == filled {
+            self.out.truncate(start);
+        } else {
+            self.line(format_args!("</g>"));
+        }
+    }
+
+    fn text(&mut self, text: &Text) {
+        if text.content.is_empty() {
+            return;
+        }
+        // The length holds another font to the width that was measured.
+        self.line(format_args!(
+            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{} fill=\"{}\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\">{}</text>",
+            Number(text.origin.x),
+            Number(text.origin.y),
+            Number(text.style.size),
+            if text.style.bold { " font-weight=\"bold\"" } else { "" },
+            text.color,
+            Number(text.width),
+            xml(&text.content),
+        ));
+    }
+
+    fn tooltip(&mut self, tooltip: &str) {
+        let lines: Vec<_> = tooltip.lines().map(xml).collect();
+        self.line(format_args!("<title>{}</title>", lines.join("\n")));
+    }
+
+    fn stroke(&mut self, from: Point, to: Point, width: f64, color: Color) {
+        self.line(format_args!(
+            "<path d=\"M{}L{}\" stroke=\"{color}\" stroke-width=\"{}\"/>",
+            Pair(from),
+            Pair(to),
+            Number(width)
+        ));
+    }
+
+    fn edge(&mut self, i: usize, edge: &EdgeMark) {
+        let EdgeMark { class, color, width, .. } = edge;
+        self.line(format_args!("<g id=\"e{i}\" class=\"edge {class}\">"));
+        self.tooltip(&edge.tooltip);
+        let mut way = String::new();
+        for (j, p) in edge.spline.iter().enumerate() {
+            let command = match j {
+                0 => "M",
+                1 => "C",
+                _ => " ",
+            };
+            let _ = write!(way, "{command}{}", Pair(*p));
+        }
+        self.line(format_args!(
+            "<path d=\"{way}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{}\"/>",
+            Number(*width)
+        ));
+        let [a, b, c] = edge.arrow.map(Pair);
+        self.line(format_args!("<path d=\"M{a}L{b}L{c}Z\" fill=\"{color}\"/>"));
+        self.line(format_args!("</g>"));
+    }
+
+    fn node(&mut self, i: usize, node: &NodeMark) {
+        self.line(format_args!("<g id=\"n{i}\" class=\"node {}\">", node.class));
+        self.tooltip(&node.tooltip);
+        self.outline(&node.outline, node.fill, node.line);
+        self.line(format_args!("</g>"));
+    }
+
+    fn outline(&mut self, outline: &Outline, fill: Color, line: Color) {
+        let paint = format!("fill=\"{fill}\" stroke=\"{line}\"");
+        match outline {
+            Outline::Ellipse { centre, radii } if radii.x == radii.y => self.line(format_args!(
+                "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" {paint}/>",
+                Number(centre.x),
+                Number(centre.y),
+                Number(radii.x)
+            )),
+            Outline::Ellipse { centre, radii } => self.line(format_args!(
+                "<ellipse cx=\"{}\" cy=\"{}\" rx=\"{}\" ry=\"{}\" {paint}/>",
+                Number(centre.x),
+                Number(centre.y),
+                Number(radii.x),
+                Number(radii.y)
+            )),
+            Outline::Rectangle { rect, corner } => self.line(format_args!(
+                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"{}\" {paint}/>",
+                Number(rect.left),
+                Number(rect.top),
+                Number(rect.width()),
+                Number(rect.height()),
+                Number(*corner)
+            )),
+            Outline::Polygon(corners) => {
+                let points: Vec<String> = corners.iter().map(|&c| Pair(c).to_string()).collect();
+                self.line(format_args!(
+                    "<polygon points=\"{}\" {paint} stroke-linejoin=\"round\"/>",
+                    points.join(" ")
+                ));
+            }
+            Outline::Bare(rect) => self.line(format_args!(
+                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{PAPER}\" fill-opacity=\"0.9\"/>",
+                Number(rect.left),
+                Number(rect.top),
+                Number(rect.width()),
+                Number(rect.height())
+            )),
+        }
+    }
+
+    /// Labels with a rim of paper, so that lines that pass under them do not cross out the text.
+    fn labels<'a>(&mut self, class: &str, id: &str, labels: impl Iterator<Item = Option<&'a [Text]>>) {
+        let halo = format!(
+            "{class}\" stroke=\"{PAPER}\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke"
+        );
+        self.group(&halo, |svg| {
+            for (i, lines) in labels.enumerate() {
+                let Some(lines) = lines else { continue };
+                svg.line(format_args!("<g id=\"{id}{i}-label\">"));
+                lines.iter().for_each(|text| svg.text(text));
+                svg.line(format_args!("</g>"));
+            }
+        });
+    }
+}

@@ -1,0 +1,167 @@
+//! Each node's text, shape and size, before it has a place.
+
+use pcapviz_graph::Name;
+
+use super::{Label, Outline, Rect, add, point, scale};
+use crate::caption::NodeCaption;
+use crate::layout::Point;
+use crate::shape::Shape;
+use crate::text::{Ruler, Style};
+use crate::theme::{Color, INK, INK_SOFT, Role};
+use crate::{RenderOptions, View};
+
+pub(super) const NAME: Style = Style::bold(10.0);
+const ADDRESS: Style = Style::regular(8.5);
+const DETAIL: Style = Style::regular(8.0);
+/// Names longer than this are shortened, in points.
+const WIDEST: f64 = 170.0;
+/// Between a shape and the label under it.
+const GAP: f64 = 3.0;
+/// Free room around each node, so that neighbours do not touch.
+const CLEARANCE: f64 = 6.0;
+/// How far a self-loop stands out above a shape.
+pub(super) const LOOP_HEIGHT: f64 = 26.0;
+
+/// A node, drawn around the origin.
+pub(super) struct Draft<'a> {
+    pub(super) role: Role,
+    pub(super) shape: Shape,
+    pub(super) fill: Color,
+    pub(super) line: Color,
+    pub(super) outline: Outline,
+    pub(super) label: Option<Label>,
+    pub(super) detail: Detail,
+    /// The name that its label shows.
+    pub(super) name: Option<&'a Name>,
+    /// Width and height of everything: shape, label, self-loop and the room around them.
+    pub(super) size: Point,
+    /// From the centre of everything to the shape's centre.
+    pub(super) shift: Point,
+}
+
+/// How much of a node's caption there is room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    Full,
+    /// Name and bytes.
+    Brief,
+    Name,
+    None,
+}
+
+impl Detail {
+    /// For the node that is the `rank`th by bytes of `count`: what a page can carry.
+    fn of(rank: usize, count: usize) -> Self {
+        match count {
+            0..=120 => Self::Full,
+            121..=500 if rank < 40 => Self::Full,
+            121..=500 => Self::Brief,
+            501..=3_000 if rank < 60 => Self::Brief,
+            501..=3_000 => Self::Name,
+            _ if rank < 150 => Self::Name,
+            _ => Self::None,
+        }
+    }
+}
+
+/// The largest and smallest radius, for a graph of so many nodes.
+fn radii(count: usize) -> (f64, f64) {
+    let crowd = (count.max(30) as f64 / 30.0).log10().min(2.0);
+    (24.0 - 6.0 * crowd, 6.0 - 1.5 * crowd)
+}
+
+/// The radius that stands for so many bytes: the area grows with them.
+pub(super) fn radius(bytes: u64, most: u64, count: usize) -> f64 {
+    let (largest, smallest) = radii(count);
+    (largest * (bytes as f64 / most.max(1) as f64).sqrt()).max(smallest)
+}
+
+/// The most bytes that a node of the graph sent and received.
+pub(super) fn most_bytes(view: &View<'_>) -> u64 {
+    view.graph.nodes().iter().map(|node| node.traffic().bytes).max().unwrap_or(0)
+}
+
+pub(super) fn of<'a>(view: &View<'a>, options: &RenderOptions<'_>, ruler: &Ruler) -> Vec<Draft<'a>> {
+    let nodes = view.graph.nodes();
+    let most = most_bytes(view);
+    let mut by_bytes: Vec<usize> = (0..nodes.len()).collect();
+    by_bytes.sort_by_key(|&i| (std::cmp::Reverse(nodes[i].traffic().bytes), i));
+    let mut rank = vec![0; nodes.len()];
+    for (position, &node) in by_bytes.iter().enumerate() {
+        rank[node] = position;
+    }
+    let mut has_loop = vec![false; nodes.len()];
+    for edge in view.graph.edges().iter().filter(|edge| edge.source == edge.target) {
+        has_loop[edge.source] = true;
+    }
+    nodes
+        .iter()
+        .enumerate()
+        .map(|(i, node)| {
+            let role = Role::of(node.id);
+            let shape = options.shape.unwrap_or(role.shape());
+            let caption = NodeCaption::of(view, node);
+            let detail = Detail::of(rank[i], nodes.len());
+            let lines = lines(&caption, detail, ruler);
+            let label = (!lines.is_empty()).then(|| Label::below(Point::default(), lines, ruler));
+            let radius = radius(node.traffic().bytes, most, nodes.len());
+            draft(role, shape, label, radius, has_loop[i], detail, caption.name)
+        })
+        .collect()
+}
+
+fn lines(caption: &NodeCaption<'_>, detail: Detail, ruler: &Ruler) -> Vec<(String, Style, Color)> {
+    let fit = |text: &str, style| ruler.fit(text, style, WIDEST);
+    let mut lines = Vec::new();
+    if detail != Detail::None {
+        lines.push((fit(&caption.title, NAME), NAME, INK));
+    }
+    if detail == Detail::Full {
+        lines.extend(caption.address.iter().map(|text| (fit(text, ADDRESS), ADDRESS, INK)));
+        lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, INK_SOFT)));
+    }
+    if matches!(detail, Detail::Full | Detail::Brief) {
+        lines.push((fit(&caption.volume, DETAIL), DETAIL, INK_SOFT));
+    }
+    lines
+}
+
+fn draft<'a>(
+    role: Role,
+    shape: Shape,
+    label: Option<Label>,
+    radius: f64,
+    has_loop: bool,
+    detail: Detail,
+    name: Option<&'a Name>,
+) -> Draft<'a> {
+    let label_size = label.as_ref().map_or(Point::default(), |l| point(l.bounds.width(), l.bounds.height()));
+    let outline = shape.outline(Point::default(), radius, label_size);
+    let bounds = outline.bounds();
+    let label = label.map(|label| {
+        let top = if shape.holds_label() { -label_size.y / 2.0 } else { bounds.bottom + GAP };
+        label.moved(point(0.0, top))
+    });
+    let mut all = label.iter().fold(bounds, |all, label| all.union(label.bounds));
+    if has_loop {
+        all.top -= LOOP_HEIGHT;
+        all = all.union(Rect { left: -14.0, right: 14.0, ..all });
+    }
+    let all = all.grown(CLEARANCE);
+    // The box is symmetric around the shape, so that edges that aim at the box's centre hit the shape.
+    let half_width = all.right.max(-all.left);
+    // Text stands on a tint of the colour.
+    let (fill, line) = if shape.holds_label() { role.label_colors() } else { role.colors() };
+    Draft {
+        role,
+        shape,
+        fill,
+        line,
+        outline,
+        label,
+        detail,
+        name,
+        size: point(2.0 * half_width, all.height()),
+        shift: scale(add(point(0.0, all.top), point(0.0, all.bottom)), -0.5),
+    }
+}

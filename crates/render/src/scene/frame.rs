@@ -1,0 +1,359 @@
+//! What stands around the graph: title above, legend below.
+
+use std::collections::BTreeSet;
+
+use super::draft::{self, Draft};
+use super::edges::{self, Picture};
+use super::{Legend, MARGIN, Outline, Text, point, size_in_words};
+use crate::layout::Point;
+use crate::text::{Ruler, Style};
+use crate::theme::{Color, Family, INK, INK_SOFT, Role};
+use crate::{RenderOptions, View, quantity};
+use pcapviz_graph::GraphLayer;
+
+const HEADING: Style = Style::bold(17.0);
+const SUBTITLE: Style = Style::bold(10.0);
+const LINE: Style = Style::regular(9.0);
+const LEGEND_HEADING: Style = Style::bold(8.5);
+const LEGEND_LINE: Style = Style::regular(8.5);
+/// No page is narrower, so that titles and legends have room.
+const NARROWEST: f64 = 460.0;
+/// Between the columns of the legend.
+const COLUMN_GAP: f64 = 28.0;
+/// Between title, graph and legend.
+const SECTION_GAP: f64 = 16.0;
+/// Between a sample in the legend and its explanation.
+const SAMPLE_GAP: f64 = 8.0;
+/// How long sample lines are.
+const STROKE_LENGTH: f64 = 26.0;
+
+pub(super) struct Frame {
+    pub(super) size: Point,
+    pub(super) name: String,
+    pub(super) title: Vec<Text>,
+    pub(super) rules: Vec<(Point, Point)>,
+    pub(super) notice: Vec<Text>,
+    pub(super) legend: Legend,
+    /// Where the graph's upper left corner goes.
+    pub(super) graph_origin: Point,
+}
+
+impl Frame {
+    pub(super) fn of(
+        view: &View<'_>,
+        options: &RenderOptions<'_>,
+        drafts: &[Draft<'_>],
+        picture: &Picture,
+        ruler: &Ruler,
+    ) -> Self {
+        let empty = drafts.is_empty();
+        let width = picture.bounds.width().max(NARROWEST);
+        let mut y = MARGIN;
+        let stack = |lines: Vec<(String, Style, Color)>, top: f64| {
+            let mut bottom = top;
+            let texts: Vec<Text> = lines
+                .into_iter()
+                .map(|(content, style, color)| {
+                    let content = ruler.fit(&content, style, width);
+                    let text = Text {
+                        origin: point(MARGIN, bottom + style.ascent()),
+                        width: ruler.width(&content, style),
+                        content,
+                        style,
+                        color,
+                    };
+                    bottom += style.line_height();
+                    text
+                })
+                .collect();
+            (texts, bottom)
+        };
+        let (title, bottom) = stack(title(view, ruler, width), y);
+        y = bottom + 8.0;
+        let mut rules = vec![(point(MARGIN, y), point(MARGIN + width, y))];
+        y += SECTION_GAP;
+        let graph_origin = point(MARGIN + (width - picture.bounds.width()) / 2.0, y);
+        let (notice, bottom) = if empty { stack(why_empty(view), y) } else { (Vec::new(), y) };
+        y = bottom + picture.bounds.height() + SECTION_GAP;
+        let mut legend = Legend::default();
+        let blocks = blocks(view, options, drafts, picture);
+        if !blocks.is_empty() {
+            rules.push((point(MARGIN, y), point(MARGIN + width, y)));
+            y = set(&blocks, &mut legend, ruler, point(MARGIN, y + 10.0), width);
+        }
+        let name = format!("{}: {}", layer_in_words(view.graph.layer()), size_in_words(view));
+        Self {
+            size: point((width + 2.0 * MARGIN).ceil(), (y + MARGIN).ceil()),
+            name,
+            title,
+            rules,
+            notice,
+            legend,
+            graph_origin,
+        }
+    }
+}
+
+fn layer_in_words(layer: GraphLayer) -> &'static str {
+    match layer {
+        GraphLayer::Devices => "Devices (layer 2)",
+        GraphLayer::Hosts => "IP hosts (layer 3)",
+        GraphLayer::Endpoints => "TCP, UDP and SCTP endpoints (layer 4)",
+    }
+}
+
+fn title(view: &View<'_>, ruler: &Ruler, width: f64) -> Vec<(String, Style, Color)> {
+    let mut lines = vec![(layer_in_words(view.graph.layer()).to_owned(), HEADING, INK)];
+    if !view.captures.is_empty() {
+        lines.push((capture_names(view, |text| ruler.width(text, SUBTITLE) <= width), SUBTITLE, INK));
+    }
+    lines.extend(time_and_totals(view).into_iter().map(|line| (line, LINE, INK_SOFT)));
+    lines
+}
+
+/// The title block as plain lines.
+pub(crate) fn headline(view: &View<'_>) -> Vec<String> {
+    const MOST_CHARS: usize = 100;
+    let mut lines = vec![layer_in_words(view.graph.layer()).to_owned()];
+    if !view.captures.is_empty() {
+        lines.push(capture_names(view, |text| text.chars().count() <= MOST_CHARS));
+    }
+    lines.extend(time_and_totals(view));
+    lines
+}
+
+fn time_and_totals(view: &View<'_>) -> Vec<String> {
+    let layer = view.graph.layer();
+    let life = view.captures.iter().filter_map(|c| c.life).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let mut lines = Vec::new();
+    lines.extend(life.map(|(first, last)| quantity::span(first, last)));
+    let totals = view.totals;
+    let in_graph = totals.in_graph(layer);
+    let shown = if in_graph == totals.packets {
+        quantity::packets(totals.packets)
+    } else {
+        format!("{} of {} shown", quantity::grouped(in_graph), quantity::packets(totals.packets))
+    };
+    lines.push(format!("{shown}, {}, {}", quantity::bytes(totals.bytes), size_in_words(view)));
+    lines
+}
+
+/// As many file names as fit, and how many more there are.
+fn capture_names(view: &View<'_>, fits: impl Fn(&str) -> bool) -> String {
+    let names: Vec<&str> =
+        view.captures.iter().map(|c| c.path.rsplit(['/', '\\']).next().unwrap_or(&c.path)).collect();
+    let list = |shown: usize| match names.len() - shown {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names[..shown].join(", ")),
+    };
+    (1..=names.len().min(20)).rev().map(list).find(|text| fits(text)).unwrap_or_else(|| list(1))
+}
+
+/// Why there is nothing to draw.
+fn why_empty(view: &View<'_>) -> Vec<(String, Style, Color)> {
+    let layer = view.graph.layer();
+    let mut lines = Vec::new();
+    if view.totals.packets == 0 {
+        lines.push(("There are no packets to draw.".to_owned(), SUBTITLE, INK));
+        return lines;
+    }
+    let wanted = match layer {
+        GraphLayer::Devices => "a source and a destination MAC address",
+        GraphLayer::Hosts => "an IPv4 or IPv6 header",
+        GraphLayer::Endpoints => "a TCP, UDP or SCTP header with ports",
+    };
+    let none = match view.totals.packets {
+        1 => "The only packet does not have".to_owned(),
+        n => format!("None of the {} has", quantity::packets(n)),
+    };
+    lines.push((format!("{none} {wanted}:"), SUBTITLE, INK));
+    let mut reasons: Vec<_> = view.totals.outside(layer).collect();
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    const MOST: usize = 10;
+    for (reason, n) in reasons.iter().take(MOST) {
+        lines.push((format!("{}: {reason}", quantity::packets(*n)), LINE, INK_SOFT));
+    }
+    if reasons.len() > MOST {
+        let rest: u64 = reasons[MOST..].iter().map(|(_, n)| n).sum();
+        lines.push((format!("{}: other reasons", quantity::packets(rest)), LINE, INK_SOFT));
+    }
+    lines
+}
+
+/// A part of the legend: a heading with samples under it.
+struct Block {
+    heading: &'static str,
+    rows: Vec<(Sample, String)>,
+}
+
+enum Sample {
+    Shape(Outline, Color, Color),
+    Stroke(f64, Color),
+    None,
+}
+
+impl Sample {
+    fn size(&self) -> Point {
+        match self {
+            Self::Shape(outline, ..) => {
+                point(outline.bounds().width() + 1.0, outline.bounds().height() + 1.0)
+            }
+            Self::Stroke(width, _) => point(STROKE_LENGTH, *width),
+            Self::None => Point::default(),
+        }
+    }
+}
+
+fn blocks(
+    view: &View<'_>,
+    options: &RenderOptions<'_>,
+    drafts: &[Draft<'_>],
+    picture: &Picture,
+) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let roles: BTreeSet<Role> = drafts.iter().map(|d| d.role).collect();
+    let rows = Role::ALL
+        .into_iter()
+        .filter(|role| roles.contains(role))
+        .filter_map(|role| {
+            let draft = drafts.iter().find(|d| d.role == role)?;
+            let outline = draft.shape.outline(Point::default(), 5.5, point(2.0, 2.0));
+            Some((Sample::Shape(outline, draft.fill, draft.line), role.description().to_owned()))
+        })
+        .collect();
+    blocks.push(Block { heading: "Nodes", rows });
+    let sized = options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
+    if sized && !drafts.is_empty() {
+        let most = draft::most_bytes(view);
+        let fill = Color(0xe3, 0xe7, 0xec);
+        let rows = round_steps(most, 10)
+            .into_iter()
+            .map(|bytes| {
+                let radius = draft::radius(bytes, most, drafts.len());
+                let outline = Outline::Ellipse { centre: Point::default(), radii: point(radius, radius) };
+                (Sample::Shape(outline, fill, INK_SOFT), quantity::bytes(bytes))
+            })
+            .collect();
+        blocks.push(Block { heading: "Node area: sent and received", rows });
+    }
+    let families: BTreeSet<Family> = view.graph.edges().iter().map(|e| Family::of(e.protocols)).collect();
+    let rows = Family::all()
+        .filter(|family| families.contains(family))
+        .map(|family| (Sample::Stroke(2.2, family.stroke()), family.description().to_owned()))
+        .collect();
+    blocks.push(Block { heading: "Edges", rows });
+    if !view.graph.edges().is_empty() {
+        let most = edges::most_bytes(view);
+        let rows = round_steps(most, 100)
+            .into_iter()
+            .map(|bytes| (Sample::Stroke(edges::line_width(bytes, most), INK_SOFT), quantity::bytes(bytes)))
+            .collect();
+        blocks.push(Block { heading: "Edge width: bytes", rows });
+    }
+    blocks.push(Block { heading: "Names and places from", rows: sources(view, drafts) });
+    blocks.push(Block { heading: "Left out for lack of room", rows: left_out(picture) });
+    blocks.retain(|block| !block.rows.is_empty());
+    blocks
+}
+
+/// Up to three round numbers, each the given factor below the last, from the largest that is not above `most`.
+fn round_steps(most: u64, factor: u64) -> Vec<u64> {
+    let power = 10_u64.pow(most.max(1).ilog10());
+    let first = [5, 2, 1].into_iter().map(|n| n * power).find(|n| *n <= most.max(1)).unwrap_or(1);
+    let mut steps: Vec<u64> =
+        std::iter::successors(Some(first), |n| Some(n / factor)).take_while(|n| *n > 0).take(3).collect();
+    steps.dedup();
+    steps
+}
+
+fn sources(view: &View<'_>, drafts: &[Draft<'_>]) -> Vec<(Sample, String)> {
+    let names: BTreeSet<_> = drafts.iter().filter_map(|d| d.name).map(|name| name.source).collect();
+    let places: BTreeSet<&str> = view
+        .graph
+        .nodes()
+        .iter()
+        .filter_map(|node| view.annotations.get(node.id)?.place.as_ref())
+        .flat_map(|place| place.sources.iter().map(|s| &**s))
+        .collect();
+    names
+        .into_iter()
+        .map(|source| source.to_string())
+        .chain(places.into_iter().map(str::to_owned))
+        .map(|text| (Sample::None, text))
+        .collect()
+}
+
+fn left_out(picture: &Picture) -> Vec<(Sample, String)> {
+    let out = picture.left_out;
+    [
+        (out.node_labels, "node without a label", "nodes without a label"),
+        (out.node_details, "node with less text", "nodes with less text"),
+        (out.edge_labels, "edge without a label", "edges without a label"),
+        (out.edge_details, "edge with less text", "edges with less text"),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| (Sample::None, quantity::counted(n as u64, one, many)))
+    .collect()
+}
+
+/// Sets the blocks side by side, in as many rows as the width needs; returns the lower end.
+fn set(blocks: &[Block], legend: &mut Legend, ruler: &Ruler, origin: Point, width: f64) -> f64 {
+    let mut at = origin;
+    let mut bottom = origin.y;
+    for block in blocks {
+        let indent = block.rows.iter().map(|(sample, _)| sample.size().x).fold(0.0, f64::max);
+        let indent = if indent > 0.0 { indent + SAMPLE_GAP } else { 0.0 };
+        let texts: Vec<String> =
+            block.rows.iter().map(|(_, text)| ruler.fit(text, LEGEND_LINE, width - indent)).collect();
+        let block_width = texts
+            .iter()
+            .map(|text| indent + ruler.width(text, LEGEND_LINE))
+            .chain([ruler.width(block.heading, LEGEND_HEADING)])
+            .fold(0.0, f64::max);
+        if at.x > origin.x && at.x + block_width > origin.x + width {
+            at = point(origin.x, bottom + 10.0);
+        }
+        let mut put = |content: String, x: f64, baseline: f64, style: Style, color: Color| {
+            let width = ruler.width(&content, style);
+            legend.texts.push(Text { origin: point(x, baseline), width, content, style, color });
+        };
+        put(block.heading.to_owned(), at.x, at.y + LEGEND_HEADING.ascent(), LEGEND_HEADING, INK);
+        let mut y = at.y + LEGEND_HEADING.line_height() + 2.0;
+        for ((sample, _), text) in block.rows.iter().zip(texts) {
+            let height = (sample.size().y + 2.0).max(LEGEND_LINE.line_height() + 1.0);
+            let middle = y + height / 2.0;
+            let centre = point(at.x + (indent - SAMPLE_GAP) / 2.0, middle);
+            match sample {
+                Sample::Shape(outline, fill, line) => {
+                    legend.shapes.push((outline.clone().moved(centre), *fill, *line));
+                }
+                Sample::Stroke(width, color) => legend.strokes.push((
+                    point(at.x, middle),
+                    point(at.x + STROKE_LENGTH, middle),
+                    *width,
+                    *color,
+                )),
+                Sample::None => {}
+            }
+            put(text, at.x + indent, middle + LEGEND_LINE.size * 0.36, LEGEND_LINE, INK_SOFT);
+            y += height;
+        }
+        bottom = bottom.max(y);
+        at.x += block_width + COLUMN_GAP;
+    }
+    bottom
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_fall() {
+        assert_eq!(round_steps(6_843, 10), [5_000, 500, 50]);
+        assert_eq!(round_steps(1, 10), [1]);
+        assert_eq!(round_steps(0, 10), [1]);
+        assert_eq!(round_steps(250, 100), [200, 2]);
+    }
+}

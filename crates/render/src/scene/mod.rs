@@ -1,0 +1,339 @@
+//! A picture, resolved to the last point and colour: backends only draw it.
+//!
+//! [`Scene::of`] goes from a [`View`] to text and sizes measured in the embedded font, asks a
+//! [`Layout`](crate::layout::Layout) for positions, routes the edges to the shapes' borders, places the edges' labels where they
+//! cover nothing, and sets title and legend around it.
+
+mod draft;
+mod edges;
+mod frame;
+mod geometry;
+
+use pcapviz_graph::NodeId;
+
+use crate::layout::{LayoutError, Point, Problem};
+use crate::text::{Ruler, Style};
+use crate::theme::Color;
+use crate::{RenderOptions, View, quantity};
+pub(crate) use edges::{line_width, most_bytes as busiest_edge};
+pub(crate) use frame::headline;
+pub use geometry::Rect;
+pub(crate) use geometry::{add, direction, length, point, scale, sub};
+
+/// White space around everything, in points.
+const MARGIN: f64 = 28.0;
+
+/// A picture. Lengths are points (1/72 inch), x to the right, y downwards from the page's upper left corner.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Scene {
+    /// The page's width and height.
+    pub size: Point,
+    /// What the picture shows, in one line: for screen readers and document titles.
+    pub name: String,
+    /// The title block.
+    pub title: Vec<Text>,
+    /// Where the title block and the legend are parted from the graph: from, to.
+    pub rules: Vec<(Point, Point)>,
+    /// The edges, in the graph's order; to be drawn below the nodes.
+    pub edges: Vec<EdgeMark>,
+    /// The nodes, in the graph's order.
+    pub nodes: Vec<NodeMark>,
+    /// What stands in place of a graph without nodes.
+    pub notice: Vec<Text>,
+    /// What the colours, shapes and sizes mean: only what occurs.
+    pub legend: Legend,
+    /// What there was no room for.
+    pub left_out: LeftOut,
+}
+
+/// Labels that a crowded picture goes without; tooltips have what they said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Nodes without a label.
+    pub node_labels: usize,
+    /// Nodes with their name or address only.
+    pub node_details: usize,
+    /// Edges without a label.
+    pub edge_labels: usize,
+    /// Edges with bytes and topmost protocols only.
+    pub edge_details: usize,
+}
+
+/// One line of text, with its place.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Text {
+    /// The left end of the baseline.
+    pub origin: Point,
+    /// How wide it is in the embedded font.
+    pub width: f64,
+    /// What it says; nothing [unsafe](crate::escape::is_unsafe) is in it.
+    pub content: String,
+    /// Its size and weight.
+    pub style: Style,
+    /// Its colour.
+    pub color: Color,
+}
+
+impl Text {
+    /// The room it takes.
+    pub fn bounds(&self) -> Rect {
+        let top = self.origin.y - self.style.ascent();
+        Rect {
+            left: self.origin.x,
+            top,
+            right: self.origin.x + self.width,
+            bottom: top + self.style.line_height(),
+        }
+    }
+}
+
+/// Lines of text, centred one under another.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Label {
+    /// The lines, the first on top.
+    pub lines: Vec<Text>,
+    /// The room they take together.
+    pub bounds: Rect,
+}
+
+/// The line around a shape.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outline {
+    /// An ellipse.
+    Ellipse {
+        /// Its middle.
+        centre: Point,
+        /// Half its width and height.
+        radii: Point,
+    },
+    /// A rectangle.
+    Rectangle {
+        /// Its sides.
+        rect: Rect,
+        /// Its corners' radius; 0 for sharp ones.
+        corner: f64,
+    },
+    /// A closed polygon, each point of its border seen from its centre.
+    Polygon(Vec<Point>),
+    /// Nothing is drawn; edges keep out of the rectangle.
+    Bare(Rect),
+}
+
+/// A node as it is drawn.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NodeMark {
+    /// Which node.
+    pub id: NodeId,
+    /// Its shape's centre, to which its edges aim.
+    pub centre: Point,
+    /// Its shape.
+    pub outline: Outline,
+    /// The shape's inside.
+    pub fill: Color,
+    /// The shape's line.
+    pub line: Color,
+    /// What kind of node, as an SVG class.
+    pub class: &'static str,
+    /// Its label, unless the picture is too crowded.
+    pub label: Option<Label>,
+    /// All that is known of it, one line each; hostile.
+    pub tooltip: String,
+}
+
+/// An edge as it is drawn.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EdgeMark {
+    /// The sender, as an index into [`Scene::nodes`].
+    pub source: usize,
+    /// The receiver, as an index into [`Scene::nodes`].
+    pub target: usize,
+    /// Its line, from the sender's border to the arrowhead's base: a cubic Bézier spline.
+    pub spline: Vec<Point>,
+    /// The arrowhead, its tip on the receiver's border.
+    pub arrow: [Point; 3],
+    /// The line's width.
+    pub width: f64,
+    /// Its colour.
+    pub color: Color,
+    /// What kind of traffic, as an SVG class.
+    pub class: &'static str,
+    /// Its label, where there was room.
+    pub label: Option<Label>,
+    /// All that is known of it, one line each; hostile.
+    pub tooltip: String,
+}
+
+/// What the colours, shapes and sizes mean.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Legend {
+    /// Headings and explanations.
+    pub texts: Vec<Text>,
+    /// Sample shapes: outline, inside, line.
+    pub shapes: Vec<(Outline, Color, Color)>,
+    /// Sample lines: from, to, width, colour.
+    pub strokes: Vec<(Point, Point, f64, Color)>,
+}
+
+impl Scene {
+    /// The picture of a view. O(n log n) in nodes and edges, besides the layout's own cost.
+    ///
+    /// # Errors
+    /// If the layout has none.
+    pub fn of(view: &View<'_>, options: &RenderOptions<'_>) -> Result<Self, LayoutError> {
+        let ruler = Ruler::new();
+        let drafts = draft::of(view, options, &ruler);
+        let problem = problem(view, &drafts);
+        let placement = options.layout.place(&problem)?;
+        let mut picture = edges::Picture::of(view, &drafts, &placement, &ruler);
+        let frame = frame::Frame::of(view, options, &drafts, &picture, &ruler);
+        let offset = sub(frame.graph_origin, point(picture.bounds.left, picture.bounds.top));
+        picture.shift(offset);
+        let nodes = view
+            .graph
+            .nodes()
+            .iter()
+            .zip(drafts.iter().zip(picture.nodes))
+            .map(|(node, (draft, (centre, outline, label)))| NodeMark {
+                id: node.id,
+                centre,
+                outline,
+                fill: draft.fill,
+                line: draft.line,
+                class: draft.role.class(),
+                label,
+                tooltip: crate::caption::node_tooltip(view, node),
+            })
+            .collect();
+        Ok(Self {
+            size: frame.size,
+            name: frame.name,
+            title: frame.title,
+            rules: frame.rules,
+            edges: picture.edges,
+            nodes,
+            notice: frame.notice,
+            legend: frame.legend,
+            left_out: picture.left_out,
+        })
+    }
+}
+
+fn problem(view: &View<'_>, drafts: &[draft::Draft<'_>]) -> Problem {
+    let mut problem = Problem::default();
+    problem.boxes = drafts.iter().map(|draft| draft.size).collect();
+    problem.edges = view.graph.edges().iter().map(|edge| (edge.source, edge.target)).collect();
+    problem.weights = view.graph.edges().iter().map(|edge| (edge.traffic.bytes as f64).ln_1p()).collect();
+    problem
+}
+
+impl Outline {
+    /// The rectangle around it.
+    pub fn bounds(&self) -> Rect {
+        match self {
+            Self::Ellipse { centre, radii } => Rect::around(*centre, scale(*radii, 2.0)),
+            Self::Rectangle { rect, .. } | Self::Bare(rect) => *rect,
+            Self::Polygon(corners) => Rect::of(corners.iter().copied()).unwrap_or_default(),
+        }
+    }
+
+    /// Where a ray from the shape's centre towards a point leaves the shape.
+    pub fn border(&self, centre: Point, towards: Point) -> Point {
+        let way = direction(centre, towards);
+        let distance = match self {
+            Self::Ellipse { radii, .. } => 1.0 / (way.x / radii.x).hypot(way.y / radii.y),
+            Self::Rectangle { rect, corner } => from_rectangle(rect, *corner, centre, way),
+            Self::Bare(rect) => from_rectangle(rect, 0.0, centre, way),
+            Self::Polygon(corners) => (0..corners.len())
+                .filter_map(|i| crossing(centre, way, corners[i], corners[(i + 1) % corners.len()]))
+                .fold(0.0, f64::max),
+        };
+        add(centre, scale(way, distance))
+    }
+
+    /// The same, elsewhere.
+    #[must_use]
+    pub fn moved(self, by: Point) -> Self {
+        match self {
+            Self::Ellipse { centre, radii } => Self::Ellipse { centre: add(centre, by), radii },
+            Self::Rectangle { rect, corner } => Self::Rectangle { rect: rect.moved(by), corner },
+            Self::Bare(rect) => Self::Bare(rect.moved(by)),
+            Self::Polygon(corners) => Self::Polygon(corners.into_iter().map(|c| add(c, by)).collect()),
+        }
+    }
+}
+
+/// How far from its centre a ray leaves a rectangle with round corners.
+fn from_rectangle(rect: &Rect, corner: f64, centre: Point, way: Point) -> f64 {
+    let (half_width, half_height) = (rect.width() / 2.0, rect.height() / 2.0);
+    let distance = (half_width / way.x.abs()).min(half_height / way.y.abs());
+    let at = scale(point(way.x.abs(), way.y.abs()), distance);
+    let _ = centre;
+    // The corner's circle: solve |distance * way - middle| = corner.
+    let middle = point(half_width - corner, half_height - corner);
+    if corner <= 0.0 || at.x <= middle.x || at.y <= middle.y {
+        return distance;
+    }
+    let way = point(way.x.abs(), way.y.abs());
+    let along = way.x * middle.x + way.y * middle.y;
+    let root = along * along - (middle.x * middle.x + middle.y * middle.y - corner * corner);
+    along + root.max(0.0).sqrt()
+}
+
+/// How far along a ray it crosses a line between two points, if it does.
+fn crossing(from: Point, way: Point, a: Point, b: Point) -> Option<f64> {
+    let (side, to_a) = (sub(b, a), sub(a, from));
+    let cross = way.x * side.y - way.y * side.x;
+    if cross.abs() < 1e-12 {
+        return None;
+    }
+    let along_ray = (to_a.x * side.y - to_a.y * side.x) / cross;
+    let along_side = (to_a.x * way.y - to_a.y * way.x) / cross;
+    (along_ray >= 0.0 && (-1e-9..=1.0 + 1e-9).contains(&along_side)).then_some(along_ray)
+}
+
+impl Label {
+    /// Lines centred around a point, the first with its top at the point.
+    pub(crate) fn below(
+        top: Point,
+        lines: impl IntoIterator<Item = (String, Style, Color)>,
+        ruler: &Ruler,
+    ) -> Self {
+        let mut bounds = Rect { left: top.x, top: top.y, right: top.x, bottom: top.y };
+        let lines = lines
+            .into_iter()
+            .map(|(content, style, color)| {
+                let width = ruler.width(&content, style);
+                let origin = point(top.x - width / 2.0, bounds.bottom + style.ascent());
+                let text = Text { origin, width, content, style, color };
+                bounds = bounds.union(text.bounds());
+                text
+            })
+            .collect();
+        Self { lines, bounds }
+    }
+
+    /// The same, elsewhere.
+    #[must_use]
+    pub(crate) fn moved(mut self, by: Point) -> Self {
+        self.bounds = self.bounds.moved(by);
+        for line in &mut self.lines {
+            line.origin = add(line.origin, by);
+        }
+        self
+    }
+}
+
+/// `12 nodes, 30 edges`.
+fn size_in_words(view: &View<'_>) -> String {
+    let nodes = quantity::counted(view.graph.nodes().len() as u64, "node", "nodes");
+    let edges = quantity::counted(view.graph.edges().len() as u64, "edge", "edges");
+    format!("{nodes}, {edges}")
+}

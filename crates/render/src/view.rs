@@ -1,0 +1,29 @@
+use pcapviz_graph::{Annotations, CaptureSummary, Finding, LayerGraph, Totals};
+
+/// All that a picture or a data format shows: one layer's graph, and what is known about it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct View<'a> {
+    /// The graph.
+    pub graph: &'a LayerGraph,
+    /// Names, places, vendors.
+    pub annotations: &'a Annotations,
+    /// The captures read, in the order given.
+    pub captures: &'a [CaptureSummary],
+    /// What became of every packet.
+    pub totals: &'a Totals,
+    /// What was found.
+    pub findings: &'a [Finding],
+}
+
+impl<'a> View<'a> {
+    /// A view without findings.
+    pub fn new(
+        graph: &'a LayerGraph,
+        annotations: &'a Annotations,
+        captures: &'a [CaptureSummary],
+        totals: &'a Totals,
+    ) -> Self {
+        Self { graph, annotations, captures, totals, findings: &[] }
+    }
+}
