@@ -38,7 +38,7 @@ fn says_what_each_kind_of_database_knows() {
     check(city, "en", "67.43.156.1", "- | Bhutan | BT | - | -");
     check(city, "en", "2001:218::1", "- | Japan | JP | - | -");
     check(city, "en", "10.0.0.1", "nothing");
-    check(&["GeoLite2-Country-Test.mmdb"], "en", "2a02:d280::1", "- | Czechia | CZ | - | -");
+    check(&["GeoLite2-Country-Test.mmdb"], "en", "2a02:d280::1", "- | Czech Republic | CZ | - | -");
     check(&["GeoLite2-ASN-Test.mmdb"], "en", "1.128.0.1", "- | - | - | 1221 | Telstra Pty Ltd");
     check(&["GeoIP2-ISP-Test.mmdb"], "en", "149.101.100.1", "- | - | - | 6167 | CELLCO-PART");
     check(

@@ -90,13 +90,22 @@ fn dns_names_the_name_that_was_asked_for() {
             message(Some("a"), &[alias(QUESTION, "b"), alias(&name("b"), "a"), a(&name("ns"), 2)]),
             vec!["192.0.2.2 ns DNS"],
         ),
-        (message(Some("x"), &[ptr("4.3.2.1.in-addr.ARPA", "host.example")]), vec!["1.2.3.4 host.example DNS"]),
-        (message(Some("x"), &[ptr(&(nibbles + "ip6.arpa"), "six.example")]), vec!["2001:db8::7 six.example DNS"]),
+        (
+            message(Some("x"), &[ptr("4.3.2.1.in-addr.ARPA", "host.example")]),
+            vec!["1.2.3.4 host.example DNS"],
+        ),
+        (
+            message(Some("x"), &[ptr(&(nibbles + "ip6.arpa"), "six.example")]),
+            vec!["2001:db8::7 six.example DNS"],
+        ),
         // Reversed names that stand for no address.
         (message(Some("x"), &[ptr("3.2.1.in-addr.arpa", "h"), ptr("+4.3.2.1.in-addr.arpa", "h")]), vec![]),
         (message(Some("x"), &[ptr("256.3.2.1.in-addr.arpa", "h"), ptr("_http._tcp.local", "h")]), vec![]),
         // Deleting a record (RFC 2136), a class that is not the Internet's, and data of the wrong length.
-        (message(Some("x"), &[record(QUESTION, 1, 254, &[1, 2, 3, 4]), record(QUESTION, 1, 1, &[1, 2])]), vec![]),
+        (
+            message(Some("x"), &[record(QUESTION, 1, 254, &[1, 2, 3, 4]), record(QUESTION, 1, 1, &[1, 2])]),
+            vec![],
+        ),
         (message(None, &[]), vec![]),
     ] {
         assert_eq!(udp(53, &bytes), expected);
@@ -110,10 +119,10 @@ fn dns_names_the_name_that_was_asked_for() {
 fn dns_keeps_what_stands_before_the_damage() {
     let good = record(QUESTION, 1, 1, &[192, 0, 2, 1]);
     for damage in [
-        record(&[0xc0, 255], 1, 1, &[192, 0, 2, 2]),  // a pointer beyond the end
-        record(&[0xc0, 46], 1, 1, &[192, 0, 2, 2]),   // to itself, or forwards
-        record(&[0x80, 1], 1, 1, &[192, 0, 2, 2]),    // a reserved kind of label
-        good[..good.len() - 1].to_vec(),              // cut off
+        record(&[0xc0, 255], 1, 1, &[192, 0, 2, 2]), // a pointer beyond the end
+        record(&[0xc0, 46], 1, 1, &[192, 0, 2, 2]),  // to itself, or forwards
+        record(&[0x80, 1], 1, 1, &[192, 0, 2, 2]),   // a reserved kind of label
+        good[..good.len() - 1].to_vec(),             // cut off
     ] {
         let bytes = message(Some("www.example"), &[good.clone(), damage]);
         assert_eq!(udp(53, &bytes), ["192.0.2.1 www.example DNS"]);
@@ -209,7 +218,8 @@ fn dhcpv6_names_the_client() {
     let partial = option(39, &[&[0][..], b"\x06laptop"].concat());
     let body = [fqdn, association].concat();
     let message = |kind: u8, body: &[u8]| [&[kind, 1, 2, 3], body].concat();
-    let relayed = [&[12][..], &[0; 17], &[0xfe, 0x80], &[0; 13], &[9], &option(9, &message(3, &body))].concat();
+    let relayed =
+        [&[12][..], &[0; 17], &[0xfe, 0x80], &[0; 13], &[9], &option(9, &message(3, &body))].concat();
     let (client, leased) = ("10.0.0.1 laptop.example DHCPv6", "2001:db8::7 laptop.example DHCPv6");
     for (bytes, expected) in [
         (message(3, &body), vec![client]),
@@ -252,7 +262,8 @@ fn client_hello(host: &[u8]) -> Vec<u8> {
     let entry = [&[0][..], &be16(host.len()), host].concat();
     let server_name = [&be16(0)[..], &be16(entry.len() + 2), &be16(entry.len()), &entry].concat();
     let extensions = [&[0, 23, 0, 0], &server_name[..], &[0, 43, 0, 3, 2, 3, 4]].concat();
-    let body = [&[3, 3][..], &[7; 32], &[1, 9], &[0, 2, 0x13, 1], &[1, 0], &be16(extensions.len()), &extensions];
+    let body =
+        [&[3, 3][..], &[7; 32], &[1, 9], &[0, 2, 0x13, 1], &[1, 0], &be16(extensions.len()), &extensions];
     let body = body.concat();
     let len = (body.len() as u32).to_be_bytes();
     [&[1][..], &len[1..], &body].concat()
