@@ -16,6 +16,7 @@
 //! assert_eq!(found.protocols.to_string(), "Ethernet | ARP");
 //! ```
 
+mod application;
 mod dissect;
 mod duplicate;
 mod file;
@@ -24,6 +25,7 @@ mod mac;
 mod packet;
 mod protocol;
 
+pub use application::{Named, Sighting, identify, sightings};
 pub use dissect::{
     Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
     Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,
