@@ -19,6 +19,7 @@
 mod dissect;
 mod duplicate;
 mod file;
+mod filter;
 mod link_type;
 mod mac;
 mod packet;
@@ -30,6 +31,7 @@ pub use dissect::{
 };
 pub use duplicate::DuplicateWindow;
 pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};
+pub use filter::{Filter, FilterError};
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
 pub use packet::{Packet, Timestamp};
