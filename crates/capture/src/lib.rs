@@ -20,6 +20,7 @@ mod application;
 mod dissect;
 mod duplicate;
 mod file;
+mod filter;
 mod link_type;
 mod mac;
 mod packet;
@@ -32,6 +33,7 @@ pub use dissect::{
 };
 pub use duplicate::DuplicateWindow;
 pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};
+pub use filter::{Filter, FilterError};
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
 pub use packet::{Packet, Timestamp};
