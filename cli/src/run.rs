@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::ColorChoice;
+use pcapviz_core::enrich::{EnrichError, Enricher, GeoDatabases, HostsFile, ResolveOptions, ReverseResolver};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
 use pcapviz_core::{Pipeline, Report};
@@ -44,11 +45,26 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     if let Some(threads) = args.threads {
         pipeline = pipeline.threads(threads);
     }
+    if let Some(filter) = &args.filter {
+        pipeline = pipeline.filter(filter.clone());
+    }
+    if let Some(from) = args.from {
+        pipeline = pipeline.from(from);
+    }
+    if let Some(to) = args.to {
+        pipeline = pipeline.to(to);
+    }
+    if let Some(count) = args.count {
+        pipeline = pipeline.count(count);
+    }
+    if args.drop_duplicates {
+        pipeline = pipeline.drop_duplicates();
+    }
     let bar = if args.quiet { None } else { Bar::new().map(Arc::new) };
     if let Some(bar) = &bar {
         pipeline = pipeline.progress(bar.clone());
     }
-    let report = pipeline.run();
+    let mut report = pipeline.run();
     if let Some(bar) = bar {
         bar.finish();
     }
@@ -58,7 +74,30 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     for damage in &report.damages {
         messages.warn(damage);
     }
+    if !report.captures.is_empty() {
+        enrich(args, &mut report, messages);
+    }
     report
+}
+
+/// Adds names and places from outside the captures. What is missing costs a warning, not the picture.
+fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
+    let mut add =
+        |enricher: Result<Box<dyn Enricher>, EnrichError>| match enricher.and_then(|e| report.enrich(&*e)) {
+            Ok(enriched) => enriched.warnings.iter().for_each(|warning| messages.warn(warning)),
+            Err(error) => messages.warn(&error),
+        };
+    for path in &args.hosts {
+        add(HostsFile::open(path).map(|file| Box::new(file) as _));
+    }
+    for path in &args.geopath {
+        add(GeoDatabases::open([path], &args.geolang).map(|databases| Box::new(databases) as _));
+    }
+    if args.resolve {
+        let mut options = ResolveOptions::default();
+        options.server = args.dns_server;
+        add(Ok(Box::new(ReverseResolver::new(options))));
+    }
 }
 
 /// What is to be written, checked before the captures are read: a slip of the pen should not cost a minute.
@@ -73,8 +112,12 @@ impl<'a> Outputs<'a> {
         let format = args.format.as_deref().map(str::parse::<Format>).transpose()?;
         let out = match (args.out.as_deref(), format) {
             (None, None) => None,
-            (None, Some(_)) => bail!("--format says how to write the graph, but not where to: add -o FILE, or -o - for standard output"),
-            (Some(path), None) if path.as_os_str() == "-" => bail!("-o - needs --format, since there is no extension to tell it by"),
+            (None, Some(_)) => bail!(
+                "--format says how to write the graph, but not where to: add -o FILE, or -o - for standard output"
+            ),
+            (Some(path), None) if path.as_os_str() == "-" => {
+                bail!("-o - needs --format, since there is no extension to tell it by")
+            }
             (Some(path), Some(format)) => Some((path, format)),
             (Some(path), None) => Some((path, Format::of_path(path)?)),
         };

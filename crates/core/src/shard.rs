@@ -1,19 +1,28 @@
-use pcapviz_capture::{DissectOptions, Packet, dissect};
+use pcapviz_capture::{DissectOptions, Packet, dissect, identify, sightings};
+use pcapviz_enrich::NameTable;
 use pcapviz_graph::FlowTable;
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
 pub(crate) struct Shard {
     pub(crate) table: FlowTable,
+    pub(crate) names: NameTable,
 }
 
 impl Shard {
     pub(crate) fn observe(&mut self, capture: u32, packet: &Packet<'_>, options: &DissectOptions) {
-        let found = dissect(packet, options);
+        let mut found = dissect(packet, options);
+        if let Some(application) = &found.application {
+            if let Some(protocol) = identify(application) {
+                found.protocols.insert(protocol);
+            }
+            sightings(application, |sighting| self.names.observe(packet.timestamp, sighting));
+        }
         self.table.observe(capture, packet, &found);
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.table.merge(other.table);
+        self.names.merge(other.names);
     }
 }

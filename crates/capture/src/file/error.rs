@@ -125,6 +125,17 @@ impl CaptureError {
         }
     }
 
+    /// The same error, told of a part of a capture with so many packets before it.
+    #[must_use]
+    pub fn after(mut self, before: u64) -> Self {
+        if let Self::CutShort { packets, .. } | Self::Damaged { packets, .. } | Self::Read { packets, .. } =
+            &mut self
+        {
+            *packets += before;
+        }
+        self
+    }
+
     /// The byte of the (decompressed) capture that it is about, where it is about one.
     pub fn offset(&self) -> Option<u64> {
         match self {
