@@ -25,6 +25,7 @@ mod link_type;
 mod mac;
 mod packet;
 mod protocol;
+mod time_spec;
 
 pub use application::{Named, Sighting, identify, sightings};
 pub use dissect::{
@@ -38,3 +39,4 @@ pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
 pub use packet::{Packet, Timestamp};
 pub use protocol::{Protocol, ProtocolSet};
+pub use time_spec::{ParseTimeSpecError, TimeSpec};
