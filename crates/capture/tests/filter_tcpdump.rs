@@ -1,5 +1,7 @@
 //! Filters against tcpdump: on each expression and capture of `filter_tcpdump.txt`, the same count, or both refuse.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
