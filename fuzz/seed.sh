@@ -6,6 +6,15 @@ here=$(cd "$(dirname "$0")" && pwd)
 target=${1:?usage: seed.sh TARGET [CAPTURES]}
 captures=${2:-$here/../../shared/captures}
 mkdir -p "$here/corpus/$target"
+if [ "$target" = filter ]; then
+    # The expressions that are checked against tcpdump, each with an Ethernet frame of zeros.
+    grep -v '^[#<[]' "$here/../crates/capture/tests/filter_tcpdump.txt" | while read -r expression; do
+        name=$(printf '%s' "$expression" | cksum | tr -s ' ' '-')
+        { printf '%s\n\000\001' "$expression"; head -c 100 /dev/zero; } >"$here/corpus/$target/$name"
+    done
+    echo "$(find "$here/corpus/$target" -type f | wc -l) seeds in $here/corpus/$target"
+    exit
+fi
 find -L "$captures" -type f -size -9k ! -name '*.md' ! -name '*.txt' | while read -r file; do
     name=$(cksum <"$file" | tr -s ' \t' '-')
     cp "$file" "$here/corpus/$target/$name"

@@ -963,7 +963,8 @@ impl<'t> Parser<'t> {
         self.expect_sign("]")?;
         let span = start..self.previous_end();
         match from {
-            Name::Ah
+            Name::Aarp
+            | Name::Ah
             | Name::Esp
             | Name::Iso
             | Name::Esis
