@@ -7,7 +7,8 @@ use pcapviz_core::render::{Format, RenderOptions, render};
 use pcapviz_core::{GraphLayer, Pipeline};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let [capture, out] = env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: draw CAPTURE OUT.svg")?;
+    let [capture, out] =
+        env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: draw CAPTURE OUT.svg")?;
     let report = Pipeline::new().capture(capture).run();
     if let Some(failure) = report.failures.into_iter().next() {
         return Err(failure.into());
