@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Parser, ValueEnum};
-use pcapviz_core::render::layout::Engine;
+use pcapviz_core::render::layout::ENGINES;
 use pcapviz_core::render::{Format, Shape};
 use pcapviz_core::{GraphLayer, Tunnels};
 
@@ -18,7 +18,7 @@ use pcapviz_core::{GraphLayer, Tunnels};
 #[command(group = ArgGroup::new("layer").args(["layer2", "layer3", "layer4"]))]
 pub(crate) struct Args {
     /// Captures, or folders with captures; `-` is standard input
-    #[arg(value_name = "CAPTURE")]
+    #[arg(value_name = "CAPTURE", required_unless_present = "pcaps")]
     captures: Vec<PathBuf>,
 
     /// The same, by PcapViz's name
@@ -82,7 +82,7 @@ pub(crate) struct Args {
     pub(crate) dns_server: Option<SocketAddr>,
 
     /// How to place the nodes; dot, neato, fdp, sfdp, circo, twopi, osage and patchwork need Graphviz
-    #[arg(short = 'E', long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(Engine::names()), help_heading = "Picture")]
+    #[arg(short = 'E', long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(ENGINES.iter().map(|engine| engine.name)), help_heading = "Picture")]
     pub(crate) layoutengine: Option<String>,
 
     /// Shape of the nodes

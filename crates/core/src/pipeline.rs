@@ -1,3 +1,4 @@
+use std::fmt::Write;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -139,6 +140,9 @@ impl Pipeline {
         let mut summary = CaptureSummary::default();
         summary.path = input.name();
         summary.format = reader.format().to_string();
+        for compression in reader.compression() {
+            let _ = write!(summary.format, ", {compression}");
+        }
         let mut told = Told::start(self.progress.as_deref(), reader.len());
         let damage = loop {
             match reader.next_packet() {
@@ -149,14 +153,11 @@ impl Pipeline {
                 Ok(None) => break None,
                 Err(damage) => break Some(damage),
             }
-            if summary.packets % PACKETS_PER_REPORT == 0 {
+            if summary.packets.is_multiple_of(PACKETS_PER_REPORT) {
                 told.reached(reader.position());
             }
         };
         told.finish();
-        for (address, name) in reader.names() {
-            shard.names.given_by_capture(*address, name);
-        }
         Ok((summary, damage))
     }
 }

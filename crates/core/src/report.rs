@@ -24,7 +24,6 @@ pub struct Report {
 impl Report {
     pub(crate) fn new(whole: Shard, outcomes: impl Iterator<Item = Outcome>) -> Self {
         let mut report = Self { table: whole.table, ..Self::default() };
-        whole.names.annotate(&mut report.annotations);
         for outcome in outcomes {
             match outcome {
                 Ok((capture, damage)) => {

@@ -125,13 +125,15 @@ pub(crate) fn edge_tooltip(view: &View<'_>, edge: &Edge) -> String {
     lines.join("\n")
 }
 
-/// The applications; where there is none, the innermost protocol.
+/// The applications; where there is none, the innermost protocol, but the transport only in need.
 fn topmost(protocols: ProtocolSet) -> String {
     const MOST: usize = 3;
     let all: Vec<Protocol> = protocols.iter().collect();
     let mut names: Vec<&str> = all.iter().filter(|&&p| p > Protocol::Sctp).map(|p| p.name()).collect();
     if names.is_empty() {
-        names.extend(all.last().map(|p| p.name()));
+        let told =
+            all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
+        names.extend(told.or(all.last()).map(|p| p.name()));
     }
     let more = names.len() > MOST;
     names.truncate(MOST);

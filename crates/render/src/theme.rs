@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use pcapviz_graph::{NodeId, Protocol, ProtocolSet};
+use pcapviz_graph::{AddressClass, NodeId, Protocol, ProtocolSet};
 
 use crate::shape::Shape;
 
@@ -61,8 +61,6 @@ impl Role {
     pub const ALL: [Self; 5] = [Self::Inside, Self::Outside, Self::Device, Self::LocalDevice, Self::Group];
 
     /// The role of a node, from its address alone.
-    ///
-    /// Private are RFC 1918, RFC 6598 (CGNAT), RFC 3927, RFC 4193, loopback, link-local and unspecified.
     pub fn of(node: NodeId) -> Self {
         match node {
             NodeId::Device(mac) if mac.is_multicast() => Self::Group,
@@ -73,28 +71,12 @@ impl Role {
     }
 
     fn of_ip(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) if ip.is_multicast() || ip.is_broadcast() => Self::Group,
-            IpAddr::V4(ip) => {
-                let [a, b, ..] = ip.octets();
-                let shared = a == 100 && b & 0xc0 == 64;
-                let this_network = a == 0;
-                if ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared || this_network {
-                    Self::Inside
-                } else {
-                    Self::Outside
-                }
-            }
-            IpAddr::V6(ip) if ip.is_multicast() => Self::Group,
-            IpAddr::V6(ip)
-                if ip.is_loopback()
-                    || ip.is_unspecified()
-                    || ip.is_unique_local()
-                    || ip.is_unicast_link_local() =>
-            {
-                Self::Inside
-            }
-            IpAddr::V6(_) => Self::Outside,
+        match AddressClass::of(ip) {
+            AddressClass::Multicast | AddressClass::Broadcast => Self::Group,
+            // A host that asks for its address has none yet, and is on this link.
+            AddressClass::Unspecified => Self::Inside,
+            class if class.is_inside() => Self::Inside,
+            _ => Self::Outside,
         }
     }
 
@@ -149,14 +131,16 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Family {
-    /// HTTP, TLS, QUIC.
-    Web,
+    /// Tunnels and virtual private networks, whatever they carry.
+    Tunnel,
     /// Mail.
     Mail,
-    /// Shells, desktops, files.
+    /// Shells, desktops, files, databases.
     Remote,
-    /// Voice and machines.
+    /// Voice and industrial control.
     Special,
+    /// HTTP, TLS, QUIC.
+    Web,
     /// DNS and its kin.
     Names,
     /// What keeps a network running: DHCP, NTP, SNMP, ICMP, routing.
@@ -187,6 +171,17 @@ static FAMILIES: &[FamilyRow] = {
     use Protocol::*;
     &[
         FamilyRow {
+            family: Family::Tunnel,
+            description: "tunnels (VPN, GRE, VXLAN, GTP)",
+            class: "tunnel",
+            stroke: Color(0x86, 0x6c, 0xb0),
+            ink: Color(0x64, 0x4a, 0x90),
+            protocols: &[
+                Ah, Esp, IpComp, MinimalEncapsulation, Gre, Erspan, EtherIp, L2tp, Vxlan, Geneve, Gtp, Teredo,
+                Ayiya, Lisp, Capwap, Lwapp, Tzsp, WireGuard, OpenVpn, Ike,
+            ],
+        },
+        FamilyRow {
             family: Family::Mail,
             description: "mail (SMTP, IMAP, POP3)",
             class: "mail",
@@ -196,19 +191,21 @@ static FAMILIES: &[FamilyRow] = {
         },
         FamilyRow {
             family: Family::Remote,
-            description: "remote access, files (SSH, SMB, FTP, RDP)",
+            description: "remote access, files, databases (SSH, SMB)",
             class: "remote",
             stroke: Color(0xd0, 0x5f, 0x1c),
             ink: Color(0xa8, 0x48, 0x0c),
-            protocols: &[Ssh, Telnet, Rdp, Smb, Ftp],
+            protocols: &[Ssh, Telnet, Rdp, Smb, Ftp, Database],
         },
         FamilyRow {
             family: Family::Special,
-            description: "voice, industry (SIP, Modbus)",
+            description: "voice, industry (SIP, Modbus, S7)",
             class: "special",
             stroke: Color(0x8c, 0x5a, 0x2b),
             ink: Color(0x74, 0x47, 0x1c),
-            protocols: &[Sip, Modbus],
+            protocols: &[
+                Sip, Modbus, Dnp3, Iec104, S7, EtherNetIp, Mqtt, Profinet, EtherCat, Goose, SampledValues,
+            ],
         },
         FamilyRow {
             family: Family::Web,
@@ -233,8 +230,8 @@ static FAMILIES: &[FamilyRow] = {
             stroke: Color(0xb5, 0x9a, 0x1e),
             ink: Color(0x7a, 0x66, 0x05),
             protocols: &[
-                Dhcp, Dhcpv6, Ntp, Snmp, Syslog, Ssdp, Ldap, Kerberos, Bgp, Ospf, Vrrp, Pim, Igmp, Icmp,
-                Icmpv6,
+                Dhcp, Dhcpv6, Ntp, Snmp, Syslog, Ssdp, Ldap, Kerberos, Bgp, Ospf, Eigrp, Egp, Rsvp, Vrrp,
+                Pim, Pgm, Igmp, Icmp, Icmpv6, Wccp,
             ],
         },
         FamilyRow {
@@ -243,7 +240,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "tcp",
             stroke: Color(0x5d, 0x68, 0x76),
             ink: Color(0x4a, 0x54, 0x60),
-            protocols: &[Tcp, Sctp],
+            protocols: &[Tcp, Sctp, Dccp],
         },
         FamilyRow {
             family: Family::OtherUdp,
@@ -251,14 +248,14 @@ static FAMILIES: &[FamilyRow] = {
             class: "udp",
             stroke: Color(0x94, 0x9f, 0xac),
             ink: Color(0x5a, 0x65, 0x72),
-            protocols: &[Udp],
+            protocols: &[Udp, UdpLite],
         },
         FamilyRow {
             family: Family::OtherIp,
             description: "other IP",
             class: "ip",
-            stroke: Color(0x86, 0x74, 0xa6),
-            ink: Color(0x64, 0x52, 0x86),
+            stroke: Color(0x8f, 0x9b, 0x7d),
+            ink: Color(0x5c, 0x68, 0x4a),
             protocols: &[Ipv4, Ipv6],
         },
     ]

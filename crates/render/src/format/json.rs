@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use pcapviz_graph::{
-    Absence, CaptureSummary, Edge, Evidence, Finding, Name, Node, NodeId, Place, Severity, Timestamp, Traffic,
+    CaptureSummary, Edge, Evidence, Finding, Name, Node, NodeId, Place, Severity, Timestamp, Traffic,
 };
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -115,7 +115,7 @@ impl TotalsDoc {
         // Reasons whose words are the same add up.
         let mut outside = BTreeMap::new();
         for (absence, n) in totals.outside(layer) {
-            *outside.entry(Absence::to_string(&absence)).or_default() += n;
+            *outside.entry(absence.to_string()).or_default() += n;
         }
         Self {
             packets: totals.packets,

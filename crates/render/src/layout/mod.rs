@@ -1,13 +1,20 @@
 //! Where nodes and edges go: one trait, and its engines.
 
-/// A width and a height, or a position: x to the right, y downwards, in points (1/72 inch).
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Point {
-    /// To the right.
-    pub x: f64,
-    /// Downwards.
-    pub y: f64,
-}
+mod auto;
+mod circular;
+mod graphviz;
+mod leaves;
+mod network;
+mod overlap;
+mod pack;
+mod parallel;
+mod point;
+mod random;
+mod registry;
+mod stress;
+
+pub use point::Point;
+pub use registry::{ENGINES, Engine};
 
 /// What a layout is asked to place: boxes, and which of them are joined.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +26,23 @@ pub struct Problem {
     pub edges: Vec<(usize, usize)>,
     /// How heavy each edge is, at least 0: heavy ones want to be short and straight.
     pub weights: Vec<f64>,
+}
+
+impl Problem {
+    /// Boxes of these sizes, joined by these edges, all of them alike.
+    ///
+    /// ```
+    /// use pcapviz_render::layout::{Engine, Point, Problem};
+    ///
+    /// let problem = Problem::new(vec![Point::new(120.0, 40.0); 3], vec![(0, 1), (1, 0), (1, 2)]);
+    /// let placement = Engine::by_name("auto")?.layout().place(&problem)?;
+    /// assert_eq!(placement.centres.len(), 3);
+    /// # Ok::<(), pcapviz_render::layout::LayoutError>(())
+    /// ```
+    pub fn new(boxes: Vec<Point>, edges: Vec<(usize, usize)>) -> Self {
+        let weights = vec![1.0; edges.len()];
+        Self { boxes, edges, weights }
+    }
 }
 
 /// Where everything goes.
@@ -44,6 +68,30 @@ pub enum LayoutError {
         /// The engine asked for.
         engine: &'static str,
     },
+    /// Graphviz was run and did not lay the graph out.
+    #[error("Graphviz ({engine}) failed: {said}")]
+    GraphvizFailed {
+        /// The engine asked for.
+        engine: &'static str,
+        /// What Graphviz said, or why it could not be run.
+        said: String,
+    },
+    /// Graphviz took too long and was stopped.
+    #[error(
+        "Graphviz ({engine}) was not done after {seconds} seconds and was stopped: leave -E out for the built-in layout, or draw fewer nodes"
+    )]
+    GraphvizTooSlow {
+        /// The engine asked for.
+        engine: &'static str,
+        /// How long it was given.
+        seconds: u64,
+    },
+    /// There is no engine of that name.
+    #[error("there is no layout engine {name:?}: the engines are {}", registry::names())]
+    UnknownEngine {
+        /// What was asked for.
+        name: String,
+    },
 }
 
 /// An engine that places a graph. Deterministic: the same problem gives the same placement.
@@ -54,3 +102,6 @@ pub trait Layout {
     /// If an outside engine is missing or fails; the built-in ones always succeed.
     fn place(&self, problem: &Problem) -> Result<Placement, LayoutError>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+use super::leaves::Fan;
+use super::network::Network;
+use super::pack::pack;
+use super::point::bounds;
+use super::{Layout, LayoutError, Placement, Point, Problem};
+use super::{overlap, parallel, stress};
+
+/// How much of an edge is to be seen between the boxes that it joins, in points.
+const REACH: f64 = 56.0;
+/// How far boxes stand apart at least, in points.
+const GAP: f64 = 10.0;
+/// How far components stand apart, in points.
+const COMPONENT_GAP: f64 = 32.0;
+/// From this many leaves on, a hub has them in rings around it.
+const RING: usize = 4;
+
+/// The built-in engine, made for traffic graphs.
+///
+/// Each connected component is laid out alone: leaves in rings around their hub, the rest by stress
+/// majorisation with every hub as large as its rings. Then overlaps are removed and the components packed
+/// on a landscape page. All of it happens on a page squeezed by as much as boxes are wider than high, so
+/// that distances count boxes, not points.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Auto;
+
+impl Layout for Auto {
+    fn place(&self, problem: &Problem) -> Result<Placement, LayoutError> {
+        let net = Network::new(problem);
+        let squeeze = squeeze(&problem.boxes);
+        let boxes: Vec<Point> = problem.boxes.iter().map(|b| b.scaled(1.0 / squeeze, 1.0)).collect();
+        let mut scratch = vec![0; net.len()];
+        let parts: Vec<Part> = net
+            .components()
+            .into_iter()
+            .map(|nodes| Part {
+                net: net.part(&nodes, &mut scratch),
+                boxes: nodes.iter().map(|&i| boxes[i]).collect(),
+                nodes,
+            })
+            .collect();
+        let placed = parallel::map(parts.len(), |i| {
+            let mut centres = component(&parts[i].net, &parts[i].boxes);
+            centres.iter_mut().for_each(|c| *c = c.scaled(squeeze, 1.0));
+            let sizes: Vec<Point> = parts[i].nodes.iter().map(|&n| problem.boxes[n]).collect();
+            let (low, high) = bounds(&centres, &sizes);
+            centres.iter_mut().for_each(|c| *c = *c - low);
+            (centres, high - low)
+        });
+        let sizes: Vec<Point> = placed.iter().map(|(_, size)| *size).collect();
+        let mut centres = vec![Point::default(); net.len()];
+        for ((part, (local, _)), corner) in parts.iter().zip(&placed).zip(pack(&sizes, COMPONENT_GAP)) {
+            for (&node, &place) in part.nodes.iter().zip(local) {
+                centres[node] = place + corner;
+            }
+        }
+        Ok(Placement { centres, routes: vec![Vec::new(); problem.edges.len()] })
+    }
+}
+
+/// A connected component.
+struct Part {
+    nodes: Vec<usize>,
+    net: Network,
+    boxes: Vec<Point>,
+}
+
+/// By how much the page is squeezed sideways: as boxes are wider than high, up to a page's own shape.
+fn squeeze(boxes: &[Point]) -> f64 {
+    let sum = boxes.iter().fold(Point::default(), |sum, b| sum + *b);
+    if sum.y > 0.0 { (sum.x / sum.y).clamp(1.0, 1.6) } else { 1.0 }
+}
+
+/// Lays out a connected graph.
+fn component(net: &Network, boxes: &[Point]) -> Vec<Point> {
+    let leaves = leaves(net);
+    let is_leaf = |node: usize| net.degree(node) == 1 && !leaves[net.neighbours(node)[0]].is_empty();
+    let core: Vec<usize> = (0..net.len()).filter(|&node| !is_leaf(node)).collect();
+    let inner = net.part(&core, &mut vec![0; net.len()]);
+    let many = core.len() > stress::FULL;
+    let fans: Vec<Option<Fan>> = parallel::map(core.len(), |i| {
+        let own = &leaves[core[i]];
+        let sizes: Vec<Point> = own.iter().map(|&leaf| boxes[leaf]).collect();
+        (!own.is_empty()).then(|| Fan::new(boxes[core[i]], &sizes, inner.degree(i), REACH, GAP, many))
+    });
+    let extents: Vec<Point> = core
+        .iter()
+        .zip(&fans)
+        .map(|(&node, fan)| fan.as_ref().map_or(boxes[node], |fan| fan.extent(boxes[node])))
+        .collect();
+
+    let mut middle = core_places(&inner, &extents);
+    if many {
+        overlap::spread(&mut middle, &extents, GAP);
+    }
+    overlap::separate(&mut middle, &extents, GAP);
+
+    let mut centres = vec![Point::default(); net.len()];
+    for (i, (&node, fan)) in core.iter().zip(&fans).enumerate() {
+        centres[node] = middle[i];
+        let Some(fan) = fan else { continue };
+        let ways: Vec<f64> = inner
+            .neighbours(i)
+            .iter()
+            .map(|&other| middle[other] - middle[i])
+            .map(|d| d.y.atan2(d.x))
+            .collect();
+        for (&leaf, place) in leaves[node].iter().zip(fan.places(&ways)) {
+            centres[leaf] = middle[i] + place;
+        }
+    }
+    overlap::separate(&mut centres, boxes, GAP);
+    centres
+}
+
+/// For each node the leaves that stand in rings around it.
+fn leaves(net: &Network) -> Vec<Vec<usize>> {
+    let mut leaves = vec![Vec::new(); net.len()];
+    for node in (0..net.len()).filter(|&node| net.degree(node) == 1) {
+        let hub = net.neighbours(node)[0];
+        if net.degree(hub) > 1 {
+            leaves[hub].push(node);
+        }
+    }
+    for (hub, own) in leaves.iter_mut().enumerate() {
+        let star = own.len() == net.degree(hub);
+        if own.len() < RING && !star {
+            own.clear();
+        }
+    }
+    leaves
+}
+
+/// Places what is not in rings, the longest extent lying across the page.
+fn core_places(net: &Network, boxes: &[Point]) -> Vec<Point> {
+    match net.len() {
+        0 => return Vec::new(),
+        1 => return vec![Point::default()],
+        _ => {}
+    }
+    let radius: Vec<f64> = boxes.iter().map(|b| (b.x + b.y) / 4.0).collect();
+    let mut places = if net.len() > stress::FULL {
+        // So many fill the page evenly in the end, whatever their edges' lengths.
+        stress::place(net, &|_, _| 1.0)
+    } else {
+        stress::place(net, &|a, b| radius[a] + radius[b] + REACH)
+    };
+    turn(&mut places);
+    places
+}
+
+/// Turns positions until their main axis lies across the page.
+fn turn(places: &mut [Point]) {
+    let middle = places.iter().fold(Point::default(), |sum, p| sum + *p) * (1.0 / places.len() as f64);
+    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+    for place in places.iter_mut() {
+        *place = *place - middle;
+        xx += place.x * place.x;
+        xy += place.x * place.y;
+        yy += place.y * place.y;
+    }
+    let (sin, cos) = (0.5 * (2.0 * xy).atan2(xx - yy)).sin_cos();
+    for place in places {
+        *place = Point::new(place.x * cos + place.y * sin, place.y * cos - place.x * sin);
+    }
+}

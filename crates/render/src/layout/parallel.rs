@@ -1,0 +1,57 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// `f` of 0 to `count - 1`, in order, worked out by as many threads as there are cores. The result does
+/// not depend on their number.
+pub(super) fn map<R: Send>(count: usize, f: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let threads = threads().min(count);
+    if threads < 2 {
+        return (0..count).map(f).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(count));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let mut own = Vec::new();
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    if i >= count {
+                        break;
+                    }
+                    own.push((i, f(i)));
+                }
+                if let Ok(mut done) = done.lock() {
+                    done.append(&mut own);
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    done.sort_unstable_by_key(|(i, _)| *i);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Fills `out[i]` with `f(i)`, each thread a slice of its own.
+pub(super) fn fill<T: Send>(out: &mut [T], f: impl Fn(usize) -> T + Sync) {
+    /// Below this, starting threads costs more than it saves.
+    const WORTH_A_THREAD: usize = 1024;
+    let share = out.len().div_ceil(threads()).max(WORTH_A_THREAD);
+    if out.len() <= share {
+        out.iter_mut().enumerate().for_each(|(i, slot)| *slot = f(i));
+        return;
+    }
+    thread::scope(|scope| {
+        for (nth, slots) in out.chunks_mut(share).enumerate() {
+            let f = &f;
+            scope.spawn(move || {
+                slots.iter_mut().enumerate().for_each(|(i, slot)| *slot = f(nth * share + i));
+            });
+        }
+    });
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,67 @@
+use super::auto::Auto;
+use super::circular::Circular;
+use super::graphviz::Graphviz;
+use super::{Layout, LayoutError};
+
+/// A layout engine that a person can ask for.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Engine {
+    /// What it is asked for by.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub description: &'static str,
+    make: fn() -> Box<dyn Layout>,
+}
+
+/// Every engine, the default first. To add one: a file with a type that is a [`Layout`], and a row here.
+pub static ENGINES: &[Engine] = &[
+    engine("auto", "built in: hubs with their leaves around them, components side by side", || {
+        Box::new(Auto)
+    }),
+    engine("circular", "built in: all nodes on one ellipse", || Box::new(Circular)),
+    engine("dot", "Graphviz: layers from top to bottom", || Box::new(Graphviz::new("dot"))),
+    engine("neato", "Graphviz: springs, for small graphs", || Box::new(Graphviz::new("neato"))),
+    engine("fdp", "Graphviz: forces, for small graphs", || Box::new(Graphviz::new("fdp"))),
+    engine("sfdp", "Graphviz: forces, for large graphs", || Box::new(Graphviz::new("sfdp"))),
+    engine("circo", "Graphviz: circles", || Box::new(Graphviz::new("circo"))),
+    engine("twopi", "Graphviz: rings around a centre", || Box::new(Graphviz::new("twopi"))),
+    engine("osage", "Graphviz: packed rows", || Box::new(Graphviz::new("osage"))),
+    engine("patchwork", "Graphviz: a tree map", || Box::new(Graphviz::new("patchwork"))),
+];
+
+const fn engine(name: &'static str, description: &'static str, make: fn() -> Box<dyn Layout>) -> Engine {
+    Engine { name, description, make }
+}
+
+impl Engine {
+    /// The engine of this name, in lower or upper case.
+    ///
+    /// # Errors
+    /// [`LayoutError::UnknownEngine`], which lists them all.
+    ///
+    /// ```
+    /// use pcapviz_render::layout::Engine;
+    ///
+    /// assert_eq!(Engine::by_name("sfdp")?.name, "sfdp");
+    /// let error = Engine::by_name("spring").unwrap_err();
+    /// assert!(error.to_string().contains("auto, circular, dot, neato"));
+    /// # Ok::<(), pcapviz_render::layout::LayoutError>(())
+    /// ```
+    pub fn by_name(name: &str) -> Result<&'static Self, LayoutError> {
+        ENGINES
+            .iter()
+            .find(|engine| engine.name.eq_ignore_ascii_case(name))
+            .ok_or_else(|| LayoutError::UnknownEngine { name: name.to_owned() })
+    }
+
+    /// The engine, ready to place graphs.
+    pub fn layout(&self) -> Box<dyn Layout> {
+        (self.make)()
+    }
+}
+
+/// The names of all engines, for messages.
+pub(super) fn names() -> String {
+    ENGINES.iter().map(|engine| engine.name).collect::<Vec<_>>().join(", ")
+}

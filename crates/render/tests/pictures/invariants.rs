@@ -1,0 +1,144 @@
+//! What must hold of every scene: nothing on top of another, nothing outside the page.
+
+use pcapviz_graph::{GraphLayer, NameSource};
+use pcapviz_render::Shape;
+use pcapviz_render::scene::{Rect, Scene};
+use proptest::prelude::*;
+
+use crate::graphs::{NASTY, Over, Scenario, arp, office};
+
+fn check(what: &str, scene: &Scene) {
+    let mut solid: Vec<(String, Rect)> = Vec::new();
+    for (i, node) in scene.nodes.iter().enumerate() {
+        let shape = node.outline.bounds();
+        let Some(label) = &node.label else {
+            solid.push((format!("node {i}"), shape));
+            continue;
+        };
+        if shape.overlaps(&label.bounds) {
+            assert!(shape.contains(&label.bounds), "{what}: node {i}'s label stands out of its shape");
+        } else {
+            solid.push((format!("label of node {i}"), label.bounds));
+        }
+        solid.push((format!("node {i}"), shape));
+    }
+    for (i, edge) in scene.edges.iter().enumerate() {
+        solid.extend(edge.label.iter().map(|label| (format!("label of edge {i}"), label.bounds)));
+    }
+    let frame = scene.title.iter().chain(&scene.notice).chain(&scene.legend.texts);
+    solid.extend(frame.map(|text| (format!("{:?}", text.content), text.bounds())));
+    for (outline, ..) in &scene.legend.shapes {
+        solid.push(("sample shape".to_owned(), outline.bounds()));
+    }
+    for (i, (name, rect)) in solid.iter().enumerate() {
+        for (other, room) in &solid[..i] {
+            assert!(!rect.overlaps(room), "{what}: {name} {rect:?} is on {other} {room:?}");
+        }
+    }
+
+    let page = Rect { left: 0.0, top: 0.0, right: scene.size.x, bottom: scene.size.y };
+    let lines = scene.edges.iter().flat_map(|e| e.spline.iter().chain(&e.arrow)).copied();
+    for (name, rect) in solid.iter().cloned().chain(Rect::of(lines).map(|r| ("an edge".to_owned(), r))) {
+        assert!(page.contains(&rect), "{what}: {name} {rect:?} is outside the page {page:?}");
+    }
+
+    let unlabelled = scene.edges.iter().filter(|edge| edge.label.is_none()).count();
+    assert_eq!(unlabelled, scene.left_out.edge_labels, "{what}: edges without a label");
+    let unlabelled = scene.nodes.iter().filter(|node| node.label.is_none()).count();
+    assert_eq!(unlabelled, scene.left_out.node_labels, "{what}: nodes without a label");
+}
+
+#[test]
+fn every_shape_on_every_layer() {
+    for shape in std::iter::once(None).chain(Shape::all().map(Some)) {
+        let mut s = office();
+        s.send("192.168.1.10", "192.168.1.10", Over::Tcp(1, 2), 1, 100);
+        s.shape = shape;
+        for layer in GraphLayer::ALL {
+            check(&format!("{shape:?} {layer:?}"), &s.scene(layer));
+        }
+    }
+}
+
+#[test]
+fn edges_end_at_their_shapes_border() {
+    for shape in Shape::all() {
+        let mut s = office();
+        s.shape = Some(shape);
+        let scene = s.scene(GraphLayer::Hosts);
+        for edge in &scene.edges {
+            for (end, node) in [(edge.spline[0], edge.source), (edge.arrow[0], edge.target)] {
+                let node = &scene.nodes[node];
+                let border = node.outline.border(node.centre, end);
+                let gap = (border.x - end.x).hypot(border.y - end.y);
+                assert!(gap < 1e-6, "{shape}: an edge ends {gap} points off the border");
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_and_single() {
+    let mut s = Scenario::new();
+    check("no packets", &s.scene(GraphLayer::Hosts));
+    s.frames(&arp(), 1, 60);
+    check("no hosts", &s.scene(GraphLayer::Hosts));
+    assert!(!s.scene(GraphLayer::Hosts).notice.is_empty());
+    assert!(s.scene(GraphLayer::Devices).notice.is_empty());
+}
+
+prop_compose! {
+    fn scenario()(
+        sends in prop::collection::vec((0_u8..24, 0_u8..24, 0_u16..1_100, 1_u32..3, 1_u32..100_000_000), 0..60),
+        names in prop::collection::vec((0_u8..24, any::<String>()), 0..12),
+        nasty in prop::collection::vec((0_u8..24, prop::sample::select(NASTY)), 0..4),
+        shape in prop::option::of(prop::sample::select(Shape::all().collect::<Vec<_>>())),
+    ) -> Scenario {
+        let mut s = Scenario::new();
+        // Inside, outside and a group.
+        let ip = |i: u8| match i % 5 {
+            0 => format!("224.0.0.{i}"),
+            1 | 2 => format!("93.184.216.{i}"),
+            _ => format!("10.0.0.{i}"),
+        };
+        for (from, to, port, packets, bytes) in sends {
+            let over = if port % 3 == 0 { Over::Udp(40_000, port) } else { Over::Tcp(40_000, port) };
+            s.send(&ip(from), &ip(to), over, packets, bytes);
+        }
+        for (i, name) in names.iter().map(|(i, n)| (i, &**n)).chain(nasty.iter().map(|(i, n)| (i, *n))) {
+            s.name(&ip(*i), NameSource::Dns, name);
+        }
+        s.shape = shape;
+        s
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn nothing_overlaps(scenario in scenario()) {
+        for layer in GraphLayer::ALL {
+            check(&format!("{layer:?}"), &scenario.scene(layer));
+        }
+    }
+
+    #[test]
+    fn every_text_format_is_well_formed(scenario in scenario()) {
+        for layer in GraphLayer::ALL {
+            let svg = scenario.text(layer, "svg");
+            prop_assert!(roxmltree::Document::parse(&svg).is_ok());
+            let json: serde_json::Value = serde_json::from_str(&scenario.text(layer, "json")).unwrap();
+            let sum = |value: &serde_json::Value| -> u64 {
+                value.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum()
+            };
+            let totals = &json["totals"];
+            prop_assert_eq!(
+                totals["in_graph"].as_u64().unwrap() + sum(&totals["outside"]),
+                totals["packets"].as_u64().unwrap()
+            );
+            let edges: u64 = json["edges"].as_array().unwrap().iter().map(|e| e["packets"].as_u64().unwrap()).sum();
+            prop_assert_eq!(totals["in_graph"].as_u64().unwrap(), edges);
+        }
+    }
+}
