@@ -218,7 +218,7 @@ fn wireless() {
             "2>3 10.0.0.1>10.0.0.2 Udp 1024>53",
             "",
         ),
-        case("A-MSDU", 105, qos(1, &[0x80, 0], amsdu), "2>3 10.0.0.1>10.0.0.2 Udp 1024>53", ""),
+        case("A-MSDU", 105, qos(1, &[0x80, 0], amsdu), "- 10.0.0.1>10.0.0.2 Udp 1024>53", ""),
         case("encrypted", 105, wlan_data(0x41, &[a, b, c]).carry(inside()), "2>3 - -", ""),
         case("management", 105, wlan_data(0, &[a, b, c]).carry(b"").patch(0, &[0x80]), "2>1 - -", ""),
         case("control", 105, b"\xd4\0\0\0\x02\0\0\0\0\x01", "- - -", ""),
@@ -253,7 +253,7 @@ fn between_ethernet_and_ip() {
         Header::new(&header, 0, 0).carry(inside)
     };
     let trill = shim(0x22f3, &[0, 0x3f, 0, 1, 0, 2], inner_frame());
-    let nsh = shim(0x894f, &[0, 2, 1, 3, 0, 0, 9, 0xff], inner_frame());
+    let nsh = shim(0x894f, &[0, 2, 2, 3, 0, 0, 9, 0xff], inner_frame());
     let backbone = shim(0x88e7, &[0, 0, 0, 42], inner_frame());
     let macsec = [&[0x20, 0][..], &[0; 12], &[8, 0]].concat();
     let macsec = |flags: u8| shim(0x88e5, &macsec, dns()).patch(0, &[flags]).followed_by(&[0; 16]);
