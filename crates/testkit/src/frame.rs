@@ -256,7 +256,7 @@ impl Ipv4 {
         let inside = inside.into();
         let header_len = 20 + self.options.len();
         let total = (header_len + inside.bytes.len()) as u16;
-        let flags = self.offset / 8 | u16::from(self.more) << 13;
+        let flags = (self.offset / 8) | (u16::from(self.more) << 13);
         let mut bytes = vec![0x40 | (header_len / 4) as u8, 0];
         bytes.extend(total.to_be_bytes());
         bytes.extend(self.id.to_be_bytes());

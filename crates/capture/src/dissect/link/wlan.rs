@@ -56,7 +56,7 @@ pub(super) fn avs(bytes: Bytes<'_>) -> Outcome<'_> {
     Ok(Step::unnamed(Next::Other(frame_as_sent), bytes.skip(len)))
 }
 
-/// An 802.11 frame with the link type of PPI's "802.11-common" field: bit 0 of its flags tells of an FCS.
+/// A frame of which a capture's header says that the check sequence stands at its end.
 pub(super) fn without_fcs(frame: Bytes<'_>) -> Bytes<'_> {
     frame.limit(frame.wire_len().saturating_sub(FCS_LEN))
 }
