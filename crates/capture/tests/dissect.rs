@@ -1,5 +1,4 @@
 //! Each link type and encapsulation, from the numbers of its own specification.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use pcapviz_capture::{
     Absence, DissectOptions, Dissection, Fields, GraphLayer, LinkType, Packet, Tunnels, dissect, layers,
