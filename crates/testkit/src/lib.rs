@@ -3,6 +3,7 @@
 //! Knows none of the other crates, so that every one of them can use it.
 
 pub mod capture;
+pub mod frame;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -294,7 +294,7 @@ impl<'a> Cursor<'a> {
             Next::Payload(ports) => port::payload(ports, self.bytes),
             Next::Other(read) => read(self.bytes),
         };
-        self.left -= 1;
+        self.left = self.left.saturating_sub(1);
         match outcome {
             Ok(step) => {
                 self.next = step.next;

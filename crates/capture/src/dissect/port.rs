@@ -55,10 +55,10 @@ fn service(transport: Transport, port: u16) -> Option<Protocol> {
 pub(super) fn payload(ports: Ports, bytes: Bytes<'_>) -> Outcome<'_> {
     let Pair { source, destination } = ports.ports;
     let (low, high) = (source.min(destination), source.max(destination));
-    if ports.transport == Transport::Udp {
-        if let Some(step) = over_udp(low, bytes).or_else(|| over_udp(high, bytes)) {
-            return Ok(step);
-        }
+    if ports.transport == Transport::Udp
+        && let Some(step) = over_udp(low, bytes).or_else(|| over_udp(high, bytes))
+    {
+        return Ok(step);
     }
     let protocol = service(ports.transport, low).or_else(|| service(ports.transport, high));
     Ok(Step { protocol, fields: Fields::Application, next: Next::End(End::Done), rest: bytes })

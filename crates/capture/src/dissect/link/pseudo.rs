@@ -138,10 +138,11 @@ pub(super) fn ppi(bytes: Bytes<'_>) -> Outcome<'_> {
     bytes.head(len)?;
     let mut frame = bytes.skip(len);
     // 802.11-common: its flags stand behind a timer of 8 bytes.
-    if let (IEEE802_11, true, Ok(COMMON), Ok(flags)) = (dlt, len >= 22, bytes.le16(8), bytes.le16(20)) {
-        if flags & HAS_FCS != 0 {
-            frame = wlan::without_fcs(frame);
-        }
+    let field = (dlt, len >= 22, bytes.le16(8), bytes.le16(20));
+    if let (IEEE802_11, true, Ok(COMMON), Ok(flags)) = field
+        && flags & HAS_FCS != 0
+    {
+        frame = wlan::without_fcs(frame);
     }
     Ok(Step::unnamed(by_dlt(dlt), frame))
 }

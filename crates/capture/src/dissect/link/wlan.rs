@@ -56,7 +56,7 @@ pub(super) fn avs(bytes: Bytes<'_>) -> Outcome<'_> {
     Ok(Step::unnamed(Next::Other(frame_as_sent), bytes.skip(len)))
 }
 
-/// An 802.11 frame with the link type of PPI's "802.11-common" field: bit 0 of its flags tells of an FCS.
+/// A frame of which a capture's header says that the check sequence stands at its end.
 pub(super) fn without_fcs(frame: Bytes<'_>) -> Bytes<'_> {
     frame.limit(frame.wire_len().saturating_sub(FCS_LEN))
 }
@@ -92,6 +92,7 @@ fn frame(control: u8, flags: u8, padded: bool, bytes: Bytes<'_>) -> Outcome<'_> 
     const TO_AND_FROM_DS: u8 = 3;
     const PROTECTED: u8 = 0x40;
     const HT_CONTROL: u8 = 0x80;
+    const AGGREGATE: u8 = 0x80;
     if control & 3 != 0 {
         return Err(StopReason::WrongVersion);
     }
@@ -132,14 +133,18 @@ fn frame(control: u8, flags: u8, padded: bool, bytes: Bytes<'_>) -> Outcome<'_> 
         let extension = usize::from(rest.captured()[0] & 3) * 6;
         rest = rest.skip(6 + extension);
     }
+    // In an aggregate the place of the address beyond the access point holds the cell's; each subframe has
+    // a pair of its own, and the frame none.
+    let aggregated = qos[0] & AGGREGATE != 0;
+    let stations = (!aggregated || ds == 0).then_some(stations);
     let fragment_number = bytes.captured().get(22).map_or(0, |byte| byte & 0x0f);
     let next = match () {
         () if subtype & NO_DATA != 0 || flags & PROTECTED != 0 => done,
         () if fragment_number > 0 => Next::End(End::LaterFragment),
-        () if qos[0] & 0x80 != 0 => Next::Other(aggregate),
+        () if aggregated => Next::Other(aggregate),
         () => Next::Other(llc::llc),
     };
-    named(Some(stations), next, rest)
+    named(stations, next, rest)
 }
 
 /// An A-MSDU (9.3.2.2): subframes with a header like Ethernet's. The first one is walked.

@@ -82,7 +82,7 @@ fn carried(number: u16, sequenced: bool, rest: Bytes<'_>) -> Next {
         0x883e if !matches!(rest.captured(), [0x40..=0x4f, ..]) => Next::Other(wccp_redirect),
         0x883e => Next::Ip,
         // Aruba's access points number their queues.
-        0x8200..=0x82ff | 0x8300..=0x83ff => super::wlan_of_controller(),
+        0x8200..=0x83ff => super::wlan_of_controller(),
         number => Next::EtherType(number),
     }
 }
