@@ -11,6 +11,7 @@ mod dhcp;
 mod dns;
 mod http;
 mod netbios;
+mod quic;
 mod text;
 mod tls;
 
@@ -122,7 +123,7 @@ fn is_smb(message: &[u8]) -> bool {
 ///
 /// Reads DNS, mDNS and LLMNR records (A and AAAA, which are given the name that was asked for, at the start
 /// of the chain of CNAMEs; PTR), NetBIOS names, DHCP and DHCPv6 host names, the server name that a TLS
-/// client asks for and the host that an HTTP client asks for. Never fails: what is malformed or cut off ends
+/// or QUIC client asks for and the host that an HTTP client asks for. Never fails: what is malformed or cut off ends
 /// the reading of that message, and what was read before it stands. O(payload).
 ///
 /// Names are said by whoever sent the packet. A name that a client asks a *proxy* for (HTTP CONNECT, or a
@@ -142,7 +143,7 @@ pub fn sightings(application: &Application<'_>, mut see: impl FnMut(Sighting<'_>
     }
 }
 
-/// By the lower port first, since it is the server's more often than not.
+/// By the lower port first, since it is the server's more often than not; QUIC by its content.
 fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
     let Pair { source, destination } = application.ports.ports;
     for port in [source.min(destination), source.max(destination)] {
@@ -157,6 +158,9 @@ fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
             _ => continue,
         }
         return;
+    }
+    if tls::is_quic(application.payload) {
+        quic::server_name(application, see);
     }
 }
 

@@ -1,6 +1,7 @@
 //! TLS (RFC 8446) and QUIC's long header (RFC 9000).
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use super::text::folded;
 use super::{Named, Sighting, be16};
@@ -40,11 +41,17 @@ pub(super) fn server_name(application: &Application<'_>, see: &mut dyn FnMut(Sig
         return;
     }
     let handshake = handshake(application.payload);
-    let name = client_hello(&handshake).and_then(name_asked_for).and_then(folded);
-    if let Some(name) = name.filter(|name| name.parse::<std::net::IpAddr>().is_err()) {
+    if let Some(name) = server_name_in(&handshake).and_then(folded) {
         let of = Named::Host(application.addresses.destination);
         see(Sighting::Name { of, name: &name, protocol: Protocol::Tls });
     }
+}
+
+/// The server name in a ClientHello message; `None` also where it is an address, which is no name.
+pub(super) fn server_name_in(message: &[u8]) -> Option<&[u8]> {
+    let name = client_hello(message).and_then(name_asked_for)?;
+    let is_address = std::str::from_utf8(name).is_ok_and(|text| text.parse::<IpAddr>().is_ok());
+    (!is_address).then_some(name)
 }
 
 /// The handshake messages at the front of a segment, out of their records: a message may be cut into
