@@ -20,10 +20,6 @@ impl Point {
         self.x.hypot(self.y)
     }
 
-    pub(super) fn dot(self, other: Self) -> f64 {
-        self.x * other.x + self.y * other.y
-    }
-
     /// The point at `angle` (radians, clockwise on the page) on the unit circle.
     pub(super) fn at_angle(angle: f64) -> Self {
         Self::new(angle.cos(), angle.sin())

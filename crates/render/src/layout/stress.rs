@@ -13,17 +13,11 @@ use super::random::Random;
 use super::{Point, parallel};
 
 /// Up to this many nodes all pairs are weighed.
-pub(super) const FULL: usize = 400;
+pub(super) const FULL: usize = 120;
 
-/// Positions for the nodes of a connected graph, edges about as long as `length(a, b)` says.
-pub(super) fn place(net: &Network, length: &(impl Fn(usize, usize) -> f64 + Sync)) -> Vec<Point> {
-    if net.len() <= FULL {
-        let distances = all_distances(net, length);
-        let start = pivot_scaling(&distances);
-        majorise_full(&distances, start)
-    } else {
-        sparse(net, length)
-    }
+/// Positions for few nodes by the distances between all of them. O(nodes^2) for each round.
+pub(super) fn place_few(distances: &[Vec<f32>]) -> Vec<Point> {
+    majorise(distances, pivot_scaling(distances))
 }
 
 /// Shortest ways from every node to every other.
@@ -55,7 +49,7 @@ fn distances(net: &Network, from: usize, length: &impl Fn(usize, usize) -> f64) 
 }
 
 /// Positions by the two strongest axes of the distances from some nodes to all: `distances[pivot][node]`.
-pub(super) fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
+fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
     const ROUNDS: usize = 60;
     let (pivots, nodes) = (distances.len(), distances.first().map_or(0, Vec::len));
     if pivots == 0 {
@@ -120,7 +114,7 @@ pub(super) fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
 
 /// Majorisation over all pairs, node by node, each pair weighed by its inverse squared distance.
 /// O(nodes^2) for each round.
-pub(super) fn majorise_full(distances: &[Vec<f32>], mut places: Vec<Point>) -> Vec<Point> {
+fn majorise(distances: &[Vec<f32>], mut places: Vec<Point>) -> Vec<Point> {
     const ROUNDS: usize = 300;
     let n = places.len();
     for _ in 0..ROUNDS {
@@ -158,29 +152,20 @@ fn wanted(this: Point, other: Point, distance: f64, first: bool) -> Point {
     }
 }
 
-/// How far positions are from the distances: the sum over pairs of the squared relative error.
-pub(super) fn full_stress(distances: &[Vec<f32>], places: &[Point]) -> f64 {
-    let mut sum = 0.0;
-    for i in 0..places.len() {
-        for j in 0..i {
-            let want = f64::from(distances[i][j]);
-            let error = ((places[i] - places[j]).length() - want) / want;
-            sum += error * error;
-        }
-    }
-    sum
-}
-
-fn sparse(net: &Network, length: &(impl Fn(usize, usize) -> f64 + Sync)) -> Vec<Point> {
+/// Positions for many nodes of a connected graph, edges about 1 long; `mass` is how many nodes each of them
+/// stands for. O(pivots * (edges + nodes log nodes)).
+pub(super) fn place_many(net: &Network, mass: &[f32]) -> Vec<Point> {
     let pivots = match net.len() {
         ..=3000 => 150,
-        ..=20_000 => 100,
+        3001..=20_000 => 100,
         _ => 50,
     };
     const ROUNDS: usize = 60;
+    /// How much more an edge weighs than another pair: joined nodes stay together, and edges cross less.
+    const EDGE: f64 = 64.0;
     let chosen = choose_pivots(net, pivots);
-    let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| distances(net, chosen[p], length));
-    let shares = pivot_shares(&distances, net.len());
+    let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| distances(net, chosen[p], &|_, _| 1.0));
+    let shares = pivot_shares(&distances, mass);
     let mut places = pivot_scaling(&distances);
     let mut next = places.clone();
     for _ in 0..ROUNDS {
@@ -191,8 +176,7 @@ fn sparse(net: &Network, length: &(impl Fn(usize, usize) -> f64 + Sync)) -> Vec<
                 weights += weight;
             };
             for &j in net.neighbours(i) {
-                let want = length(i, j);
-                pull(j, want, 1.0 / (want * want));
+                pull(j, 1.0, EDGE);
             }
             for (p, &pivot) in chosen.iter().enumerate() {
                 let want = f64::from(distances[p][i]);
@@ -234,20 +218,26 @@ fn choose_pivots(net: &Network, count: usize) -> Vec<usize> {
     chosen
 }
 
-/// For how many nodes each pivot speaks to each node: those of its region that are nearer to it than half
-/// the way to the node.
-fn pivot_shares(distances: &[Vec<f32>], nodes: usize) -> Vec<Vec<f32>> {
-    let mut region = vec![0_u32; nodes];
+/// How much mass each pivot speaks for to each node: that of its region which is nearer to it than half the
+/// way to the node.
+fn pivot_shares(distances: &[Vec<f32>], mass: &[f32]) -> Vec<Vec<f32>> {
+    let mut region = vec![0_u32; mass.len()];
     parallel::fill(&mut region, |i| {
         (0..distances.len()).min_by(|&a, &b| distances[a][i].total_cmp(&distances[b][i])).unwrap_or(0) as u32
     });
-    let mut members: Vec<Vec<f32>> = vec![Vec::new(); distances.len()];
+    let mut members: Vec<Vec<(f32, f32)>> = vec![Vec::new(); distances.len()];
     for (i, &p) in region.iter().enumerate() {
-        members[p as usize].push(distances[p as usize][i]);
+        members[p as usize].push((distances[p as usize][i], mass[i]));
     }
     parallel::map(distances.len(), |p| {
         let mut own = members[p].clone();
-        own.sort_unstable_by(f32::total_cmp);
-        distances[p].iter().map(|&d| own.partition_point(|&m| m <= d / 2.0) as f32).collect()
+        own.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let sums: Vec<f32> = std::iter::once(0.0)
+            .chain(own.iter().scan(0.0, |sum, (_, mass)| {
+                *sum += mass;
+                Some(*sum)
+            }))
+            .collect();
+        distances[p].iter().map(|&d| sums[own.partition_point(|&(m, _)| m <= d / 2.0)]).collect()
     })
 }
