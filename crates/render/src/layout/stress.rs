@@ -6,7 +6,7 @@
 //! multidimensional scaling of large data", 2007).
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::network::Network;
 use super::random::Random;
@@ -96,12 +96,9 @@ fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
     });
     // To the scale of the distances, and no two nodes in one place.
     let (mut page, mut graph) = (0.0, 0.0);
-    for (p, d) in distances.iter().enumerate().take(50) {
-        for i in (0..nodes).step_by(nodes.div_ceil(500)) {
-            let _ = p;
-            graph += f64::from(d[i]);
-            page += places[i].length();
-        }
+    for i in (0..nodes).step_by(nodes.div_ceil(500)) {
+        graph += distances.iter().map(|d| f64::from(d[i])).sum::<f64>() / pivots as f64;
+        page += places[i].length();
     }
     let scale = if page > 0.0 { graph / page / std::f64::consts::SQRT_2 } else { 1.0 };
     let longest = distances.iter().flatten().fold(0.0_f32, |a, b| a.max(*b));
@@ -164,31 +161,53 @@ pub(super) fn place_many(net: &Network, mass: &[f32]) -> Vec<Point> {
     /// How much more an edge weighs than another pair: joined nodes stay together, and edges cross less.
     const EDGE: f64 = 64.0;
     let chosen = choose_pivots(net, pivots);
-    let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| distances(net, chosen[p], &|_, _| 1.0));
+    let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| hops(net, chosen[p]));
     let shares = pivot_shares(&distances, mass);
+    // For each node, what each pivot wants of it: its distance and its weight.
+    let wishes: Vec<Vec<(f64, f64)>> = parallel::map(net.len(), |i| {
+        let wish = |p: usize| f64::from(distances[p][i]);
+        (0..chosen.len())
+            .map(|p| {
+                (wish(p), if wish(p) > 0.0 { f64::from(shares[p][i]) / (wish(p) * wish(p)) } else { 0.0 })
+            })
+            .collect()
+    });
     let mut places = pivot_scaling(&distances);
     let mut next = places.clone();
     for _ in 0..ROUNDS {
+        let pivots: Vec<Point> = chosen.iter().map(|&pivot| places[pivot]).collect();
         parallel::fill(&mut next, |i| {
             let (mut sum, mut weights) = (Point::default(), 0.0);
-            let mut pull = |j: usize, want: f64, weight: f64| {
-                sum += wanted(places[i], places[j], want, i < j) * weight;
-                weights += weight;
-            };
             for &j in net.neighbours(i) {
-                pull(j, 1.0, EDGE);
+                sum += wanted(places[i], places[j], 1.0, i < j) * EDGE;
+                weights += EDGE;
             }
-            for (p, &pivot) in chosen.iter().enumerate() {
-                let want = f64::from(distances[p][i]);
-                if want > 0.0 {
-                    pull(pivot, want, f64::from(shares[p][i]) / (want * want));
-                }
+            for (&pivot, &(distance, weight)) in pivots.iter().zip(&wishes[i]) {
+                sum += wanted(places[i], pivot, distance, true) * weight;
+                weights += weight;
             }
+            // Less than the whole way, since all move at once.
             if weights > 0.0 { places[i] * 0.3 + sum * (0.7 / weights) } else { places[i] }
         });
         std::mem::swap(&mut places, &mut next);
     }
     places
+}
+
+/// Hops from one node to all others of a connected graph.
+fn hops(net: &Network, from: usize) -> Vec<f32> {
+    let mut hops = vec![f32::INFINITY; net.len()];
+    hops[from] = 0.0;
+    let mut queue = VecDeque::from([from]);
+    while let Some(node) = queue.pop_front() {
+        for &other in net.neighbours(node) {
+            if hops[other] == f32::INFINITY {
+                hops[other] = hops[node] + 1.0;
+                queue.push_back(other);
+            }
+        }
+    }
+    hops
 }
 
 /// Nodes far from each other, by hops: each next is the farthest from those before, the first has the
@@ -197,7 +216,7 @@ fn choose_pivots(net: &Network, count: usize) -> Vec<usize> {
     let hub = (0..net.len()).max_by_key(|&i| (net.degree(i), Reverse(i))).unwrap_or(0);
     let mut nearest = vec![u32::MAX; net.len()];
     let mut chosen = vec![hub];
-    let mut queue = std::collections::VecDeque::new();
+    let mut queue = VecDeque::new();
     while let Some(&last) = chosen.last() {
         nearest[last] = 0;
         queue.push_back(last);
