@@ -113,35 +113,43 @@ impl Bricks {
     /// The places nearest to the hub, in rows from the top, each from the left, so that leaves in order are
     /// read like text.
     fn places(&self, count: usize, ways: &[f64]) -> Vec<Point> {
-        let (slot, clear) = (self.slot, self.clear);
         let ways = if ways.len() > Self::WAYS { &[] } else { ways };
-        // A disc with room for all of them, the hub and the ways.
-        let area = count as f64 * slot.x * slot.y + 4.0 * clear.x * clear.y;
-        let widest = slot.x.max(slot.y) + slot.x + slot.y;
-        let radius = (area / PI).sqrt() + widest * (1 + ways.len()) as f64;
-        let (rows, columns) = ((radius / slot.y) as i64 + 1, (radius / slot.x) as i64 + 1);
-        let blocked = |p: Point| ways.iter().any(|&way| on_way(p, slot, way));
-        let mut places: Vec<(i64, Point)> = (-rows..=rows)
-            .flat_map(|row| {
-                let shift = if row % 2 == 0 { 0.0 } else { 0.5 };
-                (-columns..=columns).map(move |column| {
-                    (row, Point::new((column as f64 + shift) * slot.x, row as f64 * slot.y))
-                })
-            })
-            .filter(|&(_, p)| (p.x.abs() >= clear.x || p.y.abs() >= clear.y) && !blocked(p))
-            .collect();
-        places.sort_by(|(_, a), (_, b)| {
+        let rays: Vec<Point> = ways.iter().map(|&way| Point::at_angle(way)).collect();
+        // A disc with room for the leaves and the hub, and larger ones until the ways leave enough of it.
+        let area = count as f64 * self.slot.x * self.slot.y + 4.0 * self.clear.x * self.clear.y;
+        let mut radius = (area / PI).sqrt() + self.slot.x.max(self.slot.y);
+        let mut places = self.free(radius, &rays);
+        while places.len() < count {
+            radius *= 1.2;
+            places = self.free(radius, &rays);
+        }
+        places.sort_unstable_by(|(_, a), (_, b)| {
             a.length().total_cmp(&b.length()).then(a.y.total_cmp(&b.y)).then(a.x.total_cmp(&b.x))
         });
         places.truncate(count);
         places.sort_by(|(row, a), (other, b)| row.cmp(other).then(a.x.total_cmp(&b.x)));
         places.into_iter().map(|(_, place)| place).collect()
     }
+
+    /// The slots within a radius, with their rows, that are neither near the hub nor on a way.
+    fn free(&self, radius: f64, rays: &[Point]) -> Vec<(i64, Point)> {
+        let (slot, clear) = (self.slot, self.clear);
+        let (rows, columns) = ((radius / slot.y) as i64 + 1, (radius / slot.x) as i64 + 1);
+        (-rows..=rows)
+            .flat_map(|row| {
+                let shift = if row % 2 == 0 { 0.0 } else { 0.5 };
+                (-columns..=columns).map(move |column| {
+                    (row, Point::new((column as f64 + shift) * slot.x, row as f64 * slot.y))
+                })
+            })
+            .filter(|(_, p)| p.x.abs() >= clear.x || p.y.abs() >= clear.y)
+            .filter(|(_, p)| p.length() <= radius && !rays.iter().any(|&ray| on_way(*p, slot, ray)))
+            .collect()
+    }
 }
 
-/// Whether a ray from the origin runs through a slot.
-fn on_way(place: Point, slot: Point, way: f64) -> bool {
-    let ray = Point::at_angle(way);
+/// Whether a ray from the origin, of length 1, runs through a slot.
+fn on_way(place: Point, slot: Point, ray: Point) -> bool {
     let ahead = place.x * ray.x + place.y * ray.y > 0.0;
     // The slot's half width as seen along the ray.
     let half = (slot.x * ray.y.abs() + slot.y * ray.x.abs()) * 0.5;
@@ -271,7 +279,10 @@ mod tests {
                         "{count}: {place:?} {size:?}"
                     );
                     if let Shape::Bricks(_) = fan.shape {
-                        assert!(ways.iter().all(|&way| !on_way(place, slot, way)), "{count}: {place:?}");
+                        assert!(
+                            ways.iter().all(|&way| !on_way(place, slot, Point::at_angle(way))),
+                            "{count}: {place:?}"
+                        );
                     }
                 }
             }
