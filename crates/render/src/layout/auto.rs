@@ -3,7 +3,7 @@ use super::network::Network;
 use super::pack::pack;
 use super::point::bounds;
 use super::{Layout, LayoutError, Placement, Point, Problem};
-use super::{overlap, parallel, stress};
+use super::{overlap, parallel, polish, stress};
 
 /// How much of an edge is to be seen between the boxes that it joins, in points.
 const REACH: f64 = 56.0;
@@ -67,7 +67,7 @@ struct Part {
 /// By how much the page is squeezed sideways: as boxes are wider than high, up to a page's own shape.
 fn squeeze(boxes: &[Point]) -> f64 {
     let sum = boxes.iter().fold(Point::default(), |sum, b| sum + *b);
-    if sum.y > 0.0 { (sum.x / sum.y).clamp(1.0, 1.6) } else { 1.0 }
+    if sum.y > 0.0 { (sum.x / sum.y).clamp(1.0, 1.3) } else { 1.0 }
 }
 
 /// Lays out a connected graph.
@@ -88,10 +88,8 @@ fn component(net: &Network, boxes: &[Point]) -> Vec<Point> {
         .map(|(&node, fan)| fan.as_ref().map_or(boxes[node], |fan| fan.extent(boxes[node])))
         .collect();
 
-    let mut middle = core_places(&inner, &extents);
-    if many {
-        overlap::spread(&mut middle, &extents, GAP);
-    }
+    let mass: Vec<f32> = core.iter().map(|&node| 1.0 + leaves[node].len() as f32).collect();
+    let mut middle = core_places(&inner, &extents, &mass);
     overlap::separate(&mut middle, &extents, GAP);
 
     let mut centres = vec![Point::default(); net.len()];
@@ -109,6 +107,7 @@ fn component(net: &Network, boxes: &[Point]) -> Vec<Point> {
         }
     }
     overlap::separate(&mut centres, boxes, GAP);
+    polish::tighten(net, boxes, &mut centres, REACH, GAP);
     centres
 }
 
@@ -131,19 +130,23 @@ fn leaves(net: &Network) -> Vec<Vec<usize>> {
 }
 
 /// Places what is not in rings, the longest extent lying across the page.
-fn core_places(net: &Network, boxes: &[Point]) -> Vec<Point> {
+fn core_places(net: &Network, boxes: &[Point], mass: &[f32]) -> Vec<Point> {
     match net.len() {
         0 => return Vec::new(),
         1 => return vec![Point::default()],
         _ => {}
     }
-    let radius: Vec<f64> = boxes.iter().map(|b| (b.x + b.y) / 4.0).collect();
-    let mut places = if net.len() > stress::FULL {
+    if net.len() > stress::FULL {
         // So many fill the page evenly in the end, whatever their edges' lengths.
-        stress::place(net, &|_, _| 1.0)
-    } else {
-        stress::place(net, &|a, b| radius[a] + radius[b] + REACH)
-    };
+        let mut places = stress::place_many(net, mass);
+        turn(&mut places);
+        overlap::spread(&mut places, boxes, GAP);
+        return places;
+    }
+    let radius: Vec<f64> = boxes.iter().map(|b| (b.x + b.y) / 4.0).collect();
+    let distances = stress::all_distances(net, &|a, b| radius[a] + radius[b] + REACH);
+    let mut places = stress::place_few(&distances);
+    polish::untangle(net, boxes, &distances, &mut places);
     turn(&mut places);
     places
 }

@@ -19,8 +19,8 @@ enum Shape {
     /// Half axes of ellipses, neighbours by angle standing on different ones, and how much room their
     /// number leaves: from 0, angles as even as can be, to 1, as near as the slots allow.
     Rings { axes: Vec<Point>, tightness: f64 },
-    /// Rows of slots, each row half a slot beside the next; these are the leaves' places.
-    Bricks(Vec<Point>),
+    /// Rows of slots, each row half a slot beside the next.
+    Bricks(Bricks),
 }
 
 impl Fan {
@@ -40,9 +40,8 @@ impl Fan {
         let slot = typical(leaves) + Point::new(gap, gap);
         let count = leaves.len();
         let clear = ((hub.x + slot.x) / 2.0).max((hub.y + slot.y) / 2.0) + reach;
-        let bricks = bricks(hub, slot, count, reach);
-        let size = extent(&bricks, slot);
-        let mut best = (size.x * size.y * if tight { 1.0 } else { 2.2 }, Shape::Bricks(bricks));
+        let bricks = Bricks::new(hub, slot, count, others, reach);
+        let mut best = (bricks.size.x * bricks.size.y * if tight { 1.0 } else { 3.0 }, Shape::Bricks(bricks));
         for deep in 1..=SEEN.min(count) {
             let around = (count + others).div_ceil(deep);
             // An edge to each ring further out needs a way through.
@@ -63,15 +62,16 @@ impl Fan {
     pub(super) fn extent(&self, hub: Point) -> Point {
         let outer = match &self.shape {
             Shape::Rings { axes, .. } => axes.last().map_or(Point::default(), |axes| *axes * 2.0 + self.slot),
-            Shape::Bricks(places) => extent(places, self.slot),
+            Shape::Bricks(bricks) => bricks.size,
         };
         Point::new(outer.x.max(hub.x), outer.y.max(hub.y))
     }
 
-    /// Each leaf's place, the hub at the origin. In rings none stands in the directions of `ways` (radians).
+    /// Each leaf's place, the hub at the origin. None stands in the directions of `ways` (radians), unless these
+    /// are many.
     pub(super) fn places(&self, ways: &[f64]) -> Vec<Point> {
         match &self.shape {
-            Shape::Bricks(places) => places.clone(),
+            Shape::Bricks(bricks) => bricks.places(self.count, ways),
             Shape::Rings { axes, tightness } => Measure::new(self.slot, *tightness)
                 .spread(self.count, ways)
                 .into_iter()
@@ -85,34 +85,75 @@ impl Fan {
     }
 }
 
-/// The places nearest to the hub, in rows from the top, each from the left, so that leaves in order are read
-/// like text.
-fn bricks(hub: Point, slot: Point, count: usize, reach: f64) -> Vec<Point> {
-    let slot = Point::new(slot.x.max(1.0), slot.y.max(1.0));
-    let clear = (hub + slot) * 0.5 + Point::new(reach, reach) * 0.5;
-    // A disc with room for all of them and the hub, and a little more.
-    let radius = ((count as f64 * slot.x * slot.y + 4.0 * clear.x * clear.y) / PI).sqrt() + slot.x + slot.y;
-    let (rows, columns) = ((radius / slot.y) as i64 + 1, (radius / slot.x) as i64 + 1);
-    let mut places: Vec<(i64, Point)> = (-rows..=rows)
-        .flat_map(|row| {
-            let shift = if row % 2 == 0 { 0.0 } else { 0.5 };
-            (-columns..=columns)
-                .map(move |column| (row, Point::new((column as f64 + shift) * slot.x, row as f64 * slot.y)))
-        })
-        .filter(|(_, p)| p.x.abs() >= clear.x || p.y.abs() >= clear.y)
-        .collect();
-    places.sort_by(|(_, a), (_, b)| {
-        a.length().total_cmp(&b.length()).then(a.y.total_cmp(&b.y)).then(a.x.total_cmp(&b.x))
-    });
-    places.truncate(count);
-    places.sort_by(|(row, a), (other, b)| row.cmp(other).then(a.x.total_cmp(&b.x)));
-    places.into_iter().map(|(_, place)| place).collect()
+#[derive(Clone, Debug)]
+struct Bricks {
+    slot: Point,
+    /// Half the box around the hub that stays free, to see where edges go.
+    clear: Point,
+    /// The box around the hub and all places.
+    size: Point,
 }
 
-/// The size of a box around the origin that holds slots at these places.
-fn extent(places: &[Point], slot: Point) -> Point {
-    let far = places.iter().fold(Point::default(), |m, p| Point::new(m.x.max(p.x.abs()), m.y.max(p.y.abs())));
-    far * 2.0 + slot
+impl Bricks {
+    /// Up to this many ways are kept free of leaves.
+    const WAYS: usize = 8;
+
+    fn new(hub: Point, slot: Point, count: usize, others: usize, reach: f64) -> Self {
+        let slot = Point::new(slot.x.max(1.0), slot.y.max(1.0));
+        let clear = (hub + slot) * 0.5 + Point::new(reach, reach) * 0.5;
+        let mut bricks = Self { slot, clear, size: Point::default() };
+        // Before the ways are known, those of a wheel stand for them.
+        let ways: Vec<f64> = (0..others).map(|i| TAU * i as f64 / others as f64).collect();
+        let places = bricks.places(count, &ways);
+        let far = places.iter().fold(clear, |m, p| Point::new(m.x.max(p.x.abs()), m.y.max(p.y.abs())));
+        bricks.size = far * 2.0 + slot;
+        bricks
+    }
+
+    /// The places nearest to the hub, in rows from the top, each from the left, so that leaves in order are
+    /// read like text.
+    fn places(&self, count: usize, ways: &[f64]) -> Vec<Point> {
+        let ways = if ways.len() > Self::WAYS { &[] } else { ways };
+        let rays: Vec<Point> = ways.iter().map(|&way| Point::at_angle(way)).collect();
+        // A disc with room for the leaves and the hub, and larger ones until the ways leave enough of it.
+        let area = count as f64 * self.slot.x * self.slot.y + 4.0 * self.clear.x * self.clear.y;
+        let mut radius = (area / PI).sqrt() + self.slot.x.max(self.slot.y);
+        let mut places = self.free(radius, &rays);
+        while places.len() < count {
+            radius *= 1.2;
+            places = self.free(radius, &rays);
+        }
+        places.sort_unstable_by(|(_, a), (_, b)| {
+            a.length().total_cmp(&b.length()).then(a.y.total_cmp(&b.y)).then(a.x.total_cmp(&b.x))
+        });
+        places.truncate(count);
+        places.sort_by(|(row, a), (other, b)| row.cmp(other).then(a.x.total_cmp(&b.x)));
+        places.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The slots within a radius, with their rows, that are neither near the hub nor on a way.
+    fn free(&self, radius: f64, rays: &[Point]) -> Vec<(i64, Point)> {
+        let (slot, clear) = (self.slot, self.clear);
+        let (rows, columns) = ((radius / slot.y) as i64 + 1, (radius / slot.x) as i64 + 1);
+        (-rows..=rows)
+            .flat_map(|row| {
+                let shift = if row % 2 == 0 { 0.0 } else { 0.5 };
+                (-columns..=columns).map(move |column| {
+                    (row, Point::new((column as f64 + shift) * slot.x, row as f64 * slot.y))
+                })
+            })
+            .filter(|(_, p)| p.x.abs() >= clear.x || p.y.abs() >= clear.y)
+            .filter(|(_, p)| p.length() <= radius && !rays.iter().any(|&ray| on_way(*p, slot, ray)))
+            .collect()
+    }
+}
+
+/// Whether a ray from the origin, of length 1, runs through a slot.
+fn on_way(place: Point, slot: Point, ray: Point) -> bool {
+    let ahead = place.x * ray.x + place.y * ray.y > 0.0;
+    // The slot's half width as seen along the ray.
+    let half = (slot.x * ray.y.abs() + slot.y * ray.x.abs()) * 0.5;
+    ahead && (place.x * ray.y - place.y * ray.x).abs() < half
 }
 
 /// A size that nearly all fit in: the tallest, and the widest, unless few are much wider than the rest.
@@ -180,7 +221,7 @@ impl Measure {
     fn spread(&self, count: usize, ways: &[f64]) -> Vec<f64> {
         if ways.is_empty() {
             // An even number is symmetrical from left to right, an odd one hangs from the top.
-            let start = if count % 2 == 0 { 0.25 } else { 0.0 };
+            let start = if count.is_multiple_of(2) { 0.25 } else { 0.0 };
             return (0..count).map(|i| self.angle(start + i as f64 / count as f64)).collect();
         }
         let mut cuts: Vec<f64> = ways.iter().map(|&way| self.of(way)).collect();
@@ -209,5 +250,56 @@ impl Measure {
             angles.extend((0..n).map(|i| self.angle(start + size * (i as f64 + 1.0) / (n as f64 + 1.0))));
         }
         angles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_stand_apart_and_off_the_ways() {
+        let (hub, slot) = (Point::new(90.0, 40.0), Point::new(90.0, 40.0));
+        let ways = [0.3, 2.0, 4.4];
+        for count in [1, 2, 3, 5, 9, 17, 40, 90, 200, 1000] {
+            for tight in [false, true] {
+                let fan = Fan::new(hub, &vec![slot; count], ways.len(), 50.0, 10.0, tight);
+                let places = fan.places(&ways);
+                assert_eq!(places.len(), count);
+                let mut found = vec![Point::default()];
+                for place in places {
+                    for &other in &found {
+                        let d = place - other;
+                        assert!(d.x.abs() >= slot.x || d.y.abs() >= slot.y, "{count}: {place:?} {other:?}");
+                    }
+                    found.push(place);
+                    let size = fan.extent(hub);
+                    assert!(
+                        place.x.abs() * 2.0 + slot.x <= size.x + 2.0 * slot.x,
+                        "{count}: {place:?} {size:?}"
+                    );
+                    if let Shape::Bricks(_) = fan.shape {
+                        assert!(
+                            ways.iter().all(|&way| !on_way(place, slot, Point::at_angle(way))),
+                            "{count}: {place:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_star_is_symmetrical() {
+        for count in 1..40 {
+            let fan =
+                Fan::new(Point::new(90.0, 40.0), &vec![Point::new(90.0, 40.0); count], 0, 50.0, 10.0, false);
+            let Shape::Rings { axes, .. } = &fan.shape else { continue };
+            if axes.len() > 1 {
+                continue;
+            }
+            let sum = fan.places(&[]).into_iter().fold(Point::default(), |sum, p| sum + p);
+            assert!(sum.x.abs() < 1e-6, "{count}: {sum:?}");
+        }
     }
 }

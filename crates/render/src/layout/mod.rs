@@ -9,6 +9,7 @@ mod overlap;
 mod pack;
 mod parallel;
 mod point;
+mod polish;
 mod random;
 mod registry;
 mod stress;

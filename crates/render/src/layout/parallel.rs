@@ -5,7 +5,9 @@ use std::thread;
 /// `f` of 0 to `count - 1`, in order, worked out by as many threads as there are cores. The result does
 /// not depend on their number.
 pub(super) fn map<R: Send>(count: usize, f: impl Fn(usize) -> R + Sync) -> Vec<R> {
-    let threads = threads().min(count);
+    /// Below this, starting threads costs more than it saves.
+    const WORTH_THREADS: usize = 32;
+    let threads = if count < WORTH_THREADS { 1 } else { threads() };
     if threads < 2 {
         return (0..count).map(f).collect();
     }
@@ -37,11 +39,11 @@ pub(super) fn map<R: Send>(count: usize, f: impl Fn(usize) -> R + Sync) -> Vec<R
 pub(super) fn fill<T: Send>(out: &mut [T], f: impl Fn(usize) -> T + Sync) {
     /// Below this, starting threads costs more than it saves.
     const WORTH_A_THREAD: usize = 1024;
-    let share = out.len().div_ceil(threads()).max(WORTH_A_THREAD);
-    if out.len() <= share {
+    if out.len() < 2 * WORTH_A_THREAD {
         out.iter_mut().enumerate().for_each(|(i, slot)| *slot = f(i));
         return;
     }
+    let share = out.len().div_ceil(threads());
     thread::scope(|scope| {
         for (nth, slots) in out.chunks_mut(share).enumerate() {
             let f = &f;
@@ -52,6 +54,7 @@ pub(super) fn fill<T: Send>(out: &mut [T], f: impl Fn(usize) -> T + Sync) {
     });
 }
 
+/// How many threads can run at once. Asking costs file reads on some systems: only for work that is worth it.
 fn threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

@@ -17,11 +17,7 @@ impl Point {
 
     /// Its distance from the origin, in points.
     pub fn length(self) -> f64 {
-        self.x.hypot(self.y)
-    }
-
-    pub(super) fn dot(self, other: Self) -> f64 {
-        self.x * other.x + self.y * other.y
+        (self.x * self.x + self.y * self.y).sqrt()
     }
 
     /// The point at `angle` (radians, clockwise on the page) on the unit circle.

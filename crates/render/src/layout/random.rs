@@ -17,9 +17,4 @@ impl Random {
     pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
-
-    /// From 0 up to, not including, `below`.
-    pub(super) fn below(&mut self, below: usize) -> usize {
-        (self.unit() * below as f64) as usize
-    }
 }

@@ -6,24 +6,18 @@
 //! multidimensional scaling of large data", 2007).
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::network::Network;
 use super::random::Random;
 use super::{Point, parallel};
 
 /// Up to this many nodes all pairs are weighed.
-pub(super) const FULL: usize = 400;
+pub(super) const FULL: usize = 120;
 
-/// Positions for the nodes of a connected graph, edges about as long as `length(a, b)` says.
-pub(super) fn place(net: &Network, length: &(impl Fn(usize, usize) -> f64 + Sync)) -> Vec<Point> {
-    if net.len() <= FULL {
-        let distances = all_distances(net, length);
-        let start = pivot_scaling(&distances);
-        majorise_full(&distances, start)
-    } else {
-        sparse(net, length)
-    }
+/// Positions for few nodes by the distances between all of them. O(nodes^2) for each round.
+pub(super) fn place_few(distances: &[Vec<f32>]) -> Vec<Point> {
+    majorise(distances, pivot_scaling(distances))
 }
 
 /// Shortest ways from every node to every other.
@@ -55,7 +49,7 @@ fn distances(net: &Network, from: usize, length: &impl Fn(usize, usize) -> f64) 
 }
 
 /// Positions by the two strongest axes of the distances from some nodes to all: `distances[pivot][node]`.
-pub(super) fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
+fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
     const ROUNDS: usize = 60;
     let (pivots, nodes) = (distances.len(), distances.first().map_or(0, Vec::len));
     if pivots == 0 {
@@ -102,12 +96,9 @@ pub(super) fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
     });
     // To the scale of the distances, and no two nodes in one place.
     let (mut page, mut graph) = (0.0, 0.0);
-    for (p, d) in distances.iter().enumerate().take(50) {
-        for i in (0..nodes).step_by(nodes.div_ceil(500)) {
-            let _ = p;
-            graph += f64::from(d[i]);
-            page += places[i].length();
-        }
+    for i in (0..nodes).step_by(nodes.div_ceil(500)) {
+        graph += distances.iter().map(|d| f64::from(d[i])).sum::<f64>() / pivots as f64;
+        page += places[i].length();
     }
     let scale = if page > 0.0 { graph / page / std::f64::consts::SQRT_2 } else { 1.0 };
     let longest = distances.iter().flatten().fold(0.0_f32, |a, b| a.max(*b));
@@ -120,7 +111,7 @@ pub(super) fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
 
 /// Majorisation over all pairs, node by node, each pair weighed by its inverse squared distance.
 /// O(nodes^2) for each round.
-pub(super) fn majorise_full(distances: &[Vec<f32>], mut places: Vec<Point>) -> Vec<Point> {
+fn majorise(distances: &[Vec<f32>], mut places: Vec<Point>) -> Vec<Point> {
     const ROUNDS: usize = 300;
     let n = places.len();
     for _ in 0..ROUNDS {
@@ -158,53 +149,65 @@ fn wanted(this: Point, other: Point, distance: f64, first: bool) -> Point {
     }
 }
 
-/// How far positions are from the distances: the sum over pairs of the squared relative error.
-pub(super) fn full_stress(distances: &[Vec<f32>], places: &[Point]) -> f64 {
-    let mut sum = 0.0;
-    for i in 0..places.len() {
-        for j in 0..i {
-            let want = f64::from(distances[i][j]);
-            let error = ((places[i] - places[j]).length() - want) / want;
-            sum += error * error;
-        }
-    }
-    sum
-}
-
-fn sparse(net: &Network, length: &(impl Fn(usize, usize) -> f64 + Sync)) -> Vec<Point> {
+/// Positions for many nodes of a connected graph, edges about 1 long; `mass` is how many nodes each of them
+/// stands for. O(pivots * (edges + nodes log nodes)).
+pub(super) fn place_many(net: &Network, mass: &[f32]) -> Vec<Point> {
     let pivots = match net.len() {
         ..=3000 => 150,
-        ..=20_000 => 100,
+        3001..=20_000 => 100,
         _ => 50,
     };
     const ROUNDS: usize = 60;
+    /// How much more an edge weighs than another pair: joined nodes stay together, and edges cross less.
+    const EDGE: f64 = 64.0;
     let chosen = choose_pivots(net, pivots);
-    let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| distances(net, chosen[p], length));
-    let shares = pivot_shares(&distances, net.len());
+    let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| hops(net, chosen[p]));
+    let shares = pivot_shares(&distances, mass);
+    // For each node, what each pivot wants of it: its distance and its weight.
+    let wishes: Vec<Vec<(f64, f64)>> = parallel::map(net.len(), |i| {
+        let wish = |p: usize| f64::from(distances[p][i]);
+        (0..chosen.len())
+            .map(|p| {
+                (wish(p), if wish(p) > 0.0 { f64::from(shares[p][i]) / (wish(p) * wish(p)) } else { 0.0 })
+            })
+            .collect()
+    });
     let mut places = pivot_scaling(&distances);
     let mut next = places.clone();
     for _ in 0..ROUNDS {
+        let pivots: Vec<Point> = chosen.iter().map(|&pivot| places[pivot]).collect();
         parallel::fill(&mut next, |i| {
             let (mut sum, mut weights) = (Point::default(), 0.0);
-            let mut pull = |j: usize, want: f64, weight: f64| {
-                sum += wanted(places[i], places[j], want, i < j) * weight;
-                weights += weight;
-            };
             for &j in net.neighbours(i) {
-                let want = length(i, j);
-                pull(j, want, 1.0 / (want * want));
+                sum += wanted(places[i], places[j], 1.0, i < j) * EDGE;
+                weights += EDGE;
             }
-            for (p, &pivot) in chosen.iter().enumerate() {
-                let want = f64::from(distances[p][i]);
-                if want > 0.0 {
-                    pull(pivot, want, f64::from(shares[p][i]) / (want * want));
-                }
+            for (&pivot, &(distance, weight)) in pivots.iter().zip(&wishes[i]) {
+                sum += wanted(places[i], pivot, distance, true) * weight;
+                weights += weight;
             }
+            // Less than the whole way, since all move at once.
             if weights > 0.0 { places[i] * 0.3 + sum * (0.7 / weights) } else { places[i] }
         });
         std::mem::swap(&mut places, &mut next);
     }
     places
+}
+
+/// Hops from one node to all others of a connected graph.
+fn hops(net: &Network, from: usize) -> Vec<f32> {
+    let mut hops = vec![f32::INFINITY; net.len()];
+    hops[from] = 0.0;
+    let mut queue = VecDeque::from([from]);
+    while let Some(node) = queue.pop_front() {
+        for &other in net.neighbours(node) {
+            if hops[other] == f32::INFINITY {
+                hops[other] = hops[node] + 1.0;
+                queue.push_back(other);
+            }
+        }
+    }
+    hops
 }
 
 /// Nodes far from each other, by hops: each next is the farthest from those before, the first has the
@@ -213,7 +216,7 @@ fn choose_pivots(net: &Network, count: usize) -> Vec<usize> {
     let hub = (0..net.len()).max_by_key(|&i| (net.degree(i), Reverse(i))).unwrap_or(0);
     let mut nearest = vec![u32::MAX; net.len()];
     let mut chosen = vec![hub];
-    let mut queue = std::collections::VecDeque::new();
+    let mut queue = VecDeque::new();
     while let Some(&last) = chosen.last() {
         nearest[last] = 0;
         queue.push_back(last);
@@ -234,20 +237,26 @@ fn choose_pivots(net: &Network, count: usize) -> Vec<usize> {
     chosen
 }
 
-/// For how many nodes each pivot speaks to each node: those of its region that are nearer to it than half
-/// the way to the node.
-fn pivot_shares(distances: &[Vec<f32>], nodes: usize) -> Vec<Vec<f32>> {
-    let mut region = vec![0_u32; nodes];
+/// How much mass each pivot speaks for to each node: that of its region which is nearer to it than half the
+/// way to the node.
+fn pivot_shares(distances: &[Vec<f32>], mass: &[f32]) -> Vec<Vec<f32>> {
+    let mut region = vec![0_u32; mass.len()];
     parallel::fill(&mut region, |i| {
         (0..distances.len()).min_by(|&a, &b| distances[a][i].total_cmp(&distances[b][i])).unwrap_or(0) as u32
     });
-    let mut members: Vec<Vec<f32>> = vec![Vec::new(); distances.len()];
+    let mut members: Vec<Vec<(f32, f32)>> = vec![Vec::new(); distances.len()];
     for (i, &p) in region.iter().enumerate() {
-        members[p as usize].push(distances[p as usize][i]);
+        members[p as usize].push((distances[p as usize][i], mass[i]));
     }
     parallel::map(distances.len(), |p| {
         let mut own = members[p].clone();
-        own.sort_unstable_by(f32::total_cmp);
-        distances[p].iter().map(|&d| own.partition_point(|&m| m <= d / 2.0) as f32).collect()
+        own.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let sums: Vec<f32> = std::iter::once(0.0)
+            .chain(own.iter().scan(0.0, |sum, (_, mass)| {
+                *sum += mass;
+                Some(*sum)
+            }))
+            .collect();
+        distances[p].iter().map(|&d| sums[own.partition_point(|&(m, _)| m <= d / 2.0)]).collect()
     })
 }

@@ -10,9 +10,7 @@ fn check(engine: &str, problem: &Problem) -> Placement {
     assert_eq!(placement.routes.len(), problem.edges.len(), "{engine}");
     let points = placement.centres.iter().chain(placement.routes.iter().flatten());
     assert!(points.clone().all(|p| p.x.is_finite() && p.y.is_finite()), "{engine}");
-    for (a, b) in overlaps(&placement.centres, &problem.boxes) {
-        panic!("{engine}: boxes {a} and {b} overlap: {:?} {:?}", placement.centres[a], placement.centres[b]);
-    }
+    assert_eq!(overlaps(&placement.centres, &problem.boxes), vec![], "{engine}");
     let again = layout.place(problem).unwrap();
     assert_eq!(placement.centres, again.centres, "{engine} is not deterministic");
     assert_eq!(placement.routes, again.routes, "{engine} is not deterministic");
@@ -93,6 +91,38 @@ fn graphviz_engines_place_small_graphs() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_large_core_is_placed() {
+    // Some hundred nodes, none of them a leaf, and leaves at the first of them.
+    let mut random = random::Random::new(7);
+    let mut pick = |below: usize| (random.unit() * below as f64) as usize;
+    let mut edges: Vec<_> = (1..600).flat_map(|node| [(node, pick(node)), (node, pick(node))]).collect();
+    edges.extend((600..1000).map(|leaf| (leaf, leaf % 7)));
+    let boxes = (0..1000).map(|i| Point::new(60.0 + (i % 9) as f64 * 15.0, 40.0)).collect();
+    check("auto", &Problem::new(boxes, edges));
+}
+
+#[test]
+fn a_hub_is_in_the_middle_of_its_leaves() {
+    for leaves in [2, 3, 4, 6, 9, 20, 500] {
+        let placement = check("auto", &star(leaves));
+        let sum = placement.centres[1..].iter().fold(Point::default(), |sum, p| sum + *p);
+        let off = placement.centres[0] - sum * (1.0 / leaves as f64);
+        assert!(off.length() < 40.0, "{leaves} leaves: {off:?}");
+    }
+}
+
+#[test]
+fn a_page_is_landscape_and_filled() {
+    for pairs in [10, 100, 3000] {
+        let problem = alike(2 * pairs, (0..pairs).map(|i| (2 * i, 2 * i + 1)).collect());
+        let placement = Engine::by_name("auto").unwrap().layout().place(&problem).unwrap();
+        let (low, high) = point::bounds(&placement.centres, &problem.boxes);
+        let shape = (high.x - low.x) / (high.y - low.y);
+        assert!((1.0..2.2).contains(&shape), "{pairs} pairs: {shape}");
     }
 }
 
