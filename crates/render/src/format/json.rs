@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use pcapviz_graph::{
-    Absence, CaptureSummary, Edge, Evidence, Finding, Name, Node, NodeId, Place, Severity, Timestamp, Traffic,
+    CaptureSummary, Edge, Evidence, Finding, Name, Node, NodeId, Place, Severity, Timestamp, Traffic,
 };
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -114,8 +114,8 @@ impl TotalsDoc {
         let (totals, layer) = (view.totals, view.graph.layer());
         // Reasons whose words are the same add up.
         let mut outside = BTreeMap::new();
-        for (absence, n) in totals.outside(layer) {
-            *outside.entry(Absence::to_string(&absence)).or_default() += n;
+        for (reason, n) in totals.outside(layer) {
+            *outside.entry(reason.to_string()).or_default() += n;
         }
         Self {
             packets: totals.packets,

@@ -2,7 +2,7 @@
 
 use pcapviz_graph::Name;
 
-use super::{Label, Outline, Rect, add, point, scale};
+use super::{Label, Outline, Rect, point};
 use crate::caption::NodeCaption;
 use crate::layout::Point;
 use crate::shape::Shape;
@@ -162,6 +162,6 @@ fn draft<'a>(
         detail,
         name,
         size: point(2.0 * half_width, all.height()),
-        shift: scale(add(point(0.0, all.top), point(0.0, all.bottom)), -0.5),
+        shift: point(0.0, -(all.top + all.bottom) / 2.0),
     }
 }

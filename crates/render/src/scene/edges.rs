@@ -6,7 +6,7 @@ use pcapviz_graph::Edge;
 
 use super::draft::{Detail, Draft, LOOP_HEIGHT};
 use super::geometry::cubic;
-use super::{EdgeMark, Label, LeftOut, Outline, Rect, add, direction, length, point, scale, sub};
+use super::{EdgeMark, Label, LeftOut, Outline, Rect, direction, point};
 use crate::layout::{Placement, Point};
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Family};
@@ -62,7 +62,7 @@ impl Picture {
             .iter()
             .zip(&placement.centres)
             .map(|(draft, &centre)| {
-                let centre = add(scale(centre, stretch), draft.shift);
+                let centre = centre * stretch + draft.shift;
                 let outline = draft.outline.clone().moved(centre);
                 (centre, outline, draft.label.clone().map(|label| label.moved(centre)))
             })
@@ -81,13 +81,13 @@ impl Picture {
     /// Moves everything.
     pub(super) fn shift(&mut self, by: Point) {
         for (centre, outline, label) in &mut self.nodes {
-            *centre = add(*centre, by);
+            *centre += by;
             *outline = outline.clone().moved(by);
             *label = label.take().map(|label| label.moved(by));
         }
         for edge in &mut self.edges {
             for p in edge.spline.iter_mut().chain(&mut edge.arrow) {
-                *p = add(*p, by);
+                *p += by;
             }
             edge.label = edge.label.take().map(|label| label.moved(by));
         }
@@ -147,7 +147,7 @@ fn marks(
             let way = if edge.source == edge.target {
                 self_loop(*from, from_outline)
             } else if let Some(route) = route {
-                let mut way: Vec<Point> = route.iter().map(|&p| scale(p, stretch)).collect();
+                let mut way: Vec<Point> = route.iter().map(|&p| p * stretch).collect();
                 let last = way.len() - 1;
                 way[0] = from_outline.border(*from, way[1]);
                 way[last] = to_outline.border(*to, way[last - 1]);
@@ -175,25 +175,25 @@ fn marks(
 /// A line from border to border; bent to its own right where another comes back.
 fn arc(from: (Point, &Outline), to: (Point, &Outline), bent: bool) -> Vec<Point> {
     let ((a, a_outline), (b, b_outline)) = (from, to);
-    let middle = scale(add(a, b), 0.5);
+    let middle = (a + b) * 0.5;
     let bow = if bent {
         let way = direction(a, b);
-        let far = (length(sub(b, a)) * 0.13).clamp(8.0, 46.0);
-        scale(point(-way.y, way.x), far)
+        let far = ((b - a).length() * 0.13).clamp(8.0, 46.0);
+        point(-way.y, way.x) * far
     } else {
         Point::default()
     };
-    let control = add(middle, bow);
+    let control = middle + bow;
     let (start, end) = (a_outline.border(a, control), b_outline.border(b, control));
     // A quadratic curve as a cubic one.
-    let third = |p: Point| add(scale(p, 1.0 / 3.0), scale(control, 2.0 / 3.0));
+    let third = |p: Point| p * (1.0 / 3.0) + control * (2.0 / 3.0);
     vec![start, third(start), third(end), end]
 }
 
 /// A loop above a shape.
 fn self_loop(centre: Point, outline: &Outline) -> Vec<Point> {
     let top = outline.bounds().top;
-    let reach = |x: f64| outline.border(centre, add(centre, point(x, top - centre.y)));
+    let reach = |x: f64| outline.border(centre, centre + point(x, top - centre.y));
     let (start, end) = (reach(-7.0), reach(7.0));
     // A cubic curve rises three quarters of the way to its control points.
     let peak = top - LOOP_HEIGHT / 0.75 + 8.0;
@@ -204,18 +204,18 @@ fn self_loop(centre: Point, outline: &Outline) -> Vec<Point> {
 fn with_arrow(mut way: Vec<Point>, width: f64) -> (Vec<Point>, [Point; 3]) {
     let last = way.len() - 1;
     let tip = way[last];
-    let span = length(sub(tip, way[0]));
+    let span = (tip - way[0]).length();
     let size =
         (5.0 + 1.5 * width).min(if way.len() == 4 && span > 0.0 { (span * 0.45).max(2.0) } else { f64::MAX });
-    let from = if length(sub(tip, way[last - 1])) > 1e-6 { way[last - 1] } else { way[0] };
+    let from = if (tip - way[last - 1]).length() > 1e-6 { way[last - 1] } else { way[0] };
     let along = direction(from, tip);
-    let base = sub(tip, scale(along, size));
-    let side = scale(point(-along.y, along.x), size * 0.42);
+    let base = tip - along * size;
+    let side = point(-along.y, along.x) * (size * 0.42);
     // The line ends within the arrowhead, so that no gap shows.
-    let end = sub(tip, scale(along, size * 0.8));
-    way[last - 1] = sub(way[last - 1], scale(along, size * 0.4));
+    let end = tip - along * (size * 0.8);
+    way[last - 1] = way[last - 1] - along * (size * 0.4);
     way[last] = end;
-    (way, [tip, add(base, side), sub(base, side)])
+    (way, [tip, base + side, base - side])
 }
 
 /// The labels that each edge would have, the fullest first, centred on the origin.
@@ -381,7 +381,7 @@ fn at(spline: &[Point], t: f64) -> Point {
 /// Points along a spline, a label's height apart.
 fn samples(spline: &[Point]) -> impl Iterator<Item = Point> + '_ {
     const APART: f64 = 8.0;
-    let length: f64 = spline.windows(2).map(|pair| length(sub(pair[1], pair[0]))).sum();
+    let length: f64 = spline.windows(2).map(|pair| (pair[1] - pair[0]).length()).sum();
     let count = ((length / APART) as usize).clamp(2, 200);
     (0..=count).map(move |i| at(spline, i as f64 / count as f64))
 }

@@ -16,7 +16,8 @@ fn hostile() -> Scenario {
         let ip = format!("10.0.0.{i}");
         s.send(&ip, "10.0.1.1", Over::Udp(1, 2), 1, 100);
         s.name(&ip, NameSource::Dns, name);
-        s.annotations.entry(pcapviz_graph::NodeId::Host(ip.parse().unwrap())).vendor = Some((*name).to_owned());
+        s.annotations.entry(pcapviz_graph::NodeId::Host(ip.parse().unwrap())).vendor =
+            Some((*name).to_owned());
     }
     s
 }
@@ -98,7 +99,8 @@ fn json_is_as_the_contract_says() {
     for absent in ["names", "place", "vendor", "notes"] {
         assert_eq!(unknown.get(absent), None, "absent knowledge is an absent key");
     }
-    let edge = json["edges"].as_array().unwrap().iter().find(|edge| edge["source"] == "192.168.1.11").unwrap();
+    let edge =
+        json["edges"].as_array().unwrap().iter().find(|edge| edge["source"] == "192.168.1.11").unwrap();
     assert_eq!(edge["target"], "192.168.1.10");
     assert_eq!(edge["bytes"], 10_800);
     assert_eq!(edge["protocols"], json!(["Ethernet", "IPv4", "TCP", "SMB"]));
@@ -118,7 +120,8 @@ fn png_is_a_picture_of_the_page() {
 
 #[test]
 fn graphviz_takes_the_dot() {
-    let mut all: Vec<(String, Scenario)> = vec![("hostile".to_owned(), hostile()), ("empty".to_owned(), Scenario::new())];
+    let mut all: Vec<(String, Scenario)> =
+        vec![("hostile".to_owned(), hostile()), ("empty".to_owned(), Scenario::new())];
     for shape in Shape::all() {
         let mut s = office();
         s.shape = Some(shape);
@@ -140,7 +143,11 @@ fn graphviz_takes_the_dot() {
         assert!(!said.contains("syntax") && !said.contains("unknown"), "{name}: {said}");
         let svg = String::from_utf8(output.stdout).unwrap();
         if name == "hostile" {
-            for shown in ["&lt;script&gt;alert(1)&lt;/script&gt;", r"\x1b]0;owned\x07\x1b[2J\x9b31m", "&amp;amp; &amp;lt;"] {
+            for shown in [
+                "&lt;script&gt;alert(1)&lt;/script&gt;",
+                r"\x1b]0;owned\x07\x1b[2J\x9b31m",
+                "&amp;amp; &amp;lt;",
+            ] {
                 // Graphviz writes some spaces and hyphens as entities.
                 let svg = svg.replace("&#45;", "-").replace("&#160;", " ");
                 assert!(svg.contains(shown), "{shown} is not in Graphviz's picture");

@@ -54,7 +54,11 @@ fn self_loop() {
 #[test]
 fn names_places_and_long_names() {
     let mut s = office();
-    s.name("192.168.1.11", NameSource::Dns, "a-machine-with-a-very-long-name.in-some-department.of-a-company.example.com");
+    s.name(
+        "192.168.1.11",
+        NameSource::Dns,
+        "a-machine-with-a-very-long-name.in-some-department.of-a-company.example.com",
+    );
     check("names-and-places", Hosts, &s);
 }
 
@@ -142,7 +146,13 @@ fn crowded_picture_says_what_it_leaves_out() {
     let mut s = Scenario::new();
     for a in 0..14 {
         for b in (0..14).filter(|b| *b != a) {
-            s.send(&format!("10.0.0.{a}"), &format!("10.0.0.{b}"), Over::Tcp(1_000 + a, 80), 1, 60 + u32::from(a * b));
+            s.send(
+                &format!("10.0.0.{a}"),
+                &format!("10.0.0.{b}"),
+                Over::Tcp(1_000 + a, 80),
+                1,
+                60 + u32::from(a * b),
+            );
         }
     }
     check("crowded", Hosts, &s);

@@ -99,7 +99,11 @@ impl Scenario {
     }
 
     /// Does something with the view of a layer.
-    pub(crate) fn view<T>(&self, layer: GraphLayer, with: impl FnOnce(&View<'_>, &RenderOptions<'_>) -> T) -> T {
+    pub(crate) fn view<T>(
+        &self,
+        layer: GraphLayer,
+        with: impl FnOnce(&View<'_>, &RenderOptions<'_>) -> T,
+    ) -> T {
         let graph = self.table.project(layer);
         let view = View::new(&graph, &self.annotations, &self.captures, self.table.totals());
         let mut options = RenderOptions::new(&Ring);
