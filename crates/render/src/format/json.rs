@@ -102,6 +102,8 @@ struct TotalsDoc {
     bytes: u64,
     captured_bytes: u64,
     cut_by_snap_length: u64,
+    time_backwards: u64,
+    duplicates: u64,
     in_graph: u64,
     /// Packets whose dissection ended early, by reason.
     stopped: BTreeMap<String, u64>,
@@ -122,6 +124,8 @@ impl TotalsDoc {
             bytes: totals.bytes,
             captured_bytes: totals.captured_bytes,
             cut_by_snap_length: totals.cut_by_snap_length,
+            time_backwards: totals.time_backwards,
+            duplicates: totals.duplicates,
             in_graph: totals.in_graph(layer),
             stopped: totals.stopped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
             outside,

@@ -13,6 +13,9 @@ pub struct Rect {
     pub bottom: f64,
 }
 
+/// What rounding may do to a coordinate, in points.
+const SLACK: f64 = 1e-6;
+
 impl Rect {
     /// The rectangle of this size around a centre.
     pub fn around(centre: Point, size: Point) -> Self {
@@ -72,17 +75,16 @@ impl Rect {
         }
     }
 
-    /// Whether the two share more than a side.
+    /// Whether the two share more than a side, up to a rounding error.
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.left < other.right
-            && other.left < self.right
-            && self.top < other.bottom
-            && other.top < self.bottom
+        self.left + SLACK < other.right
+            && other.left + SLACK < self.right
+            && self.top + SLACK < other.bottom
+            && other.top + SLACK < self.bottom
     }
 
     /// Whether the other lies within it, up to a rounding error.
     pub fn contains(&self, other: &Self) -> bool {
-        const SLACK: f64 = 1e-6;
         self.left <= other.left + SLACK
             && self.top <= other.top + SLACK
             && self.right >= other.right - SLACK
