@@ -1,19 +1,23 @@
 //! Draws who talks to whom in a capture: `draw CAPTURE OUT.svg`.
 
 use std::error::Error;
-use std::{env, fs};
+use std::fs::File;
 
+use pcapviz_core::render::layout::Engine;
 use pcapviz_core::render::{Format, RenderOptions, render};
 use pcapviz_core::{GraphLayer, Pipeline};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let [capture, out] = env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: draw CAPTURE OUT.svg")?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [capture, out] = arguments.as_slice() else { return Err("usage: draw CAPTURE OUT.svg".into()) };
+
     let report = Pipeline::new().capture(capture).run();
     if let Some(failure) = report.failures.into_iter().next() {
         return Err(failure.into());
     }
     let graph = report.graph(GraphLayer::Hosts);
-    let picture = render(&report.view(&graph), &RenderOptions::default(), Format::Svg)?;
-    fs::write(out, picture)?;
+    let layout = Engine::by_name("auto")?.layout();
+    let format = Format::of_path(out.as_ref())?;
+    render(&report.view(&graph), &RenderOptions::new(&*layout), format, &mut File::create(out)?)?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Parser, ValueEnum};
-use pcapviz_core::render::layout::Engine;
+use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
+use pcapviz_core::render::layout::ENGINES;
 use pcapviz_core::render::{Format, Shape};
 use pcapviz_core::{GraphLayer, Tunnels};
 
@@ -18,7 +20,7 @@ use pcapviz_core::{GraphLayer, Tunnels};
 #[command(group = ArgGroup::new("layer").args(["layer2", "layer3", "layer4"]))]
 pub(crate) struct Args {
     /// Captures, or folders with captures; `-` is standard input
-    #[arg(value_name = "CAPTURE")]
+    #[arg(value_name = "CAPTURE", required_unless_present = "pcaps")]
     captures: Vec<PathBuf>,
 
     /// The same, by PcapViz's name
@@ -63,7 +65,27 @@ pub(crate) struct Args {
 
     /// Which headers of tunnelled packets count
     #[arg(long, value_name = "WHICH", default_value = "outer", help_heading = "Graph")]
-    tunnels: TunnelsArg,
+    tunnels: Which,
+
+    /// Only packets that match this pcap-filter(7) expression, such as 'tcp port 443 and not net 10/8'
+    #[arg(long, value_name = "EXPR", value_parser = filter, help_heading = "Packets")]
+    pub(crate) filter: Option<Arc<Filter>>,
+
+    /// Only packets from this time on: RFC 3339, epoch seconds, or +90s from the capture's start
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Packets")]
+    pub(crate) from: Option<TimeSpec>,
+
+    /// Only packets up to this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, help_heading = "Packets")]
+    pub(crate) to: Option<TimeSpec>,
+
+    /// Stop each capture after so many packets that passed the filter and the times
+    #[arg(short, long, value_name = "N", help_heading = "Packets")]
+    pub(crate) count: Option<u64>,
+
+    /// Leave out packets that a mirror port delivered twice
+    #[arg(long, help_heading = "Packets")]
+    pub(crate) drop_duplicates: bool,
 
     /// A MaxMind database with cities, countries or networks; may be given several times
     #[arg(short = 'G', long, value_name = "MMDB", help_heading = "Names and places")]
@@ -72,6 +94,10 @@ pub(crate) struct Args {
     /// Language of place names
     #[arg(short = 'l', long, value_name = "LANG", default_value = "en", help_heading = "Names and places")]
     pub(crate) geolang: String,
+
+    /// Names in the form of /etc/hosts; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Names and places")]
+    pub(crate) hosts: Vec<PathBuf>,
 
     /// Ask DNS for the names of addresses (tells the network what you are looking at)
     #[arg(long, help_heading = "Names and places")]
@@ -82,7 +108,7 @@ pub(crate) struct Args {
     pub(crate) dns_server: Option<SocketAddr>,
 
     /// How to place the nodes; dot, neato, fdp, sfdp, circo, twopi, osage and patchwork need Graphviz
-    #[arg(short = 'E', long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(Engine::names()), help_heading = "Picture")]
+    #[arg(short = 'E', long, value_name = "ENGINE", value_parser = PossibleValuesParser::new(ENGINES.iter().map(|engine| engine.name)), help_heading = "Picture")]
     pub(crate) layoutengine: Option<String>,
 
     /// Shape of the nodes
@@ -117,11 +143,15 @@ Examples:
   zcat big.pcap.gz | pcapviz - --format json -o -";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum TunnelsArg {
+enum Which {
     /// The tunnel's own end points
     Outer,
     /// Who talks through the tunnel
     Inner,
+}
+
+fn filter(text: &str) -> Result<Arc<Filter>, FilterError> {
+    Filter::parse(text).map(Arc::new)
 }
 
 /// Which list.
@@ -162,8 +192,8 @@ impl Args {
     /// Which headers of tunnelled packets count.
     pub(crate) fn tunnels(&self) -> Tunnels {
         match self.tunnels {
-            TunnelsArg::Outer => Tunnels::Outer,
-            TunnelsArg::Inner => Tunnels::Inner,
+            Which::Outer => Tunnels::Outer,
+            Which::Inner => Tunnels::Inner,
         }
     }
 }

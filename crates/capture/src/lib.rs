@@ -16,21 +16,27 @@
 //! assert_eq!(found.protocols.to_string(), "Ethernet | ARP");
 //! ```
 
+mod application;
 mod dissect;
 mod duplicate;
 mod file;
+mod filter;
 mod link_type;
 mod mac;
 mod packet;
 mod protocol;
+mod time_spec;
 
+pub use application::{Named, Sighting, identify, sightings};
 pub use dissect::{
     Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
     Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,
 };
 pub use duplicate::DuplicateWindow;
 pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};
+pub use filter::{Filter, FilterError};
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};
 pub use packet::{Packet, Timestamp};
 pub use protocol::{Protocol, ProtocolSet};
+pub use time_spec::{ParseTimeSpecError, TimeSpec};

@@ -15,7 +15,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod intake;
 mod pipeline;
+mod reading;
 mod report;
 mod shard;
 mod summary;

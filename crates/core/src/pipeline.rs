@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, Tunnels, captures_in};
-use pcapviz_graph::CaptureSummary;
+use pcapviz_capture::{DissectOptions, Filter, TimeSpec, Tunnels, captures_in};
 
+use crate::intake::Selection;
+use crate::reading::{Input, Outcome, Reading};
 use crate::report::Report;
 use crate::shard::Shard;
 
@@ -26,22 +27,14 @@ pub trait Progress: Send + Sync {
 /// let report = Pipeline::new().capture("no-such.pcap").run();
 /// assert!(report.failures[0].error.to_string().contains("no-such.pcap"));
 /// ```
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Pipeline {
     inputs: Vec<Input>,
     options: DissectOptions,
+    selection: Selection,
     threads: Option<NonZero<usize>>,
     progress: Option<Arc<dyn Progress>>,
 }
-
-#[derive(Clone)]
-enum Input {
-    Path(PathBuf),
-    Stdin,
-}
-
-/// Packets between two reports of progress: often enough for the eye, too rare to cost anything.
-const PACKETS_PER_REPORT: u64 = 8192;
 
 impl Pipeline {
     /// A pipeline without captures.
@@ -70,6 +63,41 @@ impl Pipeline {
         self
     }
 
+    /// Only packets that match this filter; all unless set.
+    #[must_use]
+    pub fn filter(mut self, filter: impl Into<Arc<Filter>>) -> Self {
+        self.selection.filter = Some(filter.into());
+        self
+    }
+
+    /// Only packets from this time on, the time itself included.
+    #[must_use]
+    pub fn from(mut self, time: TimeSpec) -> Self {
+        self.selection.from = Some(time);
+        self
+    }
+
+    /// Only packets up to this time, the time itself included.
+    #[must_use]
+    pub fn to(mut self, time: TimeSpec) -> Self {
+        self.selection.to = Some(time);
+        self
+    }
+
+    /// Stops each capture after so many packets that passed the filter and the times.
+    #[must_use]
+    pub fn count(mut self, packets: u64) -> Self {
+        self.selection.count = Some(packets);
+        self
+    }
+
+    /// Leaves out packets that a mirror port delivered twice.
+    #[must_use]
+    pub fn drop_duplicates(mut self) -> Self {
+        self.selection.drop_duplicates = true;
+        self
+    }
+
     /// How many threads to use at most; as many as there are cores unless set. The result is the same.
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
@@ -89,17 +117,24 @@ impl Pipeline {
     pub fn run(&self) -> Report {
         let (jobs, mut outcomes) = self.jobs();
         let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+        let selection = &self.selection;
+        let reading = Reading { options: &self.options, selection, progress: self.progress.as_deref() };
+        // Large captures one after another, each by all threads; then the others, each by one.
+        let (large, small): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|(_, input)| input.is_large());
+        let mut whole = Shard::default();
+        for (number, input) in &large {
+            outcomes.push((*number, reading.capture(*number, input, threads, &mut whole)));
+        }
         let next = AtomicUsize::new(0);
         let work = || {
             let (mut shard, mut outcomes) = (Shard::default(), Vec::new());
-            while let Some((number, input)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                outcomes.push((*number, self.read(*number, input, &mut shard)));
+            while let Some((number, input)) = small.get(next.fetch_add(1, Ordering::Relaxed)) {
+                outcomes.push((*number, reading.capture(*number, input, 1, &mut shard)));
             }
             (shard, outcomes)
         };
-        let mut whole = Shard::default();
         thread::scope(|scope| {
-            let others: Vec<_> = (1..threads.min(jobs.len())).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..threads.min(small.len())).map(|_| scope.spawn(work)).collect();
             let mine = work();
             let theirs = others
                 .into_iter()
@@ -121,84 +156,14 @@ impl Pipeline {
         for input in &self.inputs {
             match input {
                 Input::Path(path) if path.is_dir() => match captures_in(path) {
-                    Ok(paths) => jobs.extend(numbers.by_ref().zip(paths.into_iter().map(Input::Path))),
+                    Ok(paths) => {
+                        jobs.extend(paths.into_iter().map(Input::Path).zip(&mut numbers).map(|(i, n)| (n, i)))
+                    }
                     Err(error) => failed.extend(numbers.next().map(|n| (n, Err(error)))),
                 },
                 input => jobs.extend(numbers.next().map(|n| (n, input.clone()))),
             }
         }
         (jobs, failed)
-    }
-
-    /// Reads one capture into the shard.
-    fn read(&self, number: u32, input: &Input, shard: &mut Shard) -> Outcome {
-        let mut reader = match input {
-            Input::Path(path) => CaptureReader::open(path)?,
-            Input::Stdin => CaptureReader::from_stream("-", Box::new(std::io::stdin()))?,
-        };
-        let mut summary = CaptureSummary::default();
-        summary.path = input.name();
-        summary.format = reader.format().to_string();
-        let mut told = Told::start(self.progress.as_deref(), reader.len());
-        let damage = loop {
-            match reader.next_packet() {
-                Ok(Some(packet)) => {
-                    summary.observe(&packet);
-                    shard.observe(number, &packet, &self.options);
-                }
-                Ok(None) => break None,
-                Err(damage) => break Some(damage),
-            }
-            if summary.packets % PACKETS_PER_REPORT == 0 {
-                told.reached(reader.position());
-            }
-        };
-        told.finish();
-        for (address, name) in reader.names() {
-            shard.names.given_by_capture(*address, name);
-        }
-        Ok((summary, damage))
-    }
-}
-
-/// What became of one capture: what was read of it and where it is damaged, or why nothing was read.
-pub(crate) type Outcome = Result<(CaptureSummary, Option<CaptureError>), CaptureError>;
-
-/// What the listener was told of one capture, so that the parts add up to the whole.
-struct Told<'a> {
-    progress: Option<&'a dyn Progress>,
-    expected: Option<u64>,
-    reached: u64,
-}
-
-impl<'a> Told<'a> {
-    fn start(progress: Option<&'a dyn Progress>, expected: Option<u64>) -> Self {
-        if let (Some(progress), Some(len)) = (progress, expected) {
-            progress.expect(len);
-        }
-        Self { progress, expected, reached: 0 }
-    }
-
-    fn reached(&mut self, position: u64) {
-        if let Some(progress) = self.progress {
-            progress.advance(position.saturating_sub(self.reached));
-            self.reached = self.reached.max(position);
-        }
-    }
-
-    /// What a damaged capture has left unread is done with too.
-    fn finish(&mut self) {
-        if let Some(len) = self.expected {
-            self.reached(len);
-        }
-    }
-}
-
-impl Input {
-    fn name(&self) -> String {
-        match self {
-            Self::Path(path) => path.display().to_string(),
-            Self::Stdin => "-".to_owned(),
-        }
     }
 }

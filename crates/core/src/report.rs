@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use pcapviz_capture::{CaptureError, GraphLayer};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, Totals};
+use pcapviz_enrich::{EnrichError, Enriched, Enricher};
+use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, NodeId, Totals};
 use pcapviz_render::View;
 
-use crate::pipeline::Outcome;
+use crate::reading::Outcome;
 use crate::shard::Shard;
 
 /// What the captures hold: the flow table, what is known about its nodes, and what went wrong.
@@ -45,6 +48,23 @@ impl Report {
     /// The graph of one layer. O(flows + edges log edges): keep it rather than ask again.
     pub fn graph(&self, layer: GraphLayer) -> LayerGraph {
         self.table.project(layer)
+    }
+
+    /// Adds what an enricher knows of every device and host.
+    ///
+    /// # Errors
+    /// If the enricher could learn nothing at all.
+    pub fn enrich(&mut self, enricher: &dyn Enricher) -> Result<Enriched, EnrichError> {
+        let nodes: BTreeSet<NodeId> = self
+            .table
+            .iter()
+            .flat_map(|(key, _)| {
+                let devices = key.devices.map(|d| [d.source, d.destination].map(NodeId::Device));
+                let hosts = key.hosts.map(|h| [h.source, h.destination].map(NodeId::Host));
+                devices.into_iter().chain(hosts).flatten()
+            })
+            .collect();
+        enricher.enrich(&nodes.into_iter().collect::<Vec<_>>(), &mut self.annotations)
     }
 
     /// A graph with all that is known about it, to draw or to write.

@@ -1,4 +1,4 @@
-use pcapviz_capture::{DissectOptions, Packet, dissect};
+use pcapviz_capture::{DissectOptions, Packet, dissect, identify, sightings};
 use pcapviz_enrich::NameTable;
 use pcapviz_graph::FlowTable;
 
@@ -11,9 +11,14 @@ pub(crate) struct Shard {
 
 impl Shard {
     pub(crate) fn observe(&mut self, capture: u32, packet: &Packet<'_>, options: &DissectOptions) {
-        let found = dissect(packet, options);
+        let mut found = dissect(packet, options);
+        if let Some(application) = &found.application {
+            if let Some(protocol) = identify(application) {
+                found.protocols.insert(protocol);
+            }
+            sightings(application, |sighting| self.names.observe(packet.timestamp, sighting));
+        }
         self.table.observe(capture, packet, &found);
-        self.names.observe(packet, &found);
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

@@ -19,6 +19,8 @@ pub enum NameSource {
     Mdns,
     /// A NetBIOS name registration or answer.
     Netbios,
+    /// A link-local multicast name resolution (LLMNR) answer.
+    Llmnr,
     /// The capture file's own name resolution block.
     CaptureFile,
     /// A DNS answer.
@@ -137,6 +139,7 @@ impl fmt::Display for NameSource {
             Self::Dhcp => "DHCP",
             Self::Mdns => "mDNS",
             Self::Netbios => "NetBIOS",
+            Self::Llmnr => "LLMNR",
             Self::CaptureFile => "capture file",
             Self::Dns => "DNS",
             Self::Tls => "TLS",

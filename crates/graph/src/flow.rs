@@ -40,13 +40,13 @@ impl FlowKey {
     }
 }
 
-/// Where in the input a packet stands: by capture, in the order given, then by packet number.
+/// Where in the input a packet stands: by capture, in the order given, then by place in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The capture, from 0.
     pub capture: u32,
-    /// The packet's number in it, from 1.
-    pub packet: u64,
+    /// Where the packet's record starts in it, in bytes.
+    pub offset: u64,
 }
 
 /// What adds up.
@@ -98,7 +98,7 @@ impl FlowStats {
                 payload_bytes: found.ports.map_or(0, |p| p.payload_len.into()),
             },
             life: packet.timestamp.map(|t| (t, t)),
-            position: Position { capture, packet: packet.number },
+            position: Position { capture, offset: packet.offset },
             protocols: found.protocols,
             tcp_flags: found.ports.map_or(0, |p| p.tcp_flags),
             activity: if packet.timestamp.is_some() { Activity::once() } else { Activity::default() },

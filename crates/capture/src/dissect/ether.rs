@@ -72,6 +72,7 @@ fn other(number: u16, bytes: Bytes<'_>) -> Outcome<'_> {
         0x892f => return tag::typed(Protocol::Hsr, 4, bytes),
         0x893f => return tag::typed(Protocol::Etag, 6, bytes),
         0x894f => return tag::nsh(bytes),
+        0xd28b => return tag::arista(bytes),
         0xf1c1 => return tag::typed(Protocol::Rtag, 4, bytes),
         0x0842 => Protocol::WakeOnLan,
         0x2000 => Protocol::Cdp,

@@ -177,7 +177,7 @@ static TABLE: &[Row] = &[
     ip(226, "IPNET", pseudo::ipnet),
     no(227, "CAN_SOCKETCAN"),
     ip(228, "IPV4", serial::raw),
-    ip(229, "IPV6", serial::raw),
+    ip(229, "IPV6", serial::raw_ipv6),
     no(230, "IEEE802_15_4_NOFCS"),
     no(231, "DBUS"),
     no(232, "JUNIPER_VS"),

@@ -41,6 +41,8 @@ pub enum StopReason {
     WrongVersion,
     /// A length field says what cannot be.
     BadLength,
+    /// What stands here is not the header that its place demands.
+    WrongHeader,
     /// More headers one in another than any network makes.
     NestedTooDeep,
 }
@@ -142,6 +144,7 @@ impl fmt::Display for StopReason {
             Self::TooShort => "packet too short for its header",
             Self::WrongVersion => "wrong IP version",
             Self::BadLength => "impossible length field",
+            Self::WrongHeader => "not the header announced",
             Self::NestedTooDeep => "nested too deep",
         })
     }

@@ -22,12 +22,18 @@ pub(super) fn tcp(bytes: Bytes<'_>) -> Outcome<'_> {
 #[inline(always)]
 pub(super) fn udp(bytes: Bytes<'_>) -> Outcome<'_> {
     let ports = port_pair(bytes, Transport::Udp)?;
-    // A length of 0 is a jumbogram or offloaded; one that is too small is a lie.
-    let bytes = match bytes.be16(4) {
-        Ok(len) if len >= 8 => bytes.limit(len.into()),
-        _ => bytes,
-    };
-    Ok(step(Protocol::Udp, ports, 8, bytes))
+    match bytes.be16(4) {
+        Ok(len) if len >= 8 => Ok(step(Protocol::Udp, ports, 8, bytes.limit(len.into()))),
+        // Cut off, or more than the field can say: a jumbogram (RFC 2675), segmentation offload.
+        Err(_) => Ok(step(Protocol::Udp, ports, 8, bytes)),
+        Ok(0) if bytes.wire_len() > usize::from(u16::MAX) => Ok(step(Protocol::Udp, ports, 8, bytes)),
+        // The ports count; what follows a length that lies is not taken for a tunnel.
+        Ok(_) => Ok(Step { next: Next::Other(bad_length), ..step(Protocol::Udp, ports, 8, bytes) }),
+    }
+}
+
+fn bad_length(_: Bytes<'_>) -> Outcome<'_> {
+    Err(StopReason::BadLength)
 }
 
 /// SCTP (RFC 9260).

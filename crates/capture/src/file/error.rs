@@ -58,8 +58,8 @@ pub enum CaptureError {
     },
     /// The file ends in the middle of a record or of its header.
     #[error(
-        "{} is cut short after {packets} packets, at byte {offset}: {have} of {need} bytes are there; copy it again if the original is longer",
-        path.display()
+        "{} is cut short {}, at byte {offset}: {have} of {need} bytes are there; copy it again if the original is longer",
+        path.display(), after(*packets)
     )]
     CutShort {
         /// The file.
@@ -74,7 +74,7 @@ pub enum CaptureError {
         need: u64,
     },
     /// A record contradicts itself or the format, so that where the next one starts is unknown.
-    #[error("{} is damaged after {packets} packets, at byte {offset}: {what}; the rest is not read", path.display())]
+    #[error("{} is damaged {}, at byte {offset}: {what}; the rest is not read", path.display(), after(*packets))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -86,7 +86,7 @@ pub enum CaptureError {
         what: String,
     },
     /// Reading or decompressing failed.
-    #[error("reading {} failed after {packets} packets, at byte {offset}: {source}", path.display())]
+    #[error("reading {} failed {}, at byte {offset}: {source}", path.display(), after(*packets))]
     Read {
         /// The file.
         path: PathBuf,
@@ -125,6 +125,17 @@ impl CaptureError {
         }
     }
 
+    /// The same error, told of a part of a capture with so many packets before it.
+    #[must_use]
+    pub fn after(mut self, before: u64) -> Self {
+        if let Self::CutShort { packets, .. } | Self::Damaged { packets, .. } | Self::Read { packets, .. } =
+            &mut self
+        {
+            *packets += before;
+        }
+        self
+    }
+
     /// The byte of the (decompressed) capture that it is about, where it is about one.
     pub fn offset(&self) -> Option<u64> {
         match self {
@@ -133,6 +144,14 @@ impl CaptureError {
             }
             _ => None,
         }
+    }
+}
+
+fn after(packets: u64) -> String {
+    match packets {
+        0 => "before the first packet".into(),
+        1 => "after 1 packet".into(),
+        _ => format!("after {packets} packets"),
     }
 }
 

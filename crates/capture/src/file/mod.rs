@@ -112,6 +112,8 @@ impl CaptureReader {
 
     /// Reads a capture as it arrives, such as from standard input. `name` is what errors call it.
     ///
+    /// Returns when the first 64 KiB are there, or the end: so much is needed to tell the variants of pcap apart.
+    ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_stream(name: impl Into<PathBuf>, input: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
@@ -315,7 +317,8 @@ impl CaptureReader {
     /// ```
     ///
     /// Packet numbers (and those in errors) count from the start of the part: add the
-    /// [`packets`](Self::packets) of the parts before. An error ends the capture there: parts after it
+    /// [`packets`](Self::packets) of the parts before. Each part has the [`names`](Self::names) that it
+    /// finds. An error ends the capture there: parts after it
     /// are not part of the answer. Gives one part, this reader, where there is nothing to gain: a stream,
     /// a small capture, a format whose records cannot be told from the middle.
     #[must_use]
@@ -330,15 +333,16 @@ impl CaptureReader {
         let mut starts: Vec<usize> =
             (1..parts).filter_map(|n| self.decoder.boundary(whole.all(), from, from + n * share)).collect();
         starts.dedup();
+        let decoder = self.decoder.without_names();
         let readers = starts.iter().enumerate().map(|(n, &start)| Self {
             path: self.path.clone(),
             source: Source::Whole(whole.starting_at(start)),
-            decoder: self.decoder.clone(),
+            decoder: decoder.clone(),
             compression: Vec::new(),
             packets: 0,
             state: self.state,
             stop: starts.get(n + 1).map_or(self.stop, |&next| next as u64),
-            start: (start as u64, self.decoder.clone()),
+            start: (start as u64, decoder.clone()),
             read: None,
             len: self.len,
         });
@@ -364,13 +368,12 @@ impl CaptureReader {
 
     /// Reads on to the first packet: what stands before it (pcapng interfaces) holds for all parts.
     fn read_preamble(&mut self) {
-        while let Source::Whole(_) = &self.source
-            && let Step::Skip(len) = self.decoder.clone().step(self.source.window())
-        {
+        let Source::Whole(_) = &self.source else { return };
+        while let Step::Skip(len) = self.decoder.step(self.source.window()) {
             if len > self.source.window().len() as u64 {
                 return;
             }
-            let _ = self.decoder.step(self.source.window());
+            // Cannot fail: the bytes are at hand.
             let _ = self.source.skip(len);
         }
     }
@@ -445,6 +448,14 @@ impl Decoder {
             Self::PcapNg(pcapng) => pcapng.step(window),
             Self::Snoop(snoop) => snoop.step(window),
             Self::Erf(erf) => erf.step(window),
+        }
+    }
+
+    /// The same knowledge for another part, which reports only the names that it finds itself.
+    fn without_names(&self) -> Self {
+        match self {
+            Self::PcapNg(pcapng) => Self::PcapNg(pcapng.without_names()),
+            other => other.clone(),
         }
     }
 

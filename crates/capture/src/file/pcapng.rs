@@ -20,10 +20,10 @@ const BLOCK_FRAME: usize = BLOCK_HEADER + 4;
 /// The most that the options of a packet may take; also the longest block of another kind that is
 /// looked into. (Longer ones of no interest are passed over.)
 const MOST_OPTIONS: u32 = 16 << 20;
-/// The most interfaces in a section, and names in a capture: far more than any real capture has, so that a
-/// small compressed file cannot take memory without end.
+/// The most interfaces in a section, and bytes of memory for names: far more than any real capture needs, so
+/// that a small compressed file cannot take memory without end.
 const MOST_INTERFACES: usize = 1 << 16;
-const MOST_NAMES: usize = 1 << 20;
+const MOST_NAME_BYTES: usize = 64 << 20;
 
 /// What is known of the capture so far: what the next block means depends on it.
 #[derive(Clone, Debug)]
@@ -31,6 +31,7 @@ pub(super) struct PcapNg {
     endian: Endian,
     interfaces: Vec<Interface>,
     names: Vec<(IpAddr, String)>,
+    name_bytes: usize,
 }
 
 /// Names are no part of it: they do not change what a block means.
@@ -49,7 +50,9 @@ impl PcapNg {
         let Some(magic) = head.get(BLOCK_HEADER..BLOCK_HEADER + 8) else { return Header::Cut(28) };
         let Some(endian) = section_endian(magic) else { return Header::Other };
         match major_version(head, endian) {
-            Some(1) => Header::Found(Self { endian, interfaces: Vec::new(), names: Vec::new() }, 0),
+            Some(1) => {
+                Header::Found(Self { endian, interfaces: Vec::new(), names: Vec::new(), name_bytes: 0 }, 0)
+            }
             Some(major) => Header::Unsupported(format!("pcapng version {major} is not 1")),
             None => Header::Cut(28),
         }
@@ -61,6 +64,10 @@ impl PcapNg {
 
     pub(super) fn names(&self) -> &[(IpAddr, String)] {
         &self.names
+    }
+
+    pub(super) fn without_names(&self) -> Self {
+        Self { endian: self.endian, interfaces: self.interfaces.clone(), names: Vec::new(), name_bytes: 0 }
     }
 
     /// The block at the start of the window.
@@ -295,10 +302,15 @@ impl PcapNg {
                 let Some((address, names)) = address_and_names(record) else { continue };
                 let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
                 for name in names {
-                    if self.names.len() == MOST_NAMES {
-                        return Step::Damaged(format!("more than {MOST_NAMES} names"));
+                    let name = String::from_utf8_lossy(name).into_owned();
+                    self.name_bytes += size_of::<(IpAddr, String)>() + name.len();
+                    if self.name_bytes > MOST_NAME_BYTES {
+                        return Step::Damaged(format!(
+                            "names that take more than {} MiB",
+                            MOST_NAME_BYTES >> 20
+                        ));
                     }
-                    self.names.push((address, String::from_utf8_lossy(name).into_owned()));
+                    self.names.push((address, name));
                 }
             }
         }

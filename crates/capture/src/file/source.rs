@@ -181,7 +181,8 @@ impl Stream {
                 self.start = 0;
             }
             if self.buffer.len() - self.end < READ {
-                self.buffer.resize((self.buffer.len() * 2).max(2 * READ), 0);
+                let len = (self.buffer.len() * 2).min(need + READ).max(2 * READ);
+                self.buffer.resize(len, 0);
             }
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => break,

@@ -1,4 +1,4 @@
-use super::leaves::Rings;
+use super::leaves::Fan;
 use super::network::Network;
 use super::pack::pack;
 use super::point::bounds;
@@ -76,31 +76,35 @@ fn component(net: &Network, boxes: &[Point]) -> Vec<Point> {
     let is_leaf = |node: usize| net.degree(node) == 1 && !leaves[net.neighbours(node)[0]].is_empty();
     let core: Vec<usize> = (0..net.len()).filter(|&node| !is_leaf(node)).collect();
     let inner = net.part(&core, &mut vec![0; net.len()]);
-    let rings: Vec<Option<Rings>> = parallel::map(core.len(), |i| {
+    let many = core.len() > stress::FULL;
+    let fans: Vec<Option<Fan>> = parallel::map(core.len(), |i| {
         let own = &leaves[core[i]];
         let sizes: Vec<Point> = own.iter().map(|&leaf| boxes[leaf]).collect();
-        (!own.is_empty()).then(|| Rings::new(boxes[core[i]], &sizes, inner.degree(i), REACH, GAP))
+        (!own.is_empty()).then(|| Fan::new(boxes[core[i]], &sizes, inner.degree(i), REACH, GAP, many))
     });
     let extents: Vec<Point> = core
         .iter()
-        .zip(&rings)
-        .map(|(&node, rings)| rings.as_ref().map_or(boxes[node], |rings| rings.extent(boxes[node])))
+        .zip(&fans)
+        .map(|(&node, fan)| fan.as_ref().map_or(boxes[node], |fan| fan.extent(boxes[node])))
         .collect();
 
     let mut middle = core_places(&inner, &extents);
+    if many {
+        overlap::spread(&mut middle, &extents, GAP);
+    }
     overlap::separate(&mut middle, &extents, GAP);
 
     let mut centres = vec![Point::default(); net.len()];
-    for (i, (&node, rings)) in core.iter().zip(&rings).enumerate() {
+    for (i, (&node, fan)) in core.iter().zip(&fans).enumerate() {
         centres[node] = middle[i];
-        let Some(rings) = rings else { continue };
+        let Some(fan) = fan else { continue };
         let ways: Vec<f64> = inner
             .neighbours(i)
             .iter()
             .map(|&other| middle[other] - middle[i])
             .map(|d| d.y.atan2(d.x))
             .collect();
-        for (&leaf, place) in leaves[node].iter().zip(rings.places(&ways)) {
+        for (&leaf, place) in leaves[node].iter().zip(fan.places(&ways)) {
             centres[leaf] = middle[i] + place;
         }
     }
@@ -134,7 +138,12 @@ fn core_places(net: &Network, boxes: &[Point]) -> Vec<Point> {
         _ => {}
     }
     let radius: Vec<f64> = boxes.iter().map(|b| (b.x + b.y) / 4.0).collect();
-    let mut places = stress::place(net, &|a, b| radius[a] + radius[b] + REACH);
+    let mut places = if net.len() > stress::FULL {
+        // So many fill the page evenly in the end, whatever their edges' lengths.
+        stress::place(net, &|_, _| 1.0)
+    } else {
+        stress::place(net, &|a, b| radius[a] + radius[b] + REACH)
+    };
     turn(&mut places);
     places
 }

@@ -1,4 +1,5 @@
-//! Leaves around their hub: in rings, or in fans between the hub's other edges.
+//! Leaves around their hub: in rings, in fans between the hub's other edges, or, where they are many, in
+//! rows like bricks.
 
 use std::f64::consts::{PI, TAU};
 
@@ -6,100 +7,121 @@ use super::Point;
 
 /// How a hub's leaves stand around it.
 #[derive(Clone, Debug)]
-pub(super) struct Rings {
-    /// The leaves' place for each, with its share of the gap.
+pub(super) struct Fan {
+    /// The place for each leaf, with its share of the gap.
     slot: Point,
-    /// Half axes of each ring, and how many leaves stand on it.
-    rings: Vec<(Point, usize)>,
-    /// From 0, as far apart as the angles allow, to 1, as near as the slots allow.
-    tightness: f64,
+    count: usize,
+    shape: Shape,
 }
 
-impl Rings {
+#[derive(Clone, Debug)]
+enum Shape {
+    /// Half axes of ellipses, neighbours by angle standing on different ones, and how much room their
+    /// number leaves: from 0, angles as even as can be, to 1, as near as the slots allow.
+    Rings { axes: Vec<Point>, tightness: f64 },
+    /// Rows of slots, each row half a slot beside the next; these are the leaves' places.
+    Bricks(Vec<Point>),
+}
+
+impl Fan {
     /// Room for leaves of these sizes around a hub, and for `others` more edges between them. `reach` is how
-    /// much of an edge should be seen between two boxes, `gap` how far boxes stand apart.
-    pub(super) fn new(hub: Point, leaves: &[Point], others: usize, reach: f64, gap: f64) -> Self {
+    /// much of an edge should be seen between two boxes, `gap` how far boxes stand apart, and `tight` whether
+    /// little room matters more than seeing each edge. O(leaves log leaves).
+    pub(super) fn new(
+        hub: Point,
+        leaves: &[Point],
+        others: usize,
+        reach: f64,
+        gap: f64,
+        tight: bool,
+    ) -> Self {
+        /// Up to this many rings, each ring's leaves are seen between those of the rings inside it.
+        const SEEN: usize = 4;
         let slot = typical(leaves) + Point::new(gap, gap);
         let count = leaves.len();
         let clear = ((hub.x + slot.x) / 2.0).max((hub.y + slot.y) / 2.0) + reach;
-        // Up to this many rings, each ring's leaves are seen between those of the ring inside it.
-        const SEEN: usize = 4;
-        let mut best: Option<(f64, Self)> = None;
-        let mut consider = |cost: f64, rings: Self| {
-            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
-                best = Some((cost, rings));
-            }
-        };
-        for deep in 1..=SEEN.min(count.max(1)) {
+        let bricks = bricks(hub, slot, count, reach);
+        let size = extent(&bricks, slot);
+        let mut best = (size.x * size.y * if tight { 1.0 } else { 2.2 }, Shape::Bricks(bricks));
+        for deep in 1..=SEEN.min(count) {
             let around = (count + others).div_ceil(deep);
             // An edge to each ring further out needs a way through.
-            let through = Point::new(slot.x + gap * (deep - 1) as f64, slot.y + gap * (deep - 1) as f64);
-            let need = around as f64 * 1.05 / turn(through);
+            let ways = gap * (deep - 1) as f64;
+            let need = around as f64 * 1.05 / turn(slot + Point::new(ways, ways));
             let radius = clear.max(need);
-            let rings: Vec<_> = (0..deep)
-                .map(|k| {
-                    let axes = Point::new(radius, radius) + slot * k as f64;
-                    (axes, count / deep + usize::from(k < count % deep))
-                })
-                .collect();
-            let outer = rings[deep - 1].0 + slot * 0.5;
-            let cost = outer.x * outer.y * (1.0 + 0.45 * (deep - 1) as f64);
-            consider(cost, Self { slot, rings, tightness: (need / radius).min(1.0) });
+            let axes: Vec<Point> = (0..deep).map(|k| Point::new(radius, radius) + slot * k as f64).collect();
+            let size = axes[deep - 1] * 2.0 + slot;
+            let cost = size.x * size.y * (1.0 + 0.45 * (deep - 1) as f64);
+            if cost < best.0 {
+                best = (cost, Shape::Rings { axes, tightness: (need / radius).min(1.0) });
+            }
         }
-        // Filled rings: the edges to the outer ones run beneath the inner ones.
-        let mut rings = Vec::new();
-        let mut left = count;
-        let mut axes = Point::new(clear, clear);
-        while left > 0 {
-            let room = (axes.x.min(axes.y) * turn(slot) / 1.05) as usize;
-            let take = room.saturating_sub(others).max(1).min(left);
-            rings.push((axes, take));
-            left -= take;
-            axes += slot;
-        }
-        let outer = axes - slot * 0.5;
-        consider(outer.x * outer.y * 2.6, Self { slot, rings, tightness: 1.0 });
-        best.map(|(_, rings)| rings).unwrap_or(Self { slot, rings: Vec::new(), tightness: 0.0 })
+        Self { slot, count, shape: best.1 }
     }
 
-    /// The size of the box around the hub and all of its leaves.
+    /// The size of the box around the hub, in its middle, and all of its leaves.
     pub(super) fn extent(&self, hub: Point) -> Point {
-        let outer = self.rings.last().map_or(Point::default(), |(axes, _)| *axes * 2.0 + self.slot);
+        let outer = match &self.shape {
+            Shape::Rings { axes, .. } => axes.last().map_or(Point::default(), |axes| *axes * 2.0 + self.slot),
+            Shape::Bricks(places) => extent(places, self.slot),
+        };
         Point::new(outer.x.max(hub.x), outer.y.max(hub.y))
     }
 
-    /// Each leaf's place, the hub at the origin; none stands in the directions of `ways` (radians).
+    /// Each leaf's place, the hub at the origin. In rings none stands in the directions of `ways` (radians).
     pub(super) fn places(&self, ways: &[f64]) -> Vec<Point> {
-        let count: usize = self.rings.iter().map(|(_, n)| n).sum();
-        let deep = self.rings.len();
-        let mut places = vec![Point::default(); count];
-        let measure = Measure::new(self.slot, self.tightness);
-        let staggered = self.rings.iter().all(|(_, n)| n.abs_diff(self.rings[0].1) <= 1);
-        if staggered {
-            // Neighbours by angle stand on different rings.
-            for (nth, angle) in measure.spread(count, ways).into_iter().enumerate() {
-                places[nth] =
-                    Point::at_angle(angle).scaled(self.rings[nth % deep].0.x, self.rings[nth % deep].0.y);
-            }
-        } else {
-            let mut next = 0;
-            for (axes, n) in &self.rings {
-                for angle in measure.spread(*n, ways) {
-                    places[next] = Point::at_angle(angle).scaled(axes.x, axes.y);
-                    next += 1;
-                }
-            }
+        match &self.shape {
+            Shape::Bricks(places) => places.clone(),
+            Shape::Rings { axes, tightness } => Measure::new(self.slot, *tightness)
+                .spread(self.count, ways)
+                .into_iter()
+                .enumerate()
+                .map(|(nth, angle)| {
+                    let axes = axes[nth % axes.len()];
+                    Point::at_angle(angle).scaled(axes.x, axes.y)
+                })
+                .collect(),
         }
-        places
     }
 }
 
-/// A size that nearly all fit in: the tallest, and the width that nine of ten keep to.
+/// The places nearest to the hub, in rows from the top, each from the left, so that leaves in order are read
+/// like text.
+fn bricks(hub: Point, slot: Point, count: usize, reach: f64) -> Vec<Point> {
+    let slot = Point::new(slot.x.max(1.0), slot.y.max(1.0));
+    let clear = (hub + slot) * 0.5 + Point::new(reach, reach) * 0.5;
+    // A disc with room for all of them and the hub, and a little more.
+    let radius = ((count as f64 * slot.x * slot.y + 4.0 * clear.x * clear.y) / PI).sqrt() + slot.x + slot.y;
+    let (rows, columns) = ((radius / slot.y) as i64 + 1, (radius / slot.x) as i64 + 1);
+    let mut places: Vec<(i64, Point)> = (-rows..=rows)
+        .flat_map(|row| {
+            let shift = if row % 2 == 0 { 0.0 } else { 0.5 };
+            (-columns..=columns)
+                .map(move |column| (row, Point::new((column as f64 + shift) * slot.x, row as f64 * slot.y)))
+        })
+        .filter(|(_, p)| p.x.abs() >= clear.x || p.y.abs() >= clear.y)
+        .collect();
+    places.sort_by(|(_, a), (_, b)| {
+        a.length().total_cmp(&b.length()).then(a.y.total_cmp(&b.y)).then(a.x.total_cmp(&b.x))
+    });
+    places.truncate(count);
+    places.sort_by(|(row, a), (other, b)| row.cmp(other).then(a.x.total_cmp(&b.x)));
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
+/// The size of a box around the origin that holds slots at these places.
+fn extent(places: &[Point], slot: Point) -> Point {
+    let far = places.iter().fold(Point::default(), |m, p| Point::new(m.x.max(p.x.abs()), m.y.max(p.y.abs())));
+    far * 2.0 + slot
+}
+
+/// A size that nearly all fit in: the tallest, and the widest, unless few are much wider than the rest.
 fn typical(sizes: &[Point]) -> Point {
     let mut widths: Vec<f64> = sizes.iter().map(|s| s.x).collect();
     widths.sort_by(f64::total_cmp);
-    let width =
-        widths.get((widths.len() * 9 / 10).min(widths.len().saturating_sub(1))).copied().unwrap_or(0.0);
+    let widest = widths.last().copied().unwrap_or(0.0);
+    let most = widths.get(widths.len() * 9 / 10).copied().unwrap_or(0.0);
+    let width = if widest > 1.25 * most { most } else { widest };
     Point::new(width, sizes.iter().map(|s| s.y).fold(0.0, f64::max))
 }
 

@@ -26,6 +26,45 @@ pub(super) fn separate(centres: &mut [Point], boxes: &[Point], gap: f64) {
     settle(centres, &padded);
 }
 
+/// Spreads boxes over a page with room for all of them, so that it is filled evenly: the page is halved again
+/// and again, across its longer side, in proportion to the boxes on either side of the cut. Keeps who is
+/// left of and above whom. O(nodes log^2 nodes).
+pub(super) fn spread(centres: &mut [Point], boxes: &[Point], gap: f64) {
+    /// Area of the page by that of the boxes.
+    const ROOM: f64 = 1.5;
+    let areas: Vec<f64> = boxes.iter().map(|b| (b.x + gap) * (b.y + gap)).collect();
+    let side = (areas.iter().sum::<f64>() * ROOM).sqrt();
+    let mut order: Vec<usize> = (0..centres.len()).collect();
+    halve(&mut order, centres, &areas, (Point::default(), Point::new(side, side)));
+}
+
+fn halve(nodes: &mut [usize], centres: &mut [Point], areas: &[f64], page: (Point, Point)) {
+    let (low, high) = page;
+    if nodes.len() < 2 {
+        nodes.iter().for_each(|&node| centres[node] = (low + high) * 0.5);
+        return;
+    }
+    let across = high.x - low.x >= high.y - low.y;
+    let along = |p: Point| if across { p.x } else { p.y };
+    nodes.sort_unstable_by(|&a, &b| along(centres[a]).total_cmp(&along(centres[b])).then(a.cmp(&b)));
+    let all: f64 = nodes.iter().map(|&node| areas[node]).sum();
+    let (mut first, mut count) = (0.0, 0);
+    while count < nodes.len() - 1 && (count == 0 || first + areas[nodes[count]] * 0.5 < all * 0.5) {
+        first += areas[nodes[count]];
+        count += 1;
+    }
+    let part = first / all;
+    let cut = if across { low.x + (high.x - low.x) * part } else { low.y + (high.y - low.y) * part };
+    let (middle_high, middle_low) = if across {
+        (Point::new(cut, high.y), Point::new(cut, low.y))
+    } else {
+        (Point::new(high.x, cut), Point::new(low.x, cut))
+    };
+    let (before, after) = nodes.split_at_mut(count);
+    halve(before, centres, areas, (low, middle_high));
+    halve(after, centres, areas, (middle_low, high));
+}
+
 /// Whether two boxes overlap by more than rounding.
 fn collide(a: Point, size_a: Point, b: Point, size_b: Point) -> bool {
     const ROUNDING: f64 = 1e-7;

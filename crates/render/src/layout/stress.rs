@@ -13,7 +13,7 @@ use super::random::Random;
 use super::{Point, parallel};
 
 /// Up to this many nodes all pairs are weighed.
-const FULL: usize = 400;
+pub(super) const FULL: usize = 400;
 
 /// Positions for the nodes of a connected graph, edges about as long as `length(a, b)` says.
 pub(super) fn place(net: &Network, length: &(impl Fn(usize, usize) -> f64 + Sync)) -> Vec<Point> {

@@ -66,6 +66,31 @@ pub(super) fn cisco_metadata(bytes: Bytes<'_>) -> Outcome<'_> {
     typed(Protocol::CiscoMetadata, 2 + 4 * usize::from(options.max(1)), bytes)
 }
 
+/// Cisco metadata inside GRE: the EtherType stands before the options.
+pub(in crate::dissect) fn cisco_metadata_in_gre(bytes: Bytes<'_>) -> Outcome<'_> {
+    let [high, low, _, options] = *bytes.array()?;
+    let len = 4 + 4 * usize::from(options.max(1));
+    bytes.head(len)?;
+    let number = u16::from_be_bytes([high, low]);
+    Ok(Step::named(Protocol::CiscoMetadata, Next::EtherType(number), bytes.skip(len)))
+}
+
+/// Arista's timestamp: a subtype, a version that tells the clock and its length, the time.
+pub(super) fn arista(bytes: Bytes<'_>) -> Outcome<'_> {
+    const TIMESTAMP: u16 = 1;
+    let (subtype, version) = (bytes.be16(0)?, bytes.be16(2)?);
+    match (subtype, version & 0xff) {
+        (TIMESTAMP, 0x10) => typed_unnamed(12, bytes),
+        (TIMESTAMP, 0x20) => typed_unnamed(10, bytes),
+        _ => Ok(Step::unnamed(Next::End(End::Done), bytes)),
+    }
+}
+
+fn typed_unnamed(len: usize, bytes: Bytes<'_>) -> Outcome<'_> {
+    let (next, rest) = type_or_length(bytes.be16(len)?, bytes.skip(len + 2));
+    Ok(Step::unnamed(next, rest))
+}
+
 /// NSH (RFC 8300).
 pub(in crate::dissect) fn nsh(bytes: Bytes<'_>) -> Outcome<'_> {
     let [_, len, _, carries, path @ ..] = *bytes.array::<8>()?;

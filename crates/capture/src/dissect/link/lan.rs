@@ -40,9 +40,9 @@ fn arcnet_payload(kind: u8, bytes: Bytes<'_>) -> Outcome<'_> {
     const ALIGNING: u8 = 0xff;
     let fragmented = |next| -> Outcome<'_> {
         let [flags] = *bytes.array()?;
-        // An exception packet repeats the header behind three bytes of filling.
-        let len = if flags == ALIGNING { 8 } else { 4 };
-        let [flags] = *bytes.skip(len - 4).array()?;
+        // An exception packet has three bytes of filling before its header.
+        let len = if flags == ALIGNING { 7 } else { 3 };
+        let [flags] = *bytes.skip(len - 3).array()?;
         // An even flag other than 0 counts a later fragment.
         let next = if flags != 0 && flags & 1 == 0 { Next::End(End::LaterFragment) } else { next };
         Ok(Step::named(Protocol::Arcnet, next, bytes.skip(len)))

@@ -1,7 +1,7 @@
 //! Point-to-point links: PPP in its forms, Cisco HDLC, frame relay, ATM, SLIP.
 
 use super::super::ether::{llc, looks_like_ethernet, mpls};
-use super::super::{Bytes, End, Fields, Next, Outcome, Step, TunnelId, ip};
+use super::super::{Bytes, End, Fields, Next, Outcome, Step, StopReason, TunnelId, ip};
 use crate::Protocol;
 
 /// PPP, with HDLC's address and control bytes or without (RFC 1661, RFC 1662). A link may switch to
@@ -112,6 +112,7 @@ pub(in crate::dissect) fn frame_relay(bytes: Bytes<'_>) -> Outcome<'_> {
     } else {
         match rest.be16(0)? {
             number if number >= 0x0600 => (Next::EtherType(number), rest.skip(2)),
+            _ if looks_like_ethernet(rest) => (Next::Ethernet, rest),
             _ => (Next::End(End::Done), rest),
         }
     };
@@ -172,17 +173,14 @@ fn lan_emulation(bytes: Bytes<'_>) -> Outcome<'_> {
     Ok(Step::named(Protocol::Atm, Next::Ethernet, bytes.skip(2)))
 }
 
-/// SLIP: libpcap puts a direction and the compressed header, 16 bytes in all, before the packet; some
-/// programs write the bare packet.
+/// SLIP as libpcap writes it: the direction, the compressed header's 15 bytes, and the whole packet.
 pub(super) fn slip(bytes: Bytes<'_>) -> Outcome<'_> {
-    let next = match bytes.captured() {
-        [0 | 1, ..] => {
-            bytes.head(16)?;
-            return Ok(Step::named(Protocol::Slip, Next::Ip, bytes.skip(16)));
-        }
-        _ => Next::Ip,
-    };
-    Ok(Step::named(Protocol::Slip, next, bytes))
+    const COMPRESSED: u8 = 0x80;
+    let [direction, kind, ..] = *bytes.array::<16>()?;
+    if direction > 1 || (kind & COMPRESSED == 0 && !matches!(kind >> 4, 4 | 7)) {
+        return Err(StopReason::WrongHeader);
+    }
+    Ok(Step::named(Protocol::Slip, Next::Ip, bytes.skip(16)))
 }
 
 /// BSD/OS SLIP: 24 bytes before the packet.
@@ -197,7 +195,12 @@ pub(super) fn ppp_bsdos(bytes: Bytes<'_>) -> Outcome<'_> {
     ppp(bytes.skip(24))
 }
 
-/// Raw IP, for tables of functions.
+/// Raw IP of either version.
 pub(super) fn raw(bytes: Bytes<'_>) -> Outcome<'_> {
     ip::any_version(bytes)
+}
+
+/// Raw IPv6.
+pub(super) fn raw_ipv6(bytes: Bytes<'_>) -> Outcome<'_> {
+    ip::ipv6(bytes)
 }

@@ -1,6 +1,6 @@
 //! GRE in its versions, and what only GRE carries: ERSPAN, WCCP, EoIP.
 
-use super::super::ether::mpls;
+use super::super::ether::{mpls, tag};
 use super::super::link::serial;
 use super::super::{Bytes, End, Fields, Next, Outcome, Step, StopReason, TunnelId};
 use crate::Protocol;
@@ -72,6 +72,7 @@ fn carried(number: u16, sequenced: bool, rest: Bytes<'_>) -> Next {
         0x0800 | 0x86dd => Next::Ip,
         0x6558 => Next::Ethernet,
         0x880b => Next::Other(serial::ppp),
+        0x8909 => Next::Other(tag::cisco_metadata_in_gre),
         0x8847 | 0x8848 => Next::Other(mpls::mpls),
         // Type I has no header of its own, and no sequence number (draft-foschiano-erspan-03).
         0x88be if !sequenced => Next::Other(erspan_1),

@@ -1,0 +1,175 @@
+//! DNS (RFC 1035), and multicast DNS (RFC 6762) and LLMNR (RFC 4795), which share its format.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use hickory_proto::rr::Name;
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, DecodeError};
+
+use super::text::{folded, text};
+use super::{Named, Sighting, be16};
+use crate::Protocol;
+
+const A: u16 = 1;
+const CNAME: u16 = 5;
+const PTR: u16 = 12;
+const AAAA: u16 = 28;
+const INTERNET: u16 = 1;
+
+/// Aliases followed from the name that was asked for; resolvers give up earlier.
+const MAX_ALIASES: usize = 32;
+
+/// A resource record, its data not looked into.
+pub(super) struct Record<'a> {
+    pub(super) owner: Name,
+    pub(super) kind: u16,
+    pub(super) class: u16,
+    pub(super) data: &'a [u8],
+    message: &'a [u8],
+    data_at: usize,
+}
+
+/// What could be read of a message.
+#[derive(Default)]
+pub(super) struct Message<'a> {
+    pub(super) question: Option<Name>,
+    pub(super) records: Vec<Record<'a>>,
+}
+
+/// Every name that a message gives to an address, in whichever of its sections: an address record's is the
+/// one that was asked for, where aliases lead from there to its own.
+pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sighting<'_>)) {
+    let Message { question, records } = Message::read(bytes);
+    if records.is_empty() {
+        return;
+    }
+    let aliases = aliases(question, &records);
+    for record in records.iter().filter(|record| record.class == INTERNET) {
+        let named = match record.kind {
+            A | AAAA => record.address().map(|address| {
+                let asked = aliases.first().filter(|_| aliases.contains(&record.owner));
+                (address, asked.unwrap_or(&record.owner).clone())
+            }),
+            PTR => reversed_address(&record.owner).zip(record.name()),
+            _ => None,
+        };
+        let Some((address, name)) = named else { continue };
+        let name = name.iter().collect::<Vec<_>>().join(&b'.');
+        // Multicast DNS names are the hosts' own, and their case is meant to be seen.
+        let name = if protocol == Protocol::Dns { folded(&name) } else { text(&name) };
+        if let Some(name) = name {
+            see(Sighting::Name { of: Named::Host(address), name: &name, protocol });
+        }
+    }
+}
+
+/// The messages that lie wholly in one TCP segment, each behind its length (RFC 1035, 4.2.2); and the
+/// beginning of one that goes on in the next segment.
+pub(super) fn over_tcp(mut bytes: &[u8], see: &mut dyn FnMut(Sighting<'_>)) {
+    while let Some(len) = be16(&mut bytes) {
+        let here = bytes.len().min(len.into());
+        let Some(one) = bytes.split_off(..here).filter(|one| begins_message(one)) else { return };
+        message(one, Protocol::Dns, see);
+    }
+}
+
+/// Whether this can be a message's header. A segment need not begin where a message does.
+fn begins_message(bytes: &[u8]) -> bool {
+    let opcode = bytes.get(2).map(|flags| flags >> 3 & 0xf);
+    matches!(opcode, Some(0..=2 | 4..=6)) && matches!(bytes.get(4..6), Some([0, 0 | 1]))
+}
+
+/// The name that was asked for and those that it is an alias of, in order.
+fn aliases(question: Option<Name>, records: &[Record<'_>]) -> Vec<Name> {
+    let mut chain: Vec<Name> = question.into_iter().collect();
+    while let Some(last) = chain.last().filter(|_| chain.len() < MAX_ALIASES) {
+        let alias = records.iter().find(|record| record.kind == CNAME && record.owner == *last);
+        match alias.and_then(Record::name).filter(|target| !chain.contains(target)) {
+            Some(target) => chain.push(target),
+            None => break,
+        }
+    }
+    chain
+}
+
+impl<'a> Message<'a> {
+    /// Reads as far as it goes: a message that is malformed or cut off still says what stands before that.
+    pub(super) fn read(bytes: &'a [u8]) -> Self {
+        let mut message = Self::default();
+        let _ = message.read_on(bytes);
+        message
+    }
+
+    fn read_on(&mut self, bytes: &'a [u8]) -> Result<(), DecodeError> {
+        let mut decoder = BinDecoder::new(bytes);
+        decoder.read_slice(4)?; // identification and flags
+        let questions = decoder.read_u16()?.unverified();
+        let mut count = 0;
+        for _section in 0..3 {
+            count += usize::from(decoder.read_u16()?.unverified());
+        }
+        // Most messages are questions: they name nothing.
+        if count == 0 {
+            return Ok(());
+        }
+        for _ in 0..questions {
+            let name = Name::read(&mut decoder)?;
+            decoder.read_slice(4)?; // type and class
+            self.question.get_or_insert(name);
+        }
+        for _ in 0..count {
+            let owner = Name::read(&mut decoder)?;
+            let kind = decoder.read_u16()?.unverified();
+            // The highest bit is multicast DNS's cache-flush.
+            let class = decoder.read_u16()?.unverified() & 0x7fff;
+            decoder.read_slice(4)?; // time to live
+            let len = decoder.read_u16()?.unverified();
+            let data_at = decoder.index();
+            let data = decoder.read_slice(len.into())?.unverified();
+            self.records.push(Record { owner, kind, class, data, message: bytes, data_at });
+        }
+        Ok(())
+    }
+}
+
+impl Record<'_> {
+    fn address(&self) -> Option<IpAddr> {
+        match self.kind {
+            A => <[u8; 4]>::try_from(self.data).ok().map(IpAddr::from),
+            _ => <[u8; 16]>::try_from(self.data).ok().map(IpAddr::from),
+        }
+    }
+
+    /// The name that is the data; it may point anywhere before itself in the message.
+    fn name(&self) -> Option<Name> {
+        let at = u16::try_from(self.data_at).ok()?;
+        Name::read(&mut BinDecoder::new(self.message).clone(at)).ok()
+    }
+}
+
+/// The address that a name below in-addr.arpa (RFC 1035, 3.5) or ip6.arpa (RFC 3596, 2.5) stands for.
+fn reversed_address(name: &Name) -> Option<IpAddr> {
+    let labels: Vec<&[u8]> = name.iter().collect();
+    let (digits, zone) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
+    if !zone[1].eq_ignore_ascii_case(b"arpa") {
+        return None;
+    }
+    let number = |label: &[u8], radix| {
+        let digits = std::str::from_utf8(label).ok().filter(|text| !text.starts_with('+'))?;
+        u8::from_str_radix(digits, radix).ok()
+    };
+    if digits.len() == 4 && zone[0].eq_ignore_ascii_case(b"in-addr") {
+        let mut octets = [0; 4];
+        for (octet, label) in octets.iter_mut().zip(digits.iter().rev()) {
+            *octet = number(label, 10)?;
+        }
+        return Some(octets.into());
+    }
+    if digits.len() == 32 && zone[0].eq_ignore_ascii_case(b"ip6") {
+        let mut bits = 0_u128;
+        for label in digits.iter().rev() {
+            bits = bits << 4 | u128::from(number(label, 16).filter(|n| *n < 16)?);
+        }
+        return Some(Ipv6Addr::from(bits).into());
+    }
+    None
+}

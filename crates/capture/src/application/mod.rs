@@ -1,0 +1,174 @@
+//! What applications say: which protocol they speak, and which addresses they name.
+//!
+//! [`identify`] tells a protocol by its content. [`sightings`] reads the names that the packet gives to
+//! addresses. Both look at one packet alone and turn most packets away by their first bytes or their
+//! ports, so that they can run on every packet.
+//!
+//! To add a protocol: a file here with a function that takes the payload and reports what it sees, and a
+//! row in [`sightings`] that leads to it.
+
+mod dhcp;
+mod dns;
+mod http;
+mod netbios;
+mod text;
+mod tls;
+
+use std::net::IpAddr;
+
+use crate::{Application, MacAddr, Pair, Protocol, Transport};
+
+/// Whom a name belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Named {
+    /// A device, by its MAC address.
+    Device(MacAddr),
+    /// A host, by its IP address.
+    Host(IpAddr),
+}
+
+/// One thing that a packet says about an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Sighting<'a> {
+    /// An address was given a name.
+    Name {
+        /// Whose name it is.
+        of: Named,
+        /// The name as it was sent, at most 255 characters, bytes that are no UTF-8 replaced. Names of
+        /// protocols in which case does not matter (DNS, TLS, HTTP) are in lower case. Hostile until it
+        /// is escaped for where it is shown.
+        name: &'a str,
+        /// The protocol that said so.
+        protocol: Protocol,
+    },
+    /// A DHCP server gave a device an address: what is known of one holds for the other.
+    Lease {
+        /// The device.
+        device: MacAddr,
+        /// The address it was given.
+        host: IpAddr,
+    },
+}
+
+impl<'a> Sighting<'a> {
+    /// A name, as [`sightings`] reports it.
+    pub fn name(of: Named, name: &'a str, protocol: Protocol) -> Self {
+        Self::Name { of, name, protocol }
+    }
+
+    /// A lease, as [`sightings`] reports it.
+    pub fn lease(device: MacAddr, host: IpAddr) -> Self {
+        Self::Lease { device, host }
+    }
+}
+
+/// The protocol that a payload shows by its content; `None` where the content does not tell for certain
+/// and only the ports can.
+///
+/// A few nanoseconds; the answer is better than a port's, since any service can run on any port.
+///
+/// ```
+/// use pcapviz_capture::{DissectOptions, LinkType, Packet, Protocol, dissect, identify};
+///
+/// let mut packet = b"\x45\0\0\x2c\0\0\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02".to_vec();
+/// packet.extend(b"\x13\x88\xc0\0\0\0\0\0\0\0\0\0\x50\x18\0\0\0\0\0\0SSH-2.0-x\r\n");
+/// packet[3] = packet.len() as u8;
+/// let packet = Packet::new(LinkType::RAW, &packet);
+/// let found = dissect(&packet, &DissectOptions::default());
+/// assert_eq!(identify(&found.application.unwrap()), Some(Protocol::Ssh));
+/// ```
+#[inline]
+pub fn identify(application: &Application<'_>) -> Option<Protocol> {
+    let payload = application.payload;
+    let first = *payload.first()?;
+    match application.ports.transport {
+        Transport::Tcp => match first {
+            0x14..=0x17 => tls::is_record(payload).then_some(Protocol::Tls),
+            0 => is_smb(payload.get(4..)?).then_some(Protocol::Smb),
+            b'A'..=b'Z' => identify_text(payload),
+            _ => None,
+        },
+        Transport::Udp => match first {
+            0x80..=0xff => tls::is_quic(payload).then_some(Protocol::Quic),
+            b'A'..=b'Z' => match identify_text(payload)? {
+                // HTTP over UDP multicast is what SSDP is (UPnP device architecture 1.1, 1.1.2).
+                Protocol::Http => Some(Protocol::Ssdp),
+                other => Some(other),
+            },
+            _ => None,
+        },
+        Transport::Sctp => None,
+    }
+}
+
+/// Protocols whose first line tells.
+fn identify_text(payload: &[u8]) -> Option<Protocol> {
+    if payload.starts_with(b"SSH-2.0-") || payload.starts_with(b"SSH-1.") {
+        return Some(Protocol::Ssh);
+    }
+    if payload.starts_with(b"SIP/2.0 ") {
+        return Some(Protocol::Sip);
+    }
+    http::first_line(payload)
+}
+
+/// SMB 1 to 3 behind the four bytes of the NetBIOS session header (MS-SMB2 2.1).
+fn is_smb(message: &[u8]) -> bool {
+    message.get(1..4) == Some(b"SMB") && matches!(message[0], 0xfc..=0xff)
+}
+
+/// What a packet says about addresses, one call of `see` for each sighting in the packet's order.
+///
+/// Reads DNS, mDNS and LLMNR records (A and AAAA, which are given the name that was asked for, at the start
+/// of the chain of CNAMEs; PTR), NetBIOS names, DHCP and DHCPv6 host names, the server name that a TLS
+/// client asks for and the host that an HTTP client asks for. Never fails: what is malformed or cut off ends
+/// the reading of that message, and what was read before it stands. O(payload).
+///
+/// Names are said by whoever sent the packet. A name that a client asks a *proxy* for (HTTP CONNECT, or a
+/// request with a whole URL) is not the proxy's and is not reported.
+#[inline]
+pub fn sightings(application: &Application<'_>, mut see: impl FnMut(Sighting<'_>)) {
+    let Some(&first) = application.payload.first() else { return };
+    match application.ports.transport {
+        Transport::Tcp => match first {
+            0x16 => tls::server_name(application, &mut see),
+            b'A'..=b'Z' => http::host(application, &mut see),
+            0 | 1.. if uses(application.ports.ports, 53) => dns::over_tcp(application.payload, &mut see),
+            _ => {}
+        },
+        Transport::Udp => over_udp(application, &mut see),
+        Transport::Sctp => {}
+    }
+}
+
+/// By the lower port first, since it is the server's more often than not.
+fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
+    let Pair { source, destination } = application.ports.ports;
+    for port in [source.min(destination), source.max(destination)] {
+        match port {
+            53 => dns::message(application.payload, Protocol::Dns, see),
+            67 | 68 => dhcp::v4(application.payload, see),
+            137 => netbios::name_service(application, see),
+            138 => netbios::datagram(application.payload, see),
+            546 | 547 => dhcp::v6(application, see),
+            5353 => dns::message(application.payload, Protocol::Mdns, see),
+            5355 => dns::message(application.payload, Protocol::Llmnr, see),
+            _ => continue,
+        }
+        return;
+    }
+}
+
+fn uses(ports: Pair<u16>, port: u16) -> bool {
+    ports.source == port || ports.destination == port
+}
+
+/// Takes a big-endian number off the front.
+fn be16(rest: &mut &[u8]) -> Option<u16> {
+    let bytes = rest.split_off(..2)?;
+    Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+}
+
+#[cfg(test)]
+mod tests;

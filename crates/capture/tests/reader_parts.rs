@@ -1,0 +1,129 @@
+//! Reading a capture in parts gives what reading it in one go gives, whatever its packets hold.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what fails in a test fails the test")]
+
+use pcapviz_capture::{CaptureReader, captures_in};
+use pcapviz_testkit::capture::{Endian, Pcap, PcapNg, Record};
+use pcapviz_testkit::shared;
+use proptest::prelude::*;
+
+/// Where each packet starts, and what it holds.
+type Packets = Vec<(u64, Vec<u8>)>;
+
+fn read(reader: &mut CaptureReader) -> (Packets, Option<String>) {
+    let mut found = Vec::new();
+    loop {
+        match reader.next_packet() {
+            Ok(Some(packet)) => found.push((packet.offset, packet.captured.to_vec())),
+            Ok(None) => return (found, None),
+            Err(error) => return (found, Some(error.to_string())),
+        }
+    }
+}
+
+/// Reads in parts and joins them; also gives how many parts joined at once, and how many had to be read again.
+fn read_in_parts(reader: CaptureReader, parts: usize) -> (Packets, bool, usize, usize) {
+    let mut parts = reader.split(parts).into_iter();
+    let mut last = parts.next().unwrap();
+    let (mut packets, mut error) = read(&mut last);
+    let (mut joined, mut again) = (0, 0);
+    for mut part in parts {
+        if error.is_some() {
+            break;
+        }
+        let (found, part_error) = read(&mut part);
+        if last.joins(&part) {
+            joined += 1;
+            packets.extend(found);
+            (last, error) = (part, part_error);
+        } else {
+            again += 1;
+            last.take_over(&part);
+            let (found, own_error) = read(&mut last);
+            packets.extend(found);
+            error = own_error;
+        }
+    }
+    (packets, error.is_some(), joined, again)
+}
+
+/// Checks one capture; returns how many parts joined, and how many were read again.
+fn check(name: &str, open: impl Fn() -> CaptureReader, parts: usize) -> (usize, usize) {
+    let (whole, error) = read(&mut open());
+    let (found, failed, joined, again) = read_in_parts(open(), parts);
+    assert!(found == whole, "{name}: {} packets in {parts} parts, {} in one", found.len(), whole.len());
+    assert_eq!(failed, error.is_some(), "{name}");
+    (joined, again)
+}
+
+#[test]
+fn the_corpus() {
+    let Some(captures) = shared("captures") else { return };
+    let mut joined = 0;
+    for path in captures_in(&captures).unwrap() {
+        if let Ok(reader) = CaptureReader::open(&path) {
+            drop(reader);
+            joined += check(&path.display().to_string(), || CaptureReader::open(&path).unwrap(), 5).0;
+        }
+    }
+    assert!(joined > 100, "only {joined} parts joined");
+}
+
+#[test]
+fn captures_inside_captures_mislead_nobody() {
+    // Packets that each hold a whole capture of small packets: nearly every guess hits an inner record.
+    let inner: Vec<Record> = (0..60).map(|n| Record::new(n * 1_000_000_000, &[n as u8; 40])).collect();
+    let pcap = Pcap::default().file(&inner);
+    let ng = inner
+        .iter()
+        .fold(PcapNg::new(Endian::Little).interface(1, 0, &[]), |ng, r| ng.enhanced(0, r, 1, &[]));
+    for inner in [pcap, ng.bytes()] {
+        let outer: Vec<Record> = (0..103).map(|n| Record::new(n * 1_000_000_000, &inner)).collect();
+        let pcap = Pcap::default().file(&outer);
+        let ng = outer
+            .iter()
+            .fold(PcapNg::new(Endian::Little).interface(1, 0, &[]), |ng, r| ng.enhanced(0, r, 1, &[]));
+        let mut again = 0;
+        for file in [pcap, ng.bytes()] {
+            again += check("nested", || CaptureReader::from_bytes("t", file.clone()).unwrap(), 4).1;
+        }
+        assert!(again > 0, "no guess was wrong, so nothing was tested");
+    }
+}
+
+#[test]
+fn interfaces_and_sections_in_the_middle() {
+    let record = Record::new(1_000_000_000, &[1; 100]);
+    let mut file = PcapNg::new(Endian::Little).names(&[([10, 0, 0, 1], "a")]).interface(1, 0, &[]);
+    for n in 0..4000 {
+        file = match n {
+            1500 => file.interface(101, 0, &[]),
+            2500 => file.section(Endian::Big).interface(113, 0, &[]),
+            _ => file.enhanced(u32::from((1500..2500).contains(&n)), &record, 1, &[]),
+        };
+    }
+    let file = file.bytes();
+    for parts in 1..7 {
+        check("changing", || CaptureReader::from_bytes("t", file.clone()).unwrap(), parts);
+    }
+    let names = CaptureReader::from_bytes("t", file)
+        .unwrap()
+        .split(4)
+        .iter()
+        .map(|part| part.names().len())
+        .sum::<usize>();
+    assert_eq!(names, 1, "each name belongs to one part");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn any_number_of_parts(sizes in prop::collection::vec(0..3000_usize, 100..400), parts in 1..9_usize, damage in any::<prop::sample::Index>()) {
+        let records: Vec<Record> = sizes.iter().map(|&n| Record::new(n as u64 * 1_000_000, &vec![n as u8; n])).collect();
+        let mut file = Pcap::default().file(&records);
+        check("sound", || CaptureReader::from_bytes("t", file.clone()).unwrap(), parts);
+        let at = 24 + damage.index(file.len() - 24);
+        file[at] = 0xff;
+        check("damaged", || CaptureReader::from_bytes("t", file.clone()).unwrap(), parts);
+    }
+}

@@ -1,0 +1,83 @@
+use std::sync::Arc;
+
+use pcapviz_capture::{DuplicateWindow, Filter, Packet, TimeSpec, Timestamp};
+use pcapviz_graph::{LeftOut, Totals};
+
+/// Which packets count.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) filter: Option<Arc<Filter>>,
+    pub(crate) from: Option<TimeSpec>,
+    pub(crate) to: Option<TimeSpec>,
+    pub(crate) count: Option<u64>,
+    pub(crate) drop_duplicates: bool,
+}
+
+impl Selection {
+    /// Whether a packet's fate may hang on packets before it, so that a capture cannot be read in parts.
+    pub(crate) fn looks_back(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || self.count.is_some() || self.drop_duplicates
+    }
+}
+
+/// What packets pass on their way from a capture, or a part of one, to the dissector.
+pub(crate) struct Intake<'a> {
+    selection: &'a Selection,
+    duplicates: DuplicateWindow,
+    /// The first and the latest packet's time.
+    first: Option<Timestamp>,
+    latest: Option<Timestamp>,
+    admitted: u64,
+}
+
+impl<'a> Intake<'a> {
+    pub(crate) fn new(selection: &'a Selection, duplicates: DuplicateWindow) -> Self {
+        Self { selection, duplicates, first: None, latest: None, admitted: 0 }
+    }
+
+    /// Whether as many packets as asked for have been admitted.
+    pub(crate) fn is_done(&self) -> bool {
+        self.selection.count.is_some_and(|count| self.admitted >= count)
+    }
+
+    /// Whether the packet counts, or why not.
+    pub(crate) fn admit(&mut self, packet: &Packet<'_>, totals: &mut Totals) -> Result<(), LeftOut> {
+        if let Some(time) = packet.timestamp {
+            totals.time_backwards += u64::from(self.latest.is_some_and(|latest| time < latest));
+            self.latest = Some(time);
+            self.first.get_or_insert(time);
+        }
+        let duplicate = self.duplicates.is_duplicate(packet);
+        totals.duplicates += u64::from(duplicate);
+        if duplicate && self.selection.drop_duplicates {
+            return Err(LeftOut::Duplicate);
+        }
+        if !self.in_time(packet.timestamp) {
+            return Err(LeftOut::Time);
+        }
+        if self.selection.filter.as_ref().is_some_and(|filter| !filter.matches(packet)) {
+            return Err(LeftOut::Filter);
+        }
+        self.admitted += 1;
+        Ok(())
+    }
+
+    /// Both ends count; a packet without a time is in no span.
+    fn in_time(&self, time: Option<Timestamp>) -> bool {
+        let (from, to) = (self.selection.from, self.selection.to);
+        if from.is_none() && to.is_none() {
+            return true;
+        }
+        let (Some(start), Some(time)) = (self.first, time) else { return false };
+        from.is_none_or(|from| time >= from.resolve(start)) && to.is_none_or(|to| time <= to.resolve(start))
+    }
+
+    /// Counts what only shows where two parts of a capture meet, and takes the later part's place.
+    pub(crate) fn join(&mut self, next: Self, totals: &mut Totals) {
+        if let (Some(latest), Some(first)) = (self.latest, next.first) {
+            totals.time_backwards += u64::from(first < latest);
+        }
+        totals.duplicates += self.duplicates.duplicates_in(&next.duplicates);
+        *self = Self { first: self.first.or(next.first), latest: next.latest.or(self.latest), ..next };
+    }
+}

@@ -1,0 +1,191 @@
+//! One capture into one shard: whole, or in parts that several threads read side by side.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::thread;
+
+use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, DuplicateWindow, Named, Timestamp};
+use pcapviz_graph::{CaptureSummary, NameSource};
+
+use crate::intake::{Intake, Selection};
+use crate::pipeline::Progress;
+use crate::shard::Shard;
+
+/// A capture to read.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Path(PathBuf),
+    Stdin,
+}
+
+impl Input {
+    fn open(&self) -> Result<CaptureReader, CaptureError> {
+        match self {
+            Self::Path(path) => CaptureReader::open(path),
+            Self::Stdin => CaptureReader::from_stream("-", Box::new(std::io::stdin())),
+        }
+    }
+
+    /// Whether it is worth reading by several threads.
+    pub(crate) fn is_large(&self) -> bool {
+        match self {
+            Self::Path(path) => path.metadata().is_ok_and(|file| file.len() >= LARGE),
+            Self::Stdin => false,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Stdin => "-".to_owned(),
+        }
+    }
+}
+
+/// From this size on, in bytes, a capture is read by several threads: smaller ones take less time than
+/// telling them apart would win.
+const LARGE: u64 = 16 << 20;
+
+/// How captures are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) options: &'a DissectOptions,
+    pub(crate) selection: &'a Selection,
+    pub(crate) progress: Option<&'a dyn Progress>,
+}
+
+/// What became of one capture: what was read of it and where it is damaged, or why nothing was read.
+pub(crate) type Outcome = Result<(CaptureSummary, Option<CaptureError>), CaptureError>;
+
+/// Packets between two reports of progress: often enough for the eye, too rare to cost anything.
+const PACKETS_PER_REPORT: u64 = 8192;
+
+impl<'a> Reading<'a> {
+    /// Reads the capture with this number into the shard, by so many threads at most.
+    pub(crate) fn capture(&self, number: u32, input: &Input, threads: usize, shard: &mut Shard) -> Outcome {
+        let reader = input.open()?;
+        let mut summary = CaptureSummary::default();
+        summary.path = input.name();
+        summary.format = reader.format().to_string();
+        for compression in reader.compression() {
+            // Writing to a string cannot fail.
+            let _ = write!(summary.format, ", {compression}");
+        }
+        let len = reader.len().unwrap_or(0);
+        if let Some(progress) = self.progress {
+            progress.expect(len);
+        }
+        let parts = if self.selection.looks_back() { vec![reader] } else { reader.split(threads) };
+        let fresh = DuplicateWindow::default();
+        let mut parts: Vec<_> =
+            parts.into_iter().map(|reader| Part::new(*self, number, reader, fresh.clone())).collect();
+        thread::scope(|scope| {
+            let mut parts = parts.iter_mut();
+            let first = parts.next();
+            for part in parts {
+                scope.spawn(|| part.read());
+            }
+            if let Some(part) = first {
+                part.read();
+            }
+        });
+        if let Some(progress) = self.progress {
+            // What a damaged capture has left unread is done with too.
+            progress.advance(len.saturating_sub(parts.iter().map(|part| part.told).sum()));
+        }
+        let mut damage = None;
+        if let Some(whole) = parts.into_iter().reduce(Part::followed_by) {
+            summary.packets = whole.before + whole.reader.packets();
+            summary.bytes = whole.shard.table.totals().bytes;
+            summary.life = whole.life;
+            shard.merge(whole.shard);
+            damage = whole.damage;
+        }
+        Ok((summary, damage))
+    }
+}
+
+/// A capture or a part of one, as far as it has been read.
+struct Part<'a> {
+    reading: Reading<'a>,
+    number: u32,
+    reader: CaptureReader,
+    /// Packets in the parts before, where they have been joined to this one.
+    before: u64,
+    intake: Intake<'a>,
+    shard: Shard,
+    life: Option<(Timestamp, Timestamp)>,
+    damage: Option<CaptureError>,
+    /// Bytes that the listener has been told of.
+    told: u64,
+}
+
+impl<'a> Part<'a> {
+    fn new(reading: Reading<'a>, number: u32, reader: CaptureReader, window: DuplicateWindow) -> Self {
+        let intake = Intake::new(reading.selection, window);
+        let shard = Shard::default();
+        Self { reading, number, reader, before: 0, intake, shard, life: None, damage: None, told: 0 }
+    }
+
+    /// Reads on to the end of the part.
+    fn read(&mut self) {
+        let start = self.reader.position();
+        let mut packets = 0_u64;
+        while !self.intake.is_done() {
+            match self.reader.next_packet() {
+                Ok(Some(packet)) => {
+                    self.life = join(self.life, packet.timestamp.map(|time| (time, time)));
+                    match self.intake.admit(&packet, self.shard.table.totals_mut()) {
+                        Ok(()) => self.shard.observe(self.number, &packet, self.reading.options),
+                        Err(reason) => self.shard.table.leave_out(&packet, reason),
+                    }
+                }
+                Ok(None) => break,
+                Err(damage) => {
+                    self.damage = Some(damage.after(self.before));
+                    break;
+                }
+            }
+            packets += 1;
+            if packets.is_multiple_of(PACKETS_PER_REPORT)
+                && let Some(progress) = self.reading.progress
+            {
+                let done = self.reader.position().saturating_sub(start);
+                progress.advance(done.saturating_sub(self.told));
+                self.told = self.told.max(done);
+            }
+        }
+        for (address, name) in self.reader.names() {
+            self.shard.names.insert(Named::Host(*address), NameSource::CaptureFile, name, None);
+        }
+    }
+
+    /// Both parts as one. The next one started at a guess: if this one did not end there, it is read anew.
+    fn followed_by(mut self, next: Self) -> Self {
+        if self.damage.is_some() {
+            return self;
+        }
+        if !self.reader.joins(&next.reader) {
+            self.reader.take_over(&next.reader);
+            self.read();
+            return self;
+        }
+        self.before += self.reader.packets();
+        self.reader = next.reader;
+        self.intake.join(next.intake, self.shard.table.totals_mut());
+        self.shard.merge(next.shard);
+        self.life = join(self.life, next.life);
+        self.damage = next.damage.map(|damage| damage.after(self.before));
+        self
+    }
+}
+
+fn join(
+    a: Option<(Timestamp, Timestamp)>,
+    b: Option<(Timestamp, Timestamp)>,
+) -> Option<(Timestamp, Timestamp)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        _ => a.or(b),
+    }
+}
