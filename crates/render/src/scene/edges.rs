@@ -1,12 +1,13 @@
 //! Edges with their lines and labels, for nodes that have their place.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use pcapviz_graph::Edge;
 
 use super::draft::{Detail, Draft, LOOP_HEIGHT};
 use super::geometry::cubic;
-use super::{EdgeMark, Label, LeftOut, Outline, Rect, add, direction, length, point, scale, sub};
+use super::{EdgeMark, Label, LeftOut, Outline, Rect, direction, point};
 use crate::layout::{Placement, Point};
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Family};
@@ -21,7 +22,7 @@ const CLEARANCE: f64 = 1.5;
 const FULL_LABELS: usize = 120;
 const MOST_LABELS: usize = 5_000;
 /// How much a small picture may be stretched to make room for its edges' labels.
-const STRETCHES: [f64; 5] = [1.0, 1.2, 1.45, 1.75, 2.1];
+const STRETCHES: [f64; 4] = [1.0, 1.2, 1.4, 1.65];
 
 /// The graph on a page of its own.
 pub(super) struct Picture {
@@ -58,15 +59,7 @@ impl Picture {
         wishes: &[Vec<Label>],
         stretch: f64,
     ) -> Self {
-        let nodes: Vec<_> = drafts
-            .iter()
-            .zip(&placement.centres)
-            .map(|(draft, &centre)| {
-                let centre = add(scale(centre, stretch), draft.shift);
-                let outline = draft.outline.clone().moved(centre);
-                (centre, outline, draft.label.clone().map(|label| label.moved(centre)))
-            })
-            .collect();
+        let nodes = place_nodes(view, drafts, placement, stretch);
         let mut edges = marks(view, &nodes, placement, stretch);
         let mut left_out = LeftOut {
             node_labels: drafts.iter().filter(|d| d.detail == Detail::None).count(),
@@ -81,18 +74,55 @@ impl Picture {
     /// Moves everything.
     pub(super) fn shift(&mut self, by: Point) {
         for (centre, outline, label) in &mut self.nodes {
-            *centre = add(*centre, by);
+            *centre += by;
             *outline = outline.clone().moved(by);
             *label = label.take().map(|label| label.moved(by));
         }
         for edge in &mut self.edges {
             for p in edge.spline.iter_mut().chain(&mut edge.arrow) {
-                *p = add(*p, by);
+                *p += by;
             }
             edge.label = edge.label.take().map(|label| label.moved(by));
         }
         self.bounds = self.bounds.moved(by);
     }
+}
+
+/// Each node with its label under the shape, or above it where fewer of its edges leave that way.
+fn place_nodes(
+    view: &View<'_>,
+    drafts: &[Draft<'_>],
+    placement: &Placement,
+    stretch: f64,
+) -> Vec<(Point, Outline, Option<Label>)> {
+    let centres = &placement.centres;
+    // How many more edges leave through a label under the shape than through one above.
+    let mut below = vec![0_i64; drafts.len()];
+    for edge in view.graph.edges() {
+        for (here, there) in [(edge.source, edge.target), (edge.target, edge.source)] {
+            let way = centres[there] - centres[here];
+            let half_width = drafts[here].label.as_ref().map_or(0.0, |l| l.bounds.width() / 2.0);
+            let reach = drafts[here].size.y / 2.0;
+            // Where the edge is sideways when it is past the label.
+            if way.y.abs() > 1e-9 && (way.x / way.y * reach).abs() < half_width {
+                below[here] += if way.y > 0.0 { 1 } else { -1 };
+            }
+        }
+    }
+    drafts
+        .iter()
+        .zip(centres)
+        .zip(below)
+        .map(|((draft, &centre), below)| {
+            let (label, shift) = if draft.can_flip && below > 0 {
+                draft.flipped()
+            } else {
+                (draft.label.clone(), draft.shift)
+            };
+            let centre = centre * stretch + shift;
+            (centre, draft.outline.clone().moved(centre), label.map(|label| label.moved(centre)))
+        })
+        .collect()
 }
 
 fn bounds(nodes: &[(Point, Outline, Option<Label>)], edges: &[EdgeMark]) -> Rect {
@@ -121,6 +151,11 @@ pub(crate) fn line_width(bytes: u64, most: u64) -> f64 {
     NARROWEST + (widest(most) - NARROWEST) * (1.0 - decades / 4.0).max(0.0)
 }
 
+/// The fewest bytes of any edge.
+pub(super) fn fewest_bytes(view: &View<'_>) -> u64 {
+    view.graph.edges().iter().map(|edge| edge.traffic.bytes).min().unwrap_or(0)
+}
+
 /// The most bytes of any edge.
 pub(crate) fn most_bytes(view: &View<'_>) -> u64 {
     view.graph.edges().iter().map(|edge| edge.traffic.bytes).max().unwrap_or(0)
@@ -147,7 +182,7 @@ fn marks(
             let way = if edge.source == edge.target {
                 self_loop(*from, from_outline)
             } else if let Some(route) = route {
-                let mut way: Vec<Point> = route.iter().map(|&p| scale(p, stretch)).collect();
+                let mut way: Vec<Point> = route.iter().map(|&p| p * stretch).collect();
                 let last = way.len() - 1;
                 way[0] = from_outline.border(*from, way[1]);
                 way[last] = to_outline.border(*to, way[last - 1]);
@@ -175,25 +210,25 @@ fn marks(
 /// A line from border to border; bent to its own right where another comes back.
 fn arc(from: (Point, &Outline), to: (Point, &Outline), bent: bool) -> Vec<Point> {
     let ((a, a_outline), (b, b_outline)) = (from, to);
-    let middle = scale(add(a, b), 0.5);
+    let middle = (a + b) * 0.5;
     let bow = if bent {
         let way = direction(a, b);
-        let far = (length(sub(b, a)) * 0.13).clamp(8.0, 46.0);
-        scale(point(-way.y, way.x), far)
+        let far = ((b - a).length() * 0.11).clamp(8.0, 40.0);
+        point(-way.y, way.x) * far
     } else {
         Point::default()
     };
-    let control = add(middle, bow);
+    let control = middle + bow;
     let (start, end) = (a_outline.border(a, control), b_outline.border(b, control));
     // A quadratic curve as a cubic one.
-    let third = |p: Point| add(scale(p, 1.0 / 3.0), scale(control, 2.0 / 3.0));
+    let third = |p: Point| p * (1.0 / 3.0) + control * (2.0 / 3.0);
     vec![start, third(start), third(end), end]
 }
 
 /// A loop above a shape.
 fn self_loop(centre: Point, outline: &Outline) -> Vec<Point> {
     let top = outline.bounds().top;
-    let reach = |x: f64| outline.border(centre, add(centre, point(x, top - centre.y)));
+    let reach = |x: f64| outline.border(centre, centre + point(x, top - centre.y));
     let (start, end) = (reach(-7.0), reach(7.0));
     // A cubic curve rises three quarters of the way to its control points.
     let peak = top - LOOP_HEIGHT / 0.75 + 8.0;
@@ -204,18 +239,18 @@ fn self_loop(centre: Point, outline: &Outline) -> Vec<Point> {
 fn with_arrow(mut way: Vec<Point>, width: f64) -> (Vec<Point>, [Point; 3]) {
     let last = way.len() - 1;
     let tip = way[last];
-    let span = length(sub(tip, way[0]));
+    let span = (tip - way[0]).length();
     let size =
         (5.0 + 1.5 * width).min(if way.len() == 4 && span > 0.0 { (span * 0.45).max(2.0) } else { f64::MAX });
-    let from = if length(sub(tip, way[last - 1])) > 1e-6 { way[last - 1] } else { way[0] };
+    let from = if (tip - way[last - 1]).length() > 1e-6 { way[last - 1] } else { way[0] };
     let along = direction(from, tip);
-    let base = sub(tip, scale(along, size));
-    let side = scale(point(-along.y, along.x), size * 0.42);
+    let base = tip - along * size;
+    let side = point(-along.y, along.x) * (size * 0.42);
     // The line ends within the arrowhead, so that no gap shows.
-    let end = sub(tip, scale(along, size * 0.8));
-    way[last - 1] = sub(way[last - 1], scale(along, size * 0.4));
+    let end = tip - along * (size * 0.8);
+    way[last - 1] = way[last - 1] - along * (size * 0.4);
     way[last] = end;
-    (way, [tip, add(base, side), sub(base, side)])
+    (way, [tip, base + side, base - side])
 }
 
 /// The labels that each edge would have, the fullest first, centred on the origin.
@@ -295,8 +330,20 @@ impl Obstacles {
     }
 }
 
-/// Where along an edge its label may stand, the best place first.
-const PLACES: [f64; 13] = [0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.25, 0.75, 0.2, 0.8];
+/// How many places further along is still better than covering a sample of a line.
+const LINE_COST: usize = 4;
+
+/// Where along an edge its label may stand, the best place first: in the middle, or nearer to the end with
+/// fewer edges, where there is more room around it.
+fn places(from_degree: usize, to_degree: usize) -> impl Iterator<Item = f64> {
+    const STEPS: [f64; 13] = [0.0, 0.05, -0.05, 0.1, -0.1, 0.15, -0.15, 0.2, -0.2, 0.25, -0.25, -0.3, -0.35];
+    let towards_target = match from_degree.cmp(&to_degree) {
+        Ordering::Greater => 0.1,
+        Ordering::Equal => 0.0,
+        Ordering::Less => -0.1,
+    };
+    STEPS.iter().map(move |step| 0.5 + towards_target + step * if towards_target < 0.0 { -1.0 } else { 1.0 })
+}
 
 /// Gives each edge the fullest label that covers nothing, the busiest edge first.
 fn place_labels(
@@ -315,7 +362,7 @@ fn place_labels(
         obstacles.add(outline.bounds().grown(1.0));
         label.iter().for_each(|label| obstacles.add(label.bounds));
     }
-    // Lines of other edges are better not covered either.
+    // Lines are better not covered either.
     let mut lines = Obstacles::default();
     for edge in edges.iter() {
         obstacles.extend_arrow(&edge.arrow);
@@ -323,21 +370,26 @@ fn place_labels(
             lines.add(Rect::around(sample, point(1.0, 1.0)));
         }
     }
+    let mut degree = vec![0_usize; nodes.len()];
+    for edge in graph {
+        degree[edge.source] += 1;
+        degree[edge.target] += 1;
+    }
     let mut order: Vec<usize> = (0..graph.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(graph[i].traffic.bytes), i));
     let mut place = |i: usize, label: &Label, edges: &mut [EdgeMark]| {
-        let own = samples(&edges[i].spline).count();
-        let best = PLACES
-            .iter()
+        let size = point(label.bounds.width(), label.bounds.height());
+        let best = places(degree[edges[i].source], degree[edges[i].target])
+            .flat_map(|t| beside(&edges[i].spline, t, size))
             .enumerate()
-            .filter_map(|(rank, &t)| {
-                let moved = label.clone().moved(at(&edges[i].spline, t));
-                let room = moved.bounds.grown(CLEARANCE);
-                (!obstacles.hits(&room)).then(|| (lines.count(&room).saturating_sub(own.min(6)), rank, moved))
+            .filter_map(|(rank, centre)| {
+                let room = Rect::around(centre, size).grown(CLEARANCE);
+                (!obstacles.hits(&room)).then(|| (lines.count(&room), rank, centre))
             })
-            .min_by_key(|(covered, rank, _)| covered * 2 + rank);
+            .min_by_key(|(covered, rank, _)| covered * LINE_COST + rank);
         let found = best.is_some();
-        if let Some((_, _, label)) = best {
+        if let Some((.., centre)) = best {
+            let label = label.clone().moved(centre);
             obstacles.add(label.bounds);
             edges[i].label = Some(label);
         }
@@ -370,7 +422,7 @@ impl Obstacles {
 /// The point at a share of a spline's pieces.
 fn at(spline: &[Point], t: f64) -> Point {
     let pieces = (spline.len() - 1) / 3;
-    let place = t * pieces as f64;
+    let place = t.clamp(0.0, 1.0) * pieces as f64;
     let piece = (place.floor() as usize).min(pieces.saturating_sub(1));
     match spline.get(piece * 3..piece * 3 + 4) {
         Some(&[a, b, c, d]) => cubic([a, b, c, d], place - piece as f64),
@@ -378,10 +430,28 @@ fn at(spline: &[Point], t: f64) -> Point {
     }
 }
 
+/// Where a label's centre can be at a point of a spline: beside the line, on the side to which it bends
+/// (above it where it is straight), on the other side, or on the line.
+fn beside(spline: &[Point], t: f64, size: Point) -> [Point; 3] {
+    const GAP: f64 = 2.5;
+    let here = at(spline, t);
+    let way = direction(at(spline, t - 0.02), at(spline, t + 0.02));
+    let mut normal = point(-way.y, way.x);
+    let chord = (spline[0] + spline[spline.len() - 1]) * 0.5;
+    let bend = at(spline, 0.5) - chord;
+    let outwards = bend.x * normal.x + bend.y * normal.y;
+    if outwards < -0.5 || (outwards.abs() <= 0.5 && normal.y > 0.0) {
+        normal = normal * -1.0;
+    }
+    // As far as the rectangle reaches towards the line.
+    let far = (normal.x.abs() * size.x + normal.y.abs() * size.y) / 2.0 + GAP;
+    [here + normal * far, here + normal * -far, here]
+}
+
 /// Points along a spline, a label's height apart.
 fn samples(spline: &[Point]) -> impl Iterator<Item = Point> + '_ {
     const APART: f64 = 8.0;
-    let length: f64 = spline.windows(2).map(|pair| length(sub(pair[1], pair[0]))).sum();
+    let length: f64 = spline.windows(2).map(|pair| (pair[1] - pair[0]).length()).sum();
     let count = ((length / APART) as usize).clamp(2, 200);
     (0..=count).map(move |i| at(spline, i as f64 / count as f64))
 }

@@ -17,9 +17,9 @@ const LINE: Style = Style::regular(9.0);
 const LEGEND_HEADING: Style = Style::bold(8.5);
 const LEGEND_LINE: Style = Style::regular(8.5);
 /// No page is narrower, so that titles and legends have room.
-const NARROWEST: f64 = 460.0;
+const NARROWEST: f64 = 520.0;
 /// Between the columns of the legend.
-const COLUMN_GAP: f64 = 28.0;
+const COLUMN_GAP: f64 = 24.0;
 /// Between title, graph and legend.
 const SECTION_GAP: f64 = 16.0;
 /// Between a sample in the legend and its explanation.
@@ -222,20 +222,6 @@ fn blocks(
         })
         .collect();
     blocks.push(Block { heading: "Nodes", rows });
-    let sized = options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
-    if sized && !drafts.is_empty() {
-        let most = draft::most_bytes(view);
-        let fill = Color(0xe3, 0xe7, 0xec);
-        let rows = round_steps(most, 10)
-            .into_iter()
-            .map(|bytes| {
-                let radius = draft::radius(bytes, most, drafts.len());
-                let outline = Outline::Ellipse { centre: Point::default(), radii: point(radius, radius) };
-                (Sample::Shape(outline, fill, INK_SOFT), quantity::bytes(bytes))
-            })
-            .collect();
-        blocks.push(Block { heading: "Node area: sent and received", rows });
-    }
     let families: BTreeSet<Family> = view.graph.edges().iter().map(|e| Family::of(e.protocols)).collect();
     let rows = Family::all()
         .filter(|family| families.contains(family))
@@ -244,11 +230,31 @@ fn blocks(
     blocks.push(Block { heading: "Edges", rows });
     if !view.graph.edges().is_empty() {
         let most = edges::most_bytes(view);
-        let rows = round_steps(most, 100)
+        let rows = round_steps(edges::fewest_bytes(view), most)
             .into_iter()
             .map(|bytes| (Sample::Stroke(edges::line_width(bytes, most), INK_SOFT), quantity::bytes(bytes)))
             .collect();
         blocks.push(Block { heading: "Edge width: bytes", rows });
+    }
+    let sized = options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
+    if sized && !drafts.is_empty() {
+        let (fewest, most) = draft::bytes_range(view);
+        let fill = Color(0xe3, 0xe7, 0xec);
+        let mut radii: Vec<f64> = Vec::new();
+        let rows = round_steps(fewest, most)
+            .into_iter()
+            .map(|bytes| (bytes, draft::radius(bytes, most, drafts.len())))
+            // The smallest ones are all drawn at the size that can still be seen.
+            .filter(|(_, radius)| {
+                radii.push(*radius);
+                !radii[..radii.len() - 1].contains(radius)
+            })
+            .map(|(bytes, radius)| {
+                let outline = Outline::Ellipse { centre: Point::default(), radii: point(radius, radius) };
+                (Sample::Shape(outline, fill, INK_SOFT), quantity::bytes(bytes))
+            })
+            .collect();
+        blocks.push(Block { heading: "Node area: bytes sent and received", rows });
     }
     blocks.push(Block { heading: "Names and places from", rows: sources(view, drafts) });
     blocks.push(Block { heading: "Left out for lack of room", rows: left_out(picture) });
@@ -256,14 +262,18 @@ fn blocks(
     blocks
 }
 
-/// Up to three round numbers, each the given factor below the last, from the largest that is not above `most`.
-fn round_steps(most: u64, factor: u64) -> Vec<u64> {
-    let power = 10_u64.pow(most.max(1).ilog10());
-    let first = [5, 2, 1].into_iter().map(|n| n * power).find(|n| *n <= most.max(1)).unwrap_or(1);
-    let mut steps: Vec<u64> =
-        std::iter::successors(Some(first), |n| Some(n / factor)).take_while(|n| *n > 0).take(3).collect();
-    steps.dedup();
-    steps
+/// Up to three round numbers from the largest that is not above `most` down to `fewest`, each as many times
+/// smaller than the one before.
+fn round_steps(fewest: u64, most: u64) -> Vec<u64> {
+    let most = most.max(1);
+    let power = 10_u64.pow(most.ilog10());
+    let first =
+        [5, 2, 1].into_iter().filter_map(|n: u64| n.checked_mul(power)).find(|n| *n <= most).unwrap_or(1);
+    let factor = if most / fewest.max(1) >= 10_000 { 100 } else { 10 };
+    std::iter::successors(Some(first), |n| Some(n / factor))
+        .take_while(|n| *n >= fewest.max(1))
+        .take(3)
+        .collect()
 }
 
 fn sources(view: &View<'_>, drafts: &[Draft<'_>]) -> Vec<(Sample, String)> {
@@ -351,9 +361,10 @@ mod tests {
 
     #[test]
     fn steps_are_round_and_fall() {
-        assert_eq!(round_steps(6_843, 10), [5_000, 500, 50]);
-        assert_eq!(round_steps(1, 10), [1]);
-        assert_eq!(round_steps(0, 10), [1]);
-        assert_eq!(round_steps(250, 100), [200, 2]);
+        assert_eq!(round_steps(60, 6_843), [5_000, 500]);
+        assert_eq!(round_steps(60, 30_000_000), [20_000_000, 200_000, 2_000]);
+        assert_eq!(round_steps(70, 70), Vec::<u64>::new());
+        assert_eq!(round_steps(0, 0), [1]);
+        assert_eq!(round_steps(u64::MAX, u64::MAX), Vec::<u64>::new());
     }
 }

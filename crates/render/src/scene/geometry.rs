@@ -13,6 +13,9 @@ pub struct Rect {
     pub bottom: f64,
 }
 
+/// What rounding may do to a coordinate, in points.
+const SLACK: f64 = 1e-6;
+
 impl Rect {
     /// The rectangle of this size around a centre.
     pub fn around(centre: Point, size: Point) -> Self {
@@ -72,17 +75,16 @@ impl Rect {
         }
     }
 
-    /// Whether the two share more than a side.
+    /// Whether the two share more than a side, up to a rounding error.
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.left < other.right
-            && other.left < self.right
-            && self.top < other.bottom
-            && other.top < self.bottom
+        self.left + SLACK < other.right
+            && other.left + SLACK < self.right
+            && self.top + SLACK < other.bottom
+            && other.top + SLACK < self.bottom
     }
 
     /// Whether the other lies within it, up to a rounding error.
     pub fn contains(&self, other: &Self) -> bool {
-        const SLACK: f64 = 1e-6;
         self.left <= other.left + SLACK
             && self.top <= other.top + SLACK
             && self.right >= other.right - SLACK
@@ -94,33 +96,17 @@ pub(crate) const fn point(x: f64, y: f64) -> Point {
     Point { x, y }
 }
 
-pub(crate) fn add(a: Point, b: Point) -> Point {
-    point(a.x + b.x, a.y + b.y)
-}
-
-pub(crate) fn sub(a: Point, b: Point) -> Point {
-    point(a.x - b.x, a.y - b.y)
-}
-
-pub(crate) fn scale(a: Point, by: f64) -> Point {
-    point(a.x * by, a.y * by)
-}
-
-pub(crate) fn length(a: Point) -> f64 {
-    a.x.hypot(a.y)
-}
-
 /// The direction from one point to another, of length 1; downwards where they are the same.
 pub(crate) fn direction(from: Point, to: Point) -> Point {
-    let way = sub(to, from);
-    let length = length(way);
-    if length > 1e-9 { scale(way, 1.0 / length) } else { point(0.0, 1.0) }
+    let way = to - from;
+    let length = way.length();
+    if length > 1e-9 { way * (1.0 / length) } else { point(0.0, 1.0) }
 }
 
 /// The point at `t` from 0 to 1 of a cubic Bézier curve.
 pub(crate) fn cubic(curve: [Point; 4], t: f64) -> Point {
     let [a, b, c, d] = curve;
-    let mix = |a: Point, b: Point| add(scale(a, 1.0 - t), scale(b, t));
+    let mix = |a: Point, b: Point| a * (1.0 - t) + b * t;
     let (ab, bc, cd) = (mix(a, b), mix(b, c), mix(c, d));
     mix(mix(ab, bc), mix(bc, cd))
 }

@@ -18,7 +18,7 @@ use crate::{RenderOptions, View, quantity};
 pub(crate) use edges::{line_width, most_bytes as busiest_edge};
 pub(crate) use frame::headline;
 pub use geometry::Rect;
-pub(crate) use geometry::{add, direction, length, point, scale, sub};
+pub(crate) use geometry::{direction, point};
 
 /// White space around everything, in points.
 const MARGIN: f64 = 28.0;
@@ -194,7 +194,7 @@ impl Scene {
         let placement = options.layout.place(&problem)?;
         let mut picture = edges::Picture::of(view, &drafts, &placement, &ruler);
         let frame = frame::Frame::of(view, options, &drafts, &picture, &ruler);
-        let offset = sub(frame.graph_origin, point(picture.bounds.left, picture.bounds.top));
+        let offset = frame.graph_origin - point(picture.bounds.left, picture.bounds.top);
         picture.shift(offset);
         let nodes = view
             .graph
@@ -238,7 +238,7 @@ impl Outline {
     /// The rectangle around it.
     pub fn bounds(&self) -> Rect {
         match self {
-            Self::Ellipse { centre, radii } => Rect::around(*centre, scale(*radii, 2.0)),
+            Self::Ellipse { centre, radii } => Rect::around(*centre, *radii * 2.0),
             Self::Rectangle { rect, .. } | Self::Bare(rect) => *rect,
             Self::Polygon(corners) => Rect::of(corners.iter().copied()).unwrap_or_default(),
         }
@@ -249,39 +249,39 @@ impl Outline {
         let way = direction(centre, towards);
         let distance = match self {
             Self::Ellipse { radii, .. } => 1.0 / (way.x / radii.x).hypot(way.y / radii.y),
-            Self::Rectangle { rect, corner } => from_rectangle(rect, *corner, centre, way),
-            Self::Bare(rect) => from_rectangle(rect, 0.0, centre, way),
+            Self::Rectangle { rect, corner } => leave_rectangle(rect, *corner, way),
+            Self::Bare(rect) => leave_rectangle(rect, 0.0, way),
             Self::Polygon(corners) => (0..corners.len())
                 .filter_map(|i| crossing(centre, way, corners[i], corners[(i + 1) % corners.len()]))
                 .fold(0.0, f64::max),
         };
-        add(centre, scale(way, distance))
+        centre + way * distance
     }
 
     /// The same, elsewhere.
     #[must_use]
     pub fn moved(self, by: Point) -> Self {
         match self {
-            Self::Ellipse { centre, radii } => Self::Ellipse { centre: add(centre, by), radii },
+            Self::Ellipse { centre, radii } => Self::Ellipse { centre: centre + by, radii },
             Self::Rectangle { rect, corner } => Self::Rectangle { rect: rect.moved(by), corner },
             Self::Bare(rect) => Self::Bare(rect.moved(by)),
-            Self::Polygon(corners) => Self::Polygon(corners.into_iter().map(|c| add(c, by)).collect()),
+            Self::Polygon(corners) => Self::Polygon(corners.into_iter().map(|c| c + by).collect()),
         }
     }
 }
 
 /// How far from its centre a ray leaves a rectangle with round corners.
-fn from_rectangle(rect: &Rect, corner: f64, centre: Point, way: Point) -> f64 {
-    let (half_width, half_height) = (rect.width() / 2.0, rect.height() / 2.0);
-    let distance = (half_width / way.x.abs()).min(half_height / way.y.abs());
-    let at = scale(point(way.x.abs(), way.y.abs()), distance);
-    let _ = centre;
-    // The corner's circle: solve |distance * way - middle| = corner.
-    let middle = point(half_width - corner, half_height - corner);
+fn leave_rectangle(rect: &Rect, corner: f64, way: Point) -> f64 {
+    // All four quarters are alike.
+    let way = point(way.x.abs(), way.y.abs());
+    let half = point(rect.width() / 2.0, rect.height() / 2.0);
+    let distance = (half.x / way.x).min(half.y / way.y);
+    let at = way * distance;
+    let middle = point(half.x - corner, half.y - corner);
     if corner <= 0.0 || at.x <= middle.x || at.y <= middle.y {
         return distance;
     }
-    let way = point(way.x.abs(), way.y.abs());
+    // On the corner's circle: |distance * way - middle| = corner.
     let along = way.x * middle.x + way.y * middle.y;
     let root = along * along - (middle.x * middle.x + middle.y * middle.y - corner * corner);
     along + root.max(0.0).sqrt()
@@ -289,7 +289,7 @@ fn from_rectangle(rect: &Rect, corner: f64, centre: Point, way: Point) -> f64 {
 
 /// How far along a ray it crosses a line between two points, if it does.
 fn crossing(from: Point, way: Point, a: Point, b: Point) -> Option<f64> {
-    let (side, to_a) = (sub(b, a), sub(a, from));
+    let (side, to_a) = (b - a, a - from);
     let cross = way.x * side.y - way.y * side.x;
     if cross.abs() < 1e-12 {
         return None;
@@ -325,7 +325,7 @@ impl Label {
     pub(crate) fn moved(mut self, by: Point) -> Self {
         self.bounds = self.bounds.moved(by);
         for line in &mut self.lines {
-            line.origin = add(line.origin, by);
+            line.origin += by;
         }
         self
     }

@@ -36,7 +36,7 @@ pub(crate) enum Over {
 }
 
 /// A capture in the making, with what is known of its hosts.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Scenario {
     pub(crate) table: FlowTable,
     pub(crate) annotations: Annotations,
