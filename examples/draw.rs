@@ -11,8 +11,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [capture, out] = arguments.as_slice() else { return Err("usage: draw CAPTURE OUT.svg".into()) };
 
-    let report = Pipeline::new().capture(capture).run();
-    if let Some(failure) = report.failures.into_iter().next() {
+    let mut report = Pipeline::new().capture(capture).run();
+    if let Some(failure) = report.failures.pop() {
         return Err(failure.into());
     }
     let graph = report.graph(GraphLayer::Hosts);

@@ -9,8 +9,8 @@ use pcapviz_core::{GraphLayer, Pipeline};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let captures = std::env::args().skip(1);
-    let report = captures.fold(Pipeline::new(), |pipeline, path| pipeline.capture(path)).run();
-    if let Some(failure) = report.failures.into_iter().next() {
+    let mut report = captures.fold(Pipeline::new(), |pipeline, path| pipeline.capture(path)).run();
+    if let Some(failure) = report.failures.pop() {
         return Err(failure.into());
     }
     let graph = report.graph(GraphLayer::Hosts);

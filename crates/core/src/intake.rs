@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
-use pcapviz_capture::{DuplicateWindow, Filter, Packet, TimeSpec, Timestamp};
+use pcapviz_capture::{DuplicateWindow, Filter, Packet, TimeSpec, Timestamp, Tunnels};
 use pcapviz_graph::{LeftOut, Totals};
 
 /// Which packets count.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
     pub(crate) filter: Option<Arc<Filter>>,
+    /// Which headers the filter asks about.
+    pub(crate) tunnels: Tunnels,
     pub(crate) from: Option<TimeSpec>,
     pub(crate) to: Option<TimeSpec>,
     pub(crate) count: Option<u64>,
@@ -55,7 +57,7 @@ impl<'a> Intake<'a> {
         if !self.in_time(packet.timestamp) {
             return Err(LeftOut::Time);
         }
-        if self.selection.filter.as_ref().is_some_and(|filter| !filter.matches(packet)) {
+        if self.selection.filter.as_ref().is_some_and(|f| !f.matches_within(packet, self.selection.tunnels)) {
             return Err(LeftOut::Filter);
         }
         self.admitted += 1;

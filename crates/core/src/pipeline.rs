@@ -60,6 +60,7 @@ impl Pipeline {
     #[must_use]
     pub fn tunnels(mut self, tunnels: Tunnels) -> Self {
         self.options.tunnels = tunnels;
+        self.selection.tunnels = tunnels;
         self
     }
 

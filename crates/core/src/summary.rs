@@ -58,7 +58,14 @@ impl Report {
         }
         writeln!(out)?;
         for (reason, n) in &totals.stopped {
-            writeln!(out, "  {} could not be read to the end: {reason}", packets(*n))?;
+            writeln!(out, "  {} could not be dissected to the end: {reason}", packets(*n))?;
+        }
+        if totals.duplicates > 0 {
+            let same = "the same as one just before, as a mirror port makes them";
+            writeln!(out, "  {} {same}", packets(totals.duplicates))?;
+        }
+        if totals.time_backwards > 0 {
+            writeln!(out, "  {} earlier than the one before", packets(totals.time_backwards))?;
         }
         Ok(())
     }

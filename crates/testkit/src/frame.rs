@@ -355,6 +355,8 @@ pub struct Tcp {
     pub destination: u16,
     /// Sequence number.
     pub sequence: u32,
+    /// Acknowledgement number.
+    pub acknowledged: u32,
     /// Flags, FIN in the lowest bit.
     pub flags: u8,
 }
@@ -362,7 +364,7 @@ pub struct Tcp {
 impl Tcp {
     /// An acknowledgement between these ports.
     pub fn ports(source: u16, destination: u16) -> Self {
-        Self { source, destination, sequence: 1, flags: 0x10 }
+        Self { source, destination, sequence: 1, acknowledged: 0, flags: 0x10 }
     }
 
     /// With these flags.
@@ -378,7 +380,8 @@ impl Tcp {
         bytes.extend(self.source.to_be_bytes());
         bytes.extend(self.destination.to_be_bytes());
         bytes.extend(self.sequence.to_be_bytes());
-        bytes.extend([0, 0, 0, 0, 0x50, self.flags, 0xff, 0xff, 0, 0, 0, 0]);
+        bytes.extend(self.acknowledged.to_be_bytes());
+        bytes.extend([0x50, self.flags, 0xff, 0xff, 0, 0, 0, 0]);
         Header::new(&bytes, 0, 6).carry(inside)
     }
 }

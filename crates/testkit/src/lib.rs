@@ -4,6 +4,7 @@
 
 pub mod capture;
 pub mod frame;
+pub mod sample;
 
 use std::path::PathBuf;
 use std::process::Command;

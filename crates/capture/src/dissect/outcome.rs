@@ -150,6 +150,29 @@ impl fmt::Display for StopReason {
     }
 }
 
+/// The names of the IP protocols that people meet (IANA protocol numbers).
+fn ip_protocol_name(number: u8) -> Option<&'static str> {
+    Some(match number {
+        0 => "a hop-by-hop header",
+        1 => "ICMP",
+        2 => "IGMP",
+        4 => "IPv4 in IP",
+        41 => "IPv6 in IP",
+        46 => "RSVP",
+        47 => "GRE",
+        50 => "ESP",
+        51 => "AH",
+        58 => "ICMPv6",
+        59 => "an empty IPv6 packet",
+        88 => "EIGRP",
+        89 => "OSPF",
+        103 => "PIM",
+        112 => "VRRP",
+        115 => "L2TP",
+        _ => return None,
+    })
+}
+
 impl fmt::Display for Absence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -158,7 +181,10 @@ impl fmt::Display for Absence {
             Self::Only(protocol) => write!(f, "{protocol}"),
             Self::EtherType(number) if *number < 1536 => write!(f, "802.3 length {number}"),
             Self::EtherType(number) => write!(f, "EtherType 0x{number:04x}"),
-            Self::IpProtocol(number) => write!(f, "IP protocol {number}"),
+            Self::IpProtocol(number) => match ip_protocol_name(*number) {
+                Some(name) => write!(f, "{name} has no ports"),
+                None => write!(f, "IP protocol {number} has no ports"),
+            },
             Self::LaterFragment => f.write_str("later fragment"),
             Self::Stopped(reason) => reason.fmt(f),
             Self::Empty => f.write_str("empty packet"),
