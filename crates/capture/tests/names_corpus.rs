@@ -1,4 +1,5 @@
 //! The names that captures give to addresses, against what tshark reads in them.
+#![allow(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -23,7 +24,8 @@ enum Kind {
 type Pairs = BTreeSet<(Kind, IpAddr, String)>;
 
 fn comparable(name: &str) -> String {
-    name.to_ascii_lowercase().replace(|c: char| !c.is_ascii_graphic() || c == '\\', "")
+    let text = name.split('\0').next().unwrap_or_default().to_ascii_lowercase();
+    text.replace(|c: char| !c.is_ascii_graphic(), "")
 }
 
 fn ours(path: &Path) -> Pairs {
@@ -47,7 +49,9 @@ fn ours(path: &Path) -> Pairs {
     pairs
 }
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
+    "frame.protocols",
+    "tcp.segment.count",
     "ip.dst",
     "ipv6.dst",
     "dns.id",
@@ -65,32 +69,88 @@ const FIELDS: [&str; 15] = [
     "http.request.uri",
 ];
 
-/// What tshark reads. ICMP errors quote the start of a packet: what is in there was said elsewhere.
-fn theirs(tshark: &str, path: &Path) -> Pairs {
+/// What tshark reads.
+#[derive(Default)]
+struct Witness {
+    /// In single packets.
+    of_packets: Pairs,
+    /// In messages that it put together from several packets.
+    of_streams: Pairs,
+}
+
+/// Pairs that tshark does not see, with the reason.
+const TSHARK_IS_WRONG: [(&str, &str); 2] = [
+    // Two bytes of Ethernet padding count as the stream's, so that what follows them is out of order.
+    ("ndpi/heuristic_tcp_ack_payload.pcap", ""),
+    // A hello of which the last segment is missing; the name is before that.
+    ("ndpi/tls_missing_ch_frag.pcap", "r1---sn-5f5nxgvh5o-hjul.googlevideo.com"),
+];
+
+/// Layers between transport and names that pcapviz does not look through.
+const NOT_LOOKED_THROUGH: [&str; 3] = ["rdpudp", "capwap", "proxy"];
+
+/// What tshark reads with these options. ICMP errors quote the start of a packet: what is in there was said
+/// elsewhere.
+fn theirs(tshark: &str, path: &Path, options: &[&str]) -> Witness {
     let mut command = Command::new(tshark);
-    command.args(["-n", "-r"]).arg(path).args(["-T", "fields", "-E", "separator=/t", "-E", "aggregator=/s"]);
+    command.args(["-n", "-r"]).arg(path).args(options).args(["-T", "fields", "-E", "separator=/t"]);
+    command.args(["-E", "aggregator=\u{1}"]);
     command.args([
         "-Y",
-        "(dns or tls.handshake.extensions_server_name or http.host) and not icmp and not icmpv6",
+        "(dns or mdns or llmnr or tls.handshake.extensions_server_name or http.host) and not icmp and not icmpv6",
     ]);
     for field in FIELDS {
         command.args(["-e", field]);
     }
     let output = command.output().unwrap();
-    let mut pairs = Pairs::new();
+    let mut witness = Witness::default();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let row: Vec<Vec<&str>> =
-            line.split('\t').map(|field| field.split(' ').filter(|v| !v.is_empty()).collect()).collect();
-        read_row(&row, &mut pairs);
+            line.split('\t').map(|field| field.split('\u{1}').filter(|v| !v.is_empty()).collect()).collect();
+        let layers = row[0].first().copied().unwrap_or_default();
+        if NOT_LOOKED_THROUGH.iter().any(|layer| layers.contains(layer)) {
+            continue;
+        }
+        read_row(&row, if row[1].is_empty() { &mut witness.of_packets } else { &mut witness.of_streams });
     }
-    pairs
+    witness
+}
+
+/// A second opinion: tshark tells protocols by content before ports, and reads each segment alone.
+const BY_CONTENT: [&str; 6] = [
+    "-o",
+    "tcp.try_heuristic_first:TRUE",
+    "-o",
+    "tcp.desegment_tcp_streams:FALSE",
+    "-o",
+    "tls.desegment_ssl_records:FALSE",
+];
+
+/// Pairs on which the two differ. What tshark reads in single packets must be found; what is found must be
+/// something that it reads at all.
+fn differences(tshark: &str, path: &Path, equal: &AtomicUsize) -> Vec<String> {
+    let (ours, theirs) = (ours(path), theirs(tshark, path, &[]));
+    equal.fetch_add(ours.intersection(&theirs.of_packets).count(), Ordering::Relaxed);
+    let mut only_ours: Pairs = ours.difference(&theirs.of_packets).cloned().collect();
+    only_ours.retain(|pair| !theirs.of_streams.contains(pair));
+    only_ours.retain(|(.., name)| {
+        !TSHARK_IS_WRONG.iter().any(|(file, n)| path.ends_with(file) && name.contains(n))
+    });
+    if !only_ours.is_empty() {
+        let second = self::theirs(tshark, path, &BY_CONTENT);
+        only_ours.retain(|pair| !second.of_packets.contains(pair));
+    }
+    let only_theirs = theirs.of_packets.difference(&ours);
+    let ours = only_ours.iter().map(|pair| format!("{}: only ours: {pair:?}", path.display()));
+    ours.chain(only_theirs.map(|pair| format!("{}: only tshark's: {pair:?}", path.display()))).collect()
 }
 
 fn read_row(row: &[Vec<&str>], pairs: &mut Pairs) {
     let field = |name: &str| &row[FIELDS.iter().position(|field| *field == name).unwrap()][..];
     let mut add = |kind, address: &str, name: &str| {
-        let name = comparable(name.trim_end_matches('.'));
+        let name = comparable(&without_escapes(name.trim_end_matches('.')));
         if !name.is_empty()
+            && !name.starts_with('<') // tshark's own words, such as <Unknown extended label>
             && let Ok(ip) = address.parse::<IpAddr>()
         {
             pairs.insert((kind, ip, name));
@@ -98,7 +158,10 @@ fn read_row(row: &[Vec<&str>], pairs: &mut Pairs) {
     };
 
     // The innermost destination.
-    let Some(destination) = field("ip.dst").last().or(field("ipv6.dst").last()) else { return };
+    let layers = field("frame.protocols").first().copied().unwrap_or_default();
+    let innermost = layers.rsplit(':').find(|layer| matches!(*layer, "ip" | "ipv6"));
+    let of_version = if innermost == Some("ipv6") { "ipv6.dst" } else { "ip.dst" };
+    let Some(destination) = field(of_version).last() else { return };
     for name in field("tls.handshake.extensions_server_name") {
         if name.parse::<IpAddr>().is_err() {
             add(Kind::Tls, destination, name);
@@ -116,12 +179,15 @@ fn read_row(row: &[Vec<&str>], pairs: &mut Pairs) {
         }
     }
 
-    // Records in order: each has a name and a type, and one value of its type's field.
+    // Records in order: each has a type and a name (but for SRV), and one value of its type's field.
     let mut values = ["dns.a", "dns.aaaa", "dns.cname", "dns.ptr.domain_name"].map(|name| field(name).iter());
+    let mut owners = field("dns.resp.name").iter();
     let mut records = Vec::new();
-    for ((owner, kind), class) in
-        field("dns.resp.name").iter().zip(field("dns.resp.type")).zip(field("dns.resp.class"))
-    {
+    for (kind, class) in field("dns.resp.type").iter().zip(field("dns.resp.class")) {
+        if *kind == "33" {
+            continue;
+        }
+        let Some(owner) = owners.next() else { break };
         let of_kind = match *kind {
             "1" => 0,
             "28" => 1,
@@ -156,6 +222,17 @@ fn read_row(row: &[Vec<&str>], pairs: &mut Pairs) {
             _ => {}
         }
     }
+}
+
+/// Without the bytes that tshark writes as a backslash and three digits.
+fn without_escapes(name: &str) -> String {
+    let mut parts = name.split('\\');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_escape = part.len() >= 3 && part.bytes().take(3).all(|b| b.is_ascii_digit());
+        text.push_str(if is_escape { &part[3..] } else { part });
+    }
+    text
 }
 
 fn reversed(owner: &str) -> Option<String> {
@@ -194,14 +271,7 @@ fn names_are_those_of_tshark() {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let (ours, theirs) = (ours(path), theirs(tshark, path));
-                    equal.fetch_add(ours.intersection(&theirs).count(), Ordering::Relaxed);
-                    let name = path.strip_prefix(&folder).unwrap().display().to_string();
-                    let lines =
-                        ours.difference(&theirs).map(|pair| format!("{name}: only ours: {pair:?}")).chain(
-                            theirs.difference(&ours).map(|pair| format!("{name}: only tshark's: {pair:?}")),
-                        );
-                    for line in lines {
+                    for line in differences(tshark, path, &equal) {
                         eprintln!("{line}");
                         wrong.lock().unwrap().push(line);
                     }

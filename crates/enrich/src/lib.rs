@@ -5,6 +5,18 @@
 //! gathered packet by packet in a [`NameTable`], which merges; the others read files ([`HostsFile`],
 //! [`GeoDatabases`]) or, only when they are used, the network ([`ReverseResolver`]).
 //!
+//! What names a node, the most trusted first; the first is the label, the rest are details:
+//!
+//! | source | what it names | how far it can be trusted |
+//! |---|---|---|
+//! | hosts file | the address | as far as whoever wrote it |
+//! | DHCP, DHCPv6 | the client's MAC address, and the IP address that the server gives it | the client says it of itself |
+//! | mDNS, NetBIOS, LLMNR | the address in the answer or registration | the host says it of itself; anyone on the link can lie |
+//! | DNS answer | the address in the answer, by the name that was asked for | as far as the server; a shared address has many names |
+//! | TLS and QUIC server name | the server's address | the client asks for it; the server may have others, or not it |
+//! | HTTP host | the server's address; not a proxy's | the same |
+//! | live reverse DNS | the address | its owner's name for it, often a generic one; today's and not that of the capture |
+//!
 //! To add a source: a file here with a type that implements [`Enricher`].
 //!
 //! Features: `geo` (MaxMind databases) and `resolve` (live DNS), both on by default.

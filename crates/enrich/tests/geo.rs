@@ -1,4 +1,5 @@
 //! Places and owners from MaxMind's own test databases, and from broken ones.
+#![allow(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 #![cfg(feature = "geo")]
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,4 +1,5 @@
 //! Live reverse DNS against a real server on loopback, and against one that never answers.
+#![allow(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 #![cfg(feature = "resolve")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};

@@ -33,12 +33,14 @@ pub(super) struct Record<'a> {
 pub(super) struct Message<'a> {
     pub(super) question: Option<Name>,
     pub(super) records: Vec<Record<'a>>,
+    /// Whether it ends where its last record does.
+    is_whole: bool,
 }
 
 /// Every name that a message gives to an address, in whichever of its sections: an address record's is the
 /// one that was asked for, where aliases lead from there to its own.
 pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sighting<'_>)) {
-    let Message { question, records } = Message::read(bytes);
+    let Message { question, records, .. } = Message::read(bytes);
     if records.is_empty() {
         return;
     }
@@ -60,6 +62,18 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
             see(Sighting::Name { of: Named::Host(address), name: &name, protocol });
         }
     }
+}
+
+/// Whether a datagram between any ports is a DNS answer: one question, a header without oddities, and
+/// records that end exactly where the datagram does.
+pub(super) fn is_answer(bytes: &[u8]) -> bool {
+    let Some(&[_, _, flags, more_flags, 0, 1, 0, answers, 0, authorities, 0, additional]) =
+        bytes.first_chunk()
+    else {
+        return false;
+    };
+    let is_plain = flags & 0xf8 == 0x80 && more_flags & 0x40 == 0 && answers > 0;
+    is_plain && answers.max(authorities).max(additional) <= 64 && Message::read(bytes).is_whole
 }
 
 /// The messages that lie wholly in one TCP segment, each behind its length (RFC 1035, 4.2.2); and the
@@ -112,12 +126,12 @@ impl<'a> Message<'a> {
             return Ok(());
         }
         for _ in 0..questions {
-            let name = Name::read(&mut decoder)?;
+            let name = name_at(&mut decoder)?;
             decoder.read_slice(4)?; // type and class
-            self.question.get_or_insert(name);
+            self.question = self.question.take().or(name);
         }
         for _ in 0..count {
-            let owner = Name::read(&mut decoder)?;
+            let owner = name_at(&mut decoder)?;
             let kind = decoder.read_u16()?.unverified();
             // The highest bit is multicast DNS's cache-flush.
             let class = decoder.read_u16()?.unverified() & 0x7fff;
@@ -125,9 +139,38 @@ impl<'a> Message<'a> {
             let len = decoder.read_u16()?.unverified();
             let data_at = decoder.index();
             let data = decoder.read_slice(len.into())?.unverified();
-            self.records.push(Record { owner, kind, class, data, message: bytes, data_at });
+            self.records.extend(owner.map(|owner| Record {
+                owner,
+                kind,
+                class,
+                data,
+                message: bytes,
+                data_at,
+            }));
         }
+        self.is_whole = decoder.is_empty();
         Ok(())
+    }
+}
+
+/// Reads a name; one that makes no sense (a pointer forwards, more than 255 bytes) is stepped over.
+fn name_at(decoder: &mut BinDecoder<'_>) -> Result<Option<Name>, DecodeError> {
+    let start = u16::try_from(decoder.index()).map_err(|_| DecodeError::InsufficientBytes)?;
+    let mut ahead = decoder.clone(start);
+    if let Ok(name) = Name::read(&mut ahead) {
+        *decoder = ahead;
+        return Ok(Some(name));
+    }
+    loop {
+        match decoder.read_u8()?.unverified() {
+            0 => return Ok(None),
+            len @ 1..=63 => decoder.read_slice(len.into())?,
+            0xc0.. => {
+                decoder.read_u8()?;
+                return Ok(None);
+            }
+            other => return Err(DecodeError::UnrecognizedLabelCode(other)),
+        };
     }
 }
 

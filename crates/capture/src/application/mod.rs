@@ -143,7 +143,8 @@ pub fn sightings(application: &Application<'_>, mut see: impl FnMut(Sighting<'_>
     }
 }
 
-/// By the lower port first, since it is the server's more often than not; QUIC by its content.
+/// By the lower port first, since it is the server's more often than not; QUIC, and DNS elsewhere, by
+/// content.
 fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
     let Pair { source, destination } = application.ports.ports;
     for port in [source.min(destination), source.max(destination)] {
@@ -161,6 +162,8 @@ fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
     }
     if tls::is_quic(application.payload) {
         quic::server_name(application, see);
+    } else if dns::is_answer(application.payload) {
+        dns::message(application.payload, Protocol::Dns, see);
     }
 }
 

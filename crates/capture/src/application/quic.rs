@@ -38,7 +38,7 @@ const VERSION_2: Version = Version {
     label: "quicv2",
     initial: 0x10,
 };
-/// draft-ietf-quic-tls-29 to 32, and 23 to 28.
+/// draft-ietf-quic-tls-29 to 32, 23 to 28, and 21 to 22.
 const DRAFT_29: Version = Version {
     salt: *b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99",
     ..VERSION_1
@@ -47,13 +47,32 @@ const DRAFT_23: Version = Version {
     salt: *b"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02",
     ..VERSION_1
 };
+const DRAFT_21: Version = Version {
+    salt: *b"\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe9\x19\x3a\x96\xcd\x21\x51\x9e\xbd\x7a\x02\x64\x4a",
+    ..VERSION_1
+};
+/// Google's, with TLS.
+const T050: Version = Version {
+    salt: *b"\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10",
+    ..VERSION_1
+};
+const T051: Version = Version {
+    salt: *b"\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d",
+    ..VERSION_1
+};
 
+/// The version of a number; Facebook's follow the drafts.
 fn version(number: &[u8]) -> Option<Version> {
     Some(match *number {
         [0, 0, 0, 1] | [0xff, 0, 0, 33..=34] => VERSION_1,
         [0x6b, 0x33, 0x43, 0xcf] => VERSION_2,
         [0xff, 0, 0, 29..=32] => DRAFT_29,
-        [0xff, 0, 0, 23..=28] => DRAFT_23,
+        [0xff, 0, 0, 23..=28] | [0xfa, 0xce, 0xb0, 0x02 | 0x0e] => DRAFT_23,
+        [0xff, 0, 0, 21..=22] | [0xfa, 0xce, 0xb0, 0x01] => DRAFT_21,
+        [b'T', b'0', b'5', b'0'] => T050,
+        [b'T', b'0', b'5', b'1'] => T051,
+        // Reserved, to have the server say its versions (RFC 9000, 15): their clients were drafts' mostly.
+        [a, b, c, d] if [a, b, c, d].iter().all(|byte| byte & 0x0f == 0x0a) => DRAFT_29,
         _ => return None,
     })
 }
@@ -153,7 +172,8 @@ fn crypto_frames(mut frames: &[u8], pieces: &mut Vec<(usize, Vec<u8>)>) {
                     varint(&mut frames)?;
                 }
             }
-            6 => {
+            // 8 is the same for Google's; elsewhere it is a stream, which has no place here.
+            6 | 8 => {
                 let offset = varint(&mut frames)?;
                 let len = varint(&mut frames)?;
                 pieces.push((offset, frames.split_off(..len)?.to_vec()));

@@ -127,6 +127,22 @@ fn dns_keeps_what_stands_before_the_damage() {
         let bytes = message(Some("www.example"), &[good.clone(), damage]);
         assert_eq!(udp(53, &bytes), ["192.0.2.1 www.example DNS"]);
     }
+
+    // A name that makes no sense takes only its own record with it.
+    let odd = record(&[0xc0, 255], 1, 1, &[192, 0, 2, 9]);
+    let too_long = record(&[&[63; 64].repeat(5)[..], &[0]].concat(), 1, 1, &[192, 0, 2, 9]);
+    for odd in [odd, too_long] {
+        let bytes = message(Some("www.example"), &[odd, good.clone()]);
+        assert_eq!(udp(53, &bytes), ["192.0.2.1 www.example DNS"]);
+    }
+}
+
+#[test]
+fn dns_answers_show_at_any_port() {
+    let mut bytes = message(Some("www.example"), &[record(QUESTION, 1, 1, &[192, 0, 2, 1])]);
+    assert_eq!(udp(5333, &bytes), ["192.0.2.1 www.example DNS"]);
+    bytes.push(0);
+    assert!(udp(5333, &bytes).is_empty(), "an answer that does not fill its datagram is none");
 }
 
 #[test]

@@ -26,12 +26,14 @@ pub(super) fn is_record(payload: &[u8]) -> bool {
 }
 
 /// Whether a datagram begins with a QUIC long header of a version in use: 1, 2 (RFC 9369), the IETF's
-/// drafts and Google's.
+/// drafts, Google's and Facebook's.
 pub(super) fn is_quic(payload: &[u8]) -> bool {
     let Some(&[_, a, b, c, d, id_len]) = payload.first_chunk() else { return false };
     let is_google = matches!(a, b'Q' | b'T') && [b, c, d].iter().all(u8::is_ascii_digit);
-    let is_ietf = matches!([a, b, c, d], [0, 0, 0, 1] | [0x6b, 0x33, 0x43, 0xcf] | [0xff, 0, 0, _]);
-    is_google || (is_ietf && id_len <= 20)
+    let is_other = matches!([a, b, c], [0xff, 0, 0] | [0xfa, 0xce, 0xb0]) || [a, b, c, d] == [0, 0, 0, 1];
+    let is_second = [a, b, c, d] == [0x6b, 0x33, 0x43, 0xcf];
+    let is_reserved = [a, b, c, d].iter().all(|byte| byte & 0x0f == 0x0a) && payload.len() >= 1200;
+    is_google || ((is_other || is_second || is_reserved) && id_len <= 20)
 }
 
 /// The server name that a ClientHello asks for, as the server's name. The hello may go on in further
