@@ -160,6 +160,11 @@ impl Shape {
         self.0.holds_label
     }
 
+    /// Whether nothing is drawn but the label.
+    pub(crate) fn is_bare(self) -> bool {
+        matches!(self.0.form, Form::Bare)
+    }
+
     /// Whether it is drawn at one size, whatever the traffic and the label.
     pub(crate) fn is_dot(self) -> bool {
         matches!(self.0.form, Form::Dot)

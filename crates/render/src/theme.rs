@@ -106,7 +106,7 @@ impl Role {
     pub fn colors(self) -> (Color, Color) {
         match self {
             Self::Inside | Self::Device => (Color(0x3f, 0x7f, 0xb5), Color(0x1d, 0x4f, 0x7c)),
-            Self::Outside | Self::LocalDevice => (Color(0xf2, 0xb1, 0x4f), Color(0xa8, 0x6a, 0x0c)),
+            Self::Outside | Self::LocalDevice => (Color(0xf2, 0xb1, 0x4f), Color(0x9a, 0x5f, 0x08)),
             Self::Group => (Color(0xd9, 0xcd, 0xe4), Color(0x7d, 0x66, 0x98)),
         }
     }
@@ -361,7 +361,8 @@ mod tests {
 
     #[test]
     fn all_text_is_readable_on_paper() {
-        for ink in Family::all().map(Family::ink).chain([INK, INK_SOFT]) {
+        let names = Role::ALL.map(|role| role.colors().1);
+        for ink in Family::all().map(Family::ink).chain([INK, INK_SOFT]).chain(names) {
             let contrast = (luminance(PAPER) + 0.05) / (luminance(ink) + 0.05);
             assert!(contrast >= 4.5, "{ink}: {contrast}");
         }

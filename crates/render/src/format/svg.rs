@@ -42,7 +42,17 @@ pub(super) fn document(scene: &Scene) -> String {
     });
     // Labels come last: a line that passes under one must not be drawn over it.
     svg.labels("edge-labels", "e", 3, scene.edges.iter().map(|edge| edge.label.as_ref().map(|l| &*l.lines)));
-    svg.labels("node-labels", "n", 4, scene.nodes.iter().map(|node| node.label.as_ref().map(|l| &*l.lines)));
+    // A label inside its shape needs no rim: no line passes there.
+    let inside =
+        |node: &NodeMark| node.label.as_ref().is_some_and(|l| node.outline.bounds().contains(&l.bounds));
+    let labels = |within: bool| {
+        scene
+            .nodes
+            .iter()
+            .map(move |node| node.label.as_ref().filter(|_| inside(node) == within).map(|l| &*l.lines))
+    };
+    svg.labels("node-labels", "n", 4, labels(false));
+    svg.labels("inner-labels", "n", 0, labels(true));
     svg.group("notice", |svg| scene.notice.iter().for_each(|text| svg.text(text)));
     svg.group("legend", |svg| {
         for (outline, fill, line) in &scene.legend.shapes {
@@ -203,7 +213,7 @@ impl Svg {
         }
     }
 
-    /// Labels with a rim of paper, so that lines that pass under them do not cross out the text.
+    /// Labels with a rim of paper (unless it is 0 wide), so that lines that pass under them do not cross out the text.
     fn labels<'a>(
         &mut self,
         class: &str,
@@ -211,9 +221,12 @@ impl Svg {
         rim: u8,
         labels: impl Iterator<Item = Option<&'a [Text]>>,
     ) {
-        let halo = format!(
-            "{class}\" stroke=\"{PAPER}\" stroke-width=\"{rim}\" stroke-linejoin=\"round\" paint-order=\"stroke"
-        );
+        let halo = match rim {
+            0 => class.to_owned(),
+            _ => format!(
+                "{class}\" stroke=\"{PAPER}\" stroke-width=\"{rim}\" stroke-linejoin=\"round\" paint-order=\"stroke"
+            ),
+        };
         self.group(&halo, |svg| {
             for (i, lines) in labels.enumerate() {
                 let Some(lines) = lines else { continue };

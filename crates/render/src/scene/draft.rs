@@ -118,7 +118,9 @@ pub(super) fn of<'a>(view: &View<'a>, options: &RenderOptions<'_>, ruler: &Ruler
             let shape = options.shape.unwrap_or(role.shape());
             let caption = NodeCaption::of(view, node);
             let detail = Detail::of(rank[i], nodes.len());
-            let lines = lines(&caption, detail, ruler);
+            // Without a shape, the name has the role's colour.
+            let ink = if shape.is_bare() { role.colors().1 } else { INK };
+            let lines = lines(&caption, detail, ink, ruler);
             let label = (!lines.is_empty()).then(|| Label::below(Point::default(), lines, ruler));
             let radius = radius(node.traffic().bytes, most, nodes.len());
             draft(role, shape, label, radius, has_loop[i], detail, caption.name)
@@ -126,11 +128,16 @@ pub(super) fn of<'a>(view: &View<'a>, options: &RenderOptions<'_>, ruler: &Ruler
         .collect()
 }
 
-fn lines(caption: &NodeCaption<'_>, detail: Detail, ruler: &Ruler) -> Vec<(String, Style, Color)> {
+fn lines(
+    caption: &NodeCaption<'_>,
+    detail: Detail,
+    ink: Color,
+    ruler: &Ruler,
+) -> Vec<(String, Style, Color)> {
     let fit = |text: &str, style| ruler.fit(text, style, WIDEST);
     let mut lines = Vec::new();
     if detail != Detail::None {
-        lines.push((fit(&caption.title, NAME), NAME, INK));
+        lines.push((fit(&caption.title, NAME), NAME, ink));
     }
     if detail == Detail::Full {
         lines.extend(caption.address.iter().map(|text| (fit(text, ADDRESS), ADDRESS, INK)));

@@ -6,6 +6,7 @@ use super::draft::{self, Draft};
 use super::edges::{self, Picture};
 use super::{Legend, MARGIN, Outline, Text, point, size_in_words};
 use crate::layout::Point;
+use crate::shape::Shape;
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Family, INK, INK_SOFT, Role};
 use crate::{RenderOptions, View, quantity};
@@ -217,8 +218,11 @@ fn blocks(
         .filter(|role| roles.contains(role))
         .filter_map(|role| {
             let draft = drafts.iter().find(|d| d.role == role)?;
-            let outline = draft.shape.outline(Point::default(), 5.5, point(2.0, 2.0));
-            Some((Sample::Shape(outline, draft.fill, draft.line), role.description().to_owned()))
+            // A shape that is not drawn is stood for by a dot in the colour of its text.
+            let (shape, fill) =
+                if draft.shape.is_bare() { (Shape::CIRCLE, draft.line) } else { (draft.shape, draft.fill) };
+            let outline = shape.outline(Point::default(), 5.5, point(2.0, 2.0));
+            Some((Sample::Shape(outline, fill, draft.line), role.description().to_owned()))
         })
         .collect();
     blocks.push(Block { heading: "Nodes", rows });

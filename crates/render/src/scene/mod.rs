@@ -227,11 +227,12 @@ impl Scene {
 }
 
 fn problem(view: &View<'_>, drafts: &[draft::Draft<'_>]) -> Problem {
-    let mut problem = Problem::default();
-    problem.boxes = drafts.iter().map(|draft| draft.size).collect();
-    problem.edges = view.graph.edges().iter().map(|edge| (edge.source, edge.target)).collect();
-    problem.weights = view.graph.edges().iter().map(|edge| (edge.traffic.bytes as f64).ln_1p()).collect();
-    problem
+    let edges = view.graph.edges();
+    Problem {
+        boxes: drafts.iter().map(|draft| draft.size).collect(),
+        edges: edges.iter().map(|edge| (edge.source, edge.target)).collect(),
+        weights: edges.iter().map(|edge| (edge.traffic.bytes as f64).ln_1p()).collect(),
+    }
 }
 
 impl Outline {
