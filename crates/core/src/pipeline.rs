@@ -25,7 +25,7 @@ pub trait Progress: Send + Sync {
 /// use pcapviz_core::Pipeline;
 ///
 /// let report = Pipeline::new().capture("no-such.pcap").run();
-/// assert!(report.failures[0].error.to_string().contains("no-such.pcap"));
+/// assert!(report.failures[0].to_string().contains("no-such.pcap"));
 /// ```
 #[derive(Default)]
 pub struct Pipeline {

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::layout::{Layout, LayoutError};
+use crate::layout::{Auto, Layout, LayoutError};
 use crate::{Shape, View};
 
 /// How a picture is made; data formats need none of it.
@@ -29,6 +29,13 @@ impl<'a> RenderOptions<'a> {
     /// The defaults: shapes by where a node belongs, two pixels per point.
     pub fn new(layout: &'a dyn Layout) -> Self {
         Self { layout, shape: None, scale: 2.0 }
+    }
+}
+
+/// The built-in layout, and the defaults of [`RenderOptions::new`].
+impl Default for RenderOptions<'_> {
+    fn default() -> Self {
+        Self::new(&Auto)
     }
 }
 
