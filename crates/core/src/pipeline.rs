@@ -99,6 +99,13 @@ impl Pipeline {
         self
     }
 
+    /// Credits later fragments of a datagram, which have no ports, to the flow of its first.
+    #[must_use]
+    pub fn defragment(mut self) -> Self {
+        self.selection.defragment = true;
+        self
+    }
+
     /// How many threads to use at most; as many as there are cores unless set. The result is the same.
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {

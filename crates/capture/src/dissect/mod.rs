@@ -80,6 +80,8 @@ pub struct Fragment {
     pub id: u32,
     /// Where this fragment's data starts in the datagram, in bytes.
     pub offset: u32,
+    /// How many bytes of data it carries, by the lengths on the wire.
+    pub len: u32,
     /// Whether more fragments follow.
     pub more: bool,
 }
