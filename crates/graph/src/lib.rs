@@ -35,7 +35,7 @@ mod totals;
 
 pub use activity::Activity;
 pub use address_class::AddressClass;
-pub use annotation::{Annotations, Name, NameSource, Notes, Place};
+pub use annotation::{Annotations, EdgeNotes, Name, NameSource, Notes, Place};
 pub use defragment::Defragmenter;
 pub use finding::{Evidence, Finding, Severity};
 pub use flow::{FlowKey, FlowStats, Position, Traffic};

@@ -105,6 +105,15 @@ pub(crate) fn edge_volume(edge: &Edge) -> String {
     format!("{} · {}", quantity::bytes(edge.traffic.bytes), quantity::packets(edge.traffic.packets))
 }
 
+/// An edge's protocols, and the virtual networks that it is in: `Ethernet | 802.1Q | IPv4 | UDP · VLAN 7`.
+pub(crate) fn edge_protocols(view: &View<'_>, edge: &Edge) -> String {
+    let end = |i: usize| view.graph.nodes()[i].id;
+    match view.annotations.edge(end(edge.source), end(edge.target)) {
+        Some(notes) => format!("{} · {notes}", edge.protocols),
+        None => edge.protocols.to_string(),
+    }
+}
+
 /// An edge's volume in short, with its topmost protocols: `6.8 kB HTTP`.
 pub(crate) fn edge_short(edge: &Edge) -> String {
     format!("{} {}", quantity::bytes(edge.traffic.bytes), topmost(edge.protocols)).trim_end().to_owned()
@@ -116,7 +125,7 @@ pub(crate) fn edge_tooltip(view: &View<'_>, edge: &Edge) -> String {
     let mut lines = vec![
         format!("{} to {}", end(edge.source), end(edge.target)),
         edge_volume(edge),
-        edge.protocols.to_string(),
+        edge_protocols(view, edge),
     ];
     if edge.traffic.payload_bytes > 0 {
         lines.push(format!("{} of payload", quantity::bytes(edge.traffic.payload_bytes)));

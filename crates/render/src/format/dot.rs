@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::caption::{NodeCaption, edge_tooltip, edge_volume, node_tooltip};
+use crate::caption::{NodeCaption, edge_protocols, edge_tooltip, edge_volume, node_tooltip};
 use crate::escape::dot as escape;
 use crate::theme::{Family, INK_SOFT, Role};
 use crate::{RenderError, RenderOptions, View, scene};
@@ -51,7 +51,7 @@ pub(super) fn write(
             "  \"{}\" -> \"{}\" [label=\"{}\", penwidth={:.2}, color=\"{}\", class=\"{}\", tooltip=\"{}\"];",
             end(edge.source),
             end(edge.target),
-            lines([&*edge_volume(edge), &*edge.protocols.to_string()].into_iter()),
+            lines([&*edge_volume(edge), &*edge_protocols(view, edge)].into_iter()),
             scene::line_width(edge.traffic.bytes, most),
             family.stroke(),
             family.class(),

@@ -266,7 +266,7 @@ fn wishes(view: &View<'_>, ruler: &Ruler) -> Vec<Vec<Label>> {
             let short = ruler.fit(&caption::edge_short(edge), LABEL, WIDEST);
             let mut labels = Vec::with_capacity(2);
             if edges.len() <= FULL_LABELS {
-                let protocols = wrapped(&edge.protocols.to_string(), ruler);
+                let protocols = wrapped(&caption::edge_protocols(view, edge), ruler);
                 labels.push(label([caption::edge_volume(edge)].into_iter().chain(protocols), color, ruler));
             }
             labels.push(label([short], color, ruler));
