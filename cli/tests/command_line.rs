@@ -1,5 +1,7 @@
 //! The command line as a user meets it: what it prints, what it writes, how it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

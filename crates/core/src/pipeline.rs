@@ -36,6 +36,11 @@ pub struct Pipeline {
     progress: Option<Arc<dyn Progress>>,
 }
 
+/// A capture to read, with its number.
+type Job = (u32, Input);
+/// What became of it.
+type Done = (u32, Outcome);
+
 impl Pipeline {
     /// A pipeline without captures.
     pub fn new() -> Self {
@@ -158,7 +163,7 @@ impl Pipeline {
 
     /// The captures to read with their numbers, in the order given, folders replaced by what is in them;
     /// and what is wrong with folders.
-    fn jobs(&self) -> (Vec<(u32, Input)>, Vec<(u32, Outcome)>) {
+    fn jobs(&self) -> (Vec<Job>, Vec<Done>) {
         let (mut jobs, mut failed) = (Vec::new(), Vec::new());
         let mut numbers = 0_u32..;
         for input in &self.inputs {
