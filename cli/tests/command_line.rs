@@ -146,9 +146,12 @@ fn standard_input_is_a_capture_like_any_other() {
 #[test]
 fn tunnels_show_their_own_ends_or_who_talks_through_them() {
     let tunnel = testdata("tunnel.pcap");
-    assert_eq!(packets(&json(&[&tunnel]), "192.0.2.1", "192.0.2.2"), 2);
+    let outer = json(&[&tunnel]);
+    assert_eq!(packets(&outer, "192.0.2.1", "192.0.2.2"), 2);
+    assert_eq!(outer["edges"][0]["networks"], serde_json::json!(["VLAN 7", "VNI 42"]));
     let inner = json(&[tunnel.as_str(), "--tunnels", "inner"]);
-    assert_eq!(inner["edges"][0]["networks"], serde_json::json!(["VLAN 7", "VNI 42"]));
+    // The tag is outside the tunnel: it is not the inner hosts' VLAN.
+    assert_eq!(inner["edges"][0]["networks"], serde_json::json!(["VNI 42"]));
     assert_eq!(packets(&inner, "10.0.0.1", "10.0.0.2"), 2);
     let filtered =
         json(&[tunnel.as_str(), "--tunnels", "inner", "--filter", "host 10.0.0.1 and udp port 4001"]);
