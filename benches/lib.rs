@@ -25,7 +25,11 @@ fn record(n: usize) -> Record {
     let data = [0x17_u8; 700];
     let frame: Frame = match flow % 8 {
         0 => ethernet.carry(hosts().carry(Udp::ports(port, 53).carry(DNS_QUESTION))),
-        1 => ethernet.carry(arp_request([2, 0, 0, 0, 0, client], [10, 1, high, low].into(), [10, 1, 0, 1].into())),
+        1 => ethernet.carry(arp_request(
+            [2, 0, 0, 0, 0, client],
+            [10, 1, high, low].into(),
+            [10, 1, 0, 1].into(),
+        )),
         2 => ethernet.carry(Ipv6::between(flow as u16, 1).carry(Tcp::ports(port, 443).carry(&data))),
         3 => ethernet.carry(vlan(7).carry(hosts().carry(Tcp::ports(port, 80).carry(&data)))),
         4 | 5 => ethernet.carry(hosts().carry(Tcp::ports(port, 443).carry(&[]))),

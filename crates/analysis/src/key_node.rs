@@ -34,7 +34,8 @@ pub struct KeyNode {
 pub fn key_nodes(outline: &Outline, count: usize) -> Vec<KeyNode> {
     let peers = Peers::of(outline.len(), outline.edges());
     let cuts_off = cut_off(&peers);
-    let best = most(outline.len(), count, |node| (Reverse(cuts_off[node]), Reverse(peers.of_node(node).len())));
+    let best =
+        most(outline.len(), count, |node| (Reverse(cuts_off[node]), Reverse(peers.of_node(node).len())));
     best.into_iter()
         .map(|node| KeyNode { node, peers: peers.of_node(node).len(), cuts_off: cuts_off[node] as usize })
         .filter(|key| key.peers > 1)
@@ -213,7 +214,10 @@ mod tests {
             while let Some(node) = left.pop() {
                 size += 1;
                 left.extend(
-                    peers.of_node(node as usize).iter().filter(|&&n| !std::mem::replace(&mut seen[n as usize], true)),
+                    peers
+                        .of_node(node as usize)
+                        .iter()
+                        .filter(|&&n| !std::mem::replace(&mut seen[n as usize], true)),
                 );
             }
             total += size;

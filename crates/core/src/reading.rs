@@ -80,7 +80,8 @@ impl<'a> Reading<'a> {
         let bytes_before = shard.table.totals().bytes;
         // The first part goes on with the shard at hand, the others begin their own.
         let sibling = shard.sibling();
-        let shards = std::iter::once(std::mem::take(shard)).chain(std::iter::repeat_with(|| sibling.sibling()));
+        let shards =
+            std::iter::once(std::mem::take(shard)).chain(std::iter::repeat_with(|| sibling.sibling()));
         let mut parts: Vec<_> = parts
             .into_iter()
             .zip(shards)

@@ -204,9 +204,10 @@ impl Packed for PackedV4 {
         let [_, _, ports, _, hosts] = *self;
         let (source, destination) = (hosts >> 32, hosts & 0xffff_ffff);
         (layer != GraphLayer::Devices && self.reaches(layer)).then(|| match layer {
-            GraphLayer::Endpoints => {
-                [Narrow::new(source << 16 | ports >> 48), Narrow::new(destination << 16 | ports >> 32 & 0xffff)]
-            }
+            GraphLayer::Endpoints => [
+                Narrow::new(source << 16 | ports >> 48),
+                Narrow::new(destination << 16 | ports >> 32 & 0xffff),
+            ],
             _ => [Narrow::new(source), Narrow::new(destination)],
         })
     }
@@ -314,11 +315,7 @@ impl PackedStats {
     #[inline]
     pub(crate) fn unpack(&self, sets: &ProtocolSets) -> FlowStats {
         FlowStats {
-            traffic: Traffic {
-                packets: self.packets,
-                bytes: self.bytes,
-                payload_bytes: self.payload_bytes,
-            },
+            traffic: Traffic { packets: self.packets, bytes: self.bytes, payload_bytes: self.payload_bytes },
             life: (self.first <= self.last)
                 .then(|| (Timestamp::from_nanos(self.first), Timestamp::from_nanos(self.last))),
             position: Position {

@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn threads_sort_as_one_does() {
-        let mut items: Vec<u64> = (0..200_000).map(|n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).collect();
+        let mut items: Vec<u64> =
+            (0..200_000).map(|n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).collect();
         let mut sorted = items.clone();
         sorted.sort_unstable();
         sort_by_threads(&mut items, 3, |item| *item);

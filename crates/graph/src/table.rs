@@ -185,8 +185,7 @@ impl FlowTable {
 /// The partition that a flow lies in, and the hash by which it is found there.
 #[inline]
 fn place<K: Packed>(seed: u64, key: &K) -> (usize, u32) {
-    let mut hasher =
-        SeedableRandomState::with_seed(seed, SharedSeed::global_random()).build_hasher();
+    let mut hasher = SeedableRandomState::with_seed(seed, SharedSeed::global_random()).build_hasher();
     key.words().iter().for_each(|&word| hasher.write_u64(word));
     let hash = hasher.finish();
     ((hash >> (64 - PARTITION_BITS)) as usize, hash as u32)
@@ -223,9 +222,9 @@ fn virtual_keys<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = 
 }
 
 fn flows<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = (FlowKey, FlowStats)> {
-    partitions.iter().flat_map(|partition| {
-        partition.rows().map(move |row| (row.key.unpack(), partition.stats(row)))
-    })
+    partitions
+        .iter()
+        .flat_map(|partition| partition.rows().map(move |row| (row.key.unpack(), partition.stats(row))))
 }
 
 #[cfg(test)]
