@@ -1,5 +1,7 @@
 //! The same captures give the same bytes, by however many threads they are read.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
 use std::num::NonZero;
 use std::path::Path;
 

@@ -254,10 +254,12 @@ impl Packed for PackedV6 {
     fn ends(&self, layer: GraphLayer) -> Option<[(u128, u16); 2]> {
         let ports = self[2];
         let [source, destination] = addresses(self);
-        (layer != GraphLayer::Devices && self.reaches(layer)).then(|| match layer {
-            GraphLayer::Endpoints => [(source, (ports >> 48) as u16), (destination, (ports >> 32) as u16)],
-            _ => [(source, 0), (destination, 0)],
-        })
+        let (source_port, destination_port) = match layer {
+            GraphLayer::Endpoints => ((ports >> 48) as u16, (ports >> 32) as u16),
+            _ => (0, 0),
+        };
+        let reaches = layer != GraphLayer::Devices && self.reaches(layer);
+        reaches.then_some([(source, source_port), (destination, destination_port)])
     }
 
     fn id(layer: GraphLayer, (bits, port): (u128, u16)) -> NodeId {
