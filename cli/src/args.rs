@@ -119,6 +119,10 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "SHAPE", value_parser = PossibleValuesParser::new(Shape::names()), help_heading = "Picture")]
     pub(crate) shape: Option<String>,
 
+    /// Keep no more than so many flows, the first ones; what the others sent is counted in one sum
+    #[arg(long, value_name = "N", help_heading = "Packets")]
+    pub(crate) max_flows: Option<usize>,
+
     /// Threads to use at most
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZero<usize>>,

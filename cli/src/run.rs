@@ -60,6 +60,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     if args.defragment {
         pipeline = pipeline.defragment();
     }
+    if let Some(flows) = args.max_flows {
+        pipeline = pipeline.max_flows(flows);
+    }
     if args.drop_duplicates {
         pipeline = pipeline.drop_duplicates();
     }

@@ -1,6 +1,6 @@
 //! Key nodes and findings in traffic graphs, as pure functions.
 //!
-//! Each takes a [`LayerGraph`](pcapviz_graph::LayerGraph) and gives an answer with its reason. What they
+//! Each takes a graph, such as its lean [`Outline`](pcapviz_graph::Outline), and gives an answer with its reason. What they
 //! say holds as seen from the capture: one tap sees its own part of a network.
 
 mod key_node;

@@ -15,13 +15,15 @@ pub(crate) struct Selection {
     pub(crate) drop_duplicates: bool,
     /// Whether later fragments are credited to their datagram's flow.
     pub(crate) defragment: bool,
+    /// How many flows are kept at most.
+    pub(crate) max_flows: Option<usize>,
 }
 
 impl Selection {
     /// Whether a packet's fate may hang on packets before it, so that a capture cannot be read in parts.
     pub(crate) fn looks_back(&self) -> bool {
         let bounded = self.from.is_some() || self.to.is_some() || self.count.is_some();
-        bounded || self.drop_duplicates || self.defragment
+        bounded || self.drop_duplicates || self.defragment || self.max_flows.is_some()
     }
 }
 

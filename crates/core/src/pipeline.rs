@@ -111,6 +111,17 @@ impl Pipeline {
         self
     }
 
+    /// Keeps no more than so many flows, so that memory has a bound; all unless set. The first ones, in the
+    /// order of captures and packets, are kept. Packets of the others are counted in one sum
+    /// ([`Totals::others`](pcapviz_graph::Totals::others)) and are outside of every graph.
+    ///
+    /// What comes first is known only by reading in order: captures are read one after another, by one thread.
+    #[must_use]
+    pub fn max_flows(mut self, flows: usize) -> Self {
+        self.selection.max_flows = Some(flows);
+        self
+    }
+
     /// How many threads to use at most; as many as there are cores unless set. The result is the same.
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
@@ -133,14 +144,20 @@ impl Pipeline {
         let selection = &self.selection;
         let reading = Reading { options: &self.options, selection, progress: self.progress.as_deref() };
         // Large captures one after another, each by all threads; then the others, each by one.
-        let (large, small): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|(_, input)| input.is_large());
+        let in_order = selection.max_flows.is_some();
+        let (large, small): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|(_, input)| in_order || input.is_large());
         let mut whole = Shard::default();
+        if let Some(flows) = selection.max_flows {
+            whole.table = whole.table.max_flows(flows);
+        }
+        let family = whole.sibling();
         for (number, input) in &large {
             outcomes.push((*number, reading.capture(*number, input, threads, &mut whole)));
         }
         let next = AtomicUsize::new(0);
         let work = || {
-            let (mut shard, mut outcomes) = (Shard::default(), Vec::new());
+            let (mut shard, mut outcomes) = (family.sibling(), Vec::new());
             while let Some((number, input)) = small.get(next.fetch_add(1, Ordering::Relaxed)) {
                 outcomes.push((*number, reading.capture(*number, input, 1, &mut shard)));
             }
@@ -153,12 +170,12 @@ impl Pipeline {
                 .into_iter()
                 .map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             for (shard, done) in std::iter::once(mine).chain(theirs) {
-                whole.merge(shard);
+                whole.merge(shard, threads);
                 outcomes.extend(done);
             }
         });
         outcomes.sort_by_key(|(number, _)| *number);
-        Report::new(whole, outcomes.into_iter().map(|(_, outcome)| outcome))
+        Report::new(whole, threads, outcomes.into_iter().map(|(_, outcome)| outcome))
     }
 
     /// The captures to read with their numbers, in the order given, folders replaced by what is in them;

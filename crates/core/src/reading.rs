@@ -77,8 +77,16 @@ impl<'a> Reading<'a> {
         }
         let parts = if self.selection.looks_back() { vec![reader] } else { reader.split(threads) };
         let fresh = DuplicateWindow::default();
-        let mut parts: Vec<_> =
-            parts.into_iter().map(|reader| Part::new(*self, number, reader, fresh.clone())).collect();
+        let bytes_before = shard.table.totals().bytes;
+        // The first part goes on with the shard at hand, the others begin their own.
+        let sibling = shard.sibling();
+        let shards =
+            std::iter::once(std::mem::take(shard)).chain(std::iter::repeat_with(|| sibling.sibling()));
+        let mut parts: Vec<_> = parts
+            .into_iter()
+            .zip(shards)
+            .map(|(reader, shard)| Part::new(*self, number, reader, fresh.clone(), shard))
+            .collect();
         thread::scope(|scope| {
             let mut parts = parts.iter_mut();
             let first = parts.next();
@@ -94,11 +102,11 @@ impl<'a> Reading<'a> {
             progress.advance(len.saturating_sub(parts.iter().map(|part| part.told).sum()));
         }
         let mut damage = None;
-        if let Some(whole) = parts.into_iter().reduce(Part::followed_by) {
+        if let Some(whole) = parts.into_iter().reduce(|part, next| part.followed_by(next, threads)) {
             summary.packets = whole.before + whole.reader.packets();
-            summary.bytes = whole.shard.table.totals().bytes;
+            summary.bytes = whole.shard.table.totals().bytes - bytes_before;
             summary.life = whole.life;
-            shard.merge(whole.shard);
+            *shard = whole.shard;
             damage = whole.damage;
         }
         Ok((summary, damage))
@@ -122,9 +130,14 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn new(reading: Reading<'a>, number: u32, reader: CaptureReader, window: DuplicateWindow) -> Self {
+    fn new(
+        reading: Reading<'a>,
+        number: u32,
+        reader: CaptureReader,
+        window: DuplicateWindow,
+        shard: Shard,
+    ) -> Self {
         let intake = Intake::new(reading.selection, window);
-        let shard = Shard::default();
         let defragmenter = reading.selection.defragment.then(Defragmenter::default);
         Self {
             reading,
@@ -180,7 +193,7 @@ impl<'a> Part<'a> {
     }
 
     /// Both parts as one. The next one started at a guess: if this one did not end there, it is read anew.
-    fn followed_by(mut self, next: Self) -> Self {
+    fn followed_by(mut self, next: Self, threads: usize) -> Self {
         if self.damage.is_some() {
             return self;
         }
@@ -192,7 +205,7 @@ impl<'a> Part<'a> {
         self.before += self.reader.packets();
         self.reader = next.reader;
         self.intake.join(next.intake, self.shard.table.totals_mut());
-        self.shard.merge(next.shard);
+        self.shard.merge(next.shard, threads);
         self.life = join(self.life, next.life);
         self.damage = next.damage.map(|damage| damage.after(self.before));
         self

@@ -1,8 +1,6 @@
-use std::collections::BTreeSet;
-
 use pcapviz_capture::{CaptureError, GraphLayer};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, NodeId, Totals, Vlans};
+use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, Totals, Vlans};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -22,11 +20,13 @@ pub struct Report {
     pub failures: Vec<CaptureError>,
     /// Where captures are cut short or damaged; what came before stands.
     pub damages: Vec<CaptureError>,
+    /// Threads to work with.
+    pub(crate) threads: usize,
 }
 
 impl Report {
-    pub(crate) fn new(whole: Shard, outcomes: impl Iterator<Item = Outcome>) -> Self {
-        let mut report = Self { table: whole.table, ..Self::default() };
+    pub(crate) fn new(whole: Shard, threads: usize, outcomes: impl Iterator<Item = Outcome>) -> Self {
+        let mut report = Self { table: whole.table, threads, ..Self::default() };
         whole.names.annotate(&mut report.annotations);
         report.note_virtual_networks();
         for outcome in outcomes {
@@ -43,7 +43,7 @@ impl Report {
 
     /// Notes each edge's VLANs and tunnels.
     fn note_virtual_networks(&mut self) {
-        for (key, _) in self.table.iter().filter(|(key, _)| key.is_virtual()) {
+        for key in self.table.virtual_keys() {
             for (source, target) in GraphLayer::ALL.into_iter().filter_map(|layer| key.ends(layer)) {
                 let notes = self.annotations.edge_entry(source, target);
                 notes.vlans.extend((key.vlans != Vlans::default()).then_some(key.vlans));
@@ -57,7 +57,7 @@ impl Report {
         self.table.totals()
     }
 
-    /// The graph of one layer. O(flows + edges log edges): keep it rather than ask again.
+    /// The graph of one layer. O(flows log flows): keep it rather than ask again.
     pub fn graph(&self, layer: GraphLayer) -> LayerGraph {
         self.table.project(layer)
     }
@@ -67,16 +67,9 @@ impl Report {
     /// # Errors
     /// If the enricher could learn nothing at all.
     pub fn enrich(&mut self, enricher: &dyn Enricher) -> Result<Enriched, EnrichError> {
-        let nodes: BTreeSet<NodeId> = self
-            .table
-            .iter()
-            .flat_map(|(key, _)| {
-                let devices = key.devices.map(|d| [d.source, d.destination].map(NodeId::Device));
-                let hosts = key.hosts.map(|h| [h.source, h.destination].map(NodeId::Host));
-                devices.into_iter().chain(hosts).flatten()
-            })
-            .collect();
-        enricher.enrich(&nodes.into_iter().collect::<Vec<_>>(), &mut self.annotations)
+        let mut nodes = self.table.nodes(GraphLayer::Devices);
+        nodes.extend(self.table.nodes(GraphLayer::Hosts));
+        enricher.enrich(&nodes, &mut self.annotations)
     }
 
     /// A graph with all that is known about it, to draw or to write.

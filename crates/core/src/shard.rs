@@ -31,8 +31,14 @@ impl Shard {
         }
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.table.merge(other.table);
+    /// An empty shard that merges with this one the fastest.
+    pub(crate) fn sibling(&self) -> Self {
+        Self { table: self.table.sibling(), names: NameTable::default() }
+    }
+
+    /// Adds another's, by up to so many threads.
+    pub(crate) fn merge(&mut self, other: Self, threads: usize) {
+        self.table.merge_by(other.table, threads);
         self.names.merge(other.names);
     }
 }

@@ -1,9 +1,11 @@
 //! The summary and the lists for a terminal: plain text, every name made harmless.
 
 use std::fmt::{self, Write};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use pcapviz_analysis::{key_nodes, top_talkers};
-use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NodeId};
+use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NodeId, Outline};
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, packets, span};
 
@@ -21,7 +23,7 @@ impl Report {
     /// assert!(summary.contains("0 packets"));
     /// ```
     pub fn summary(&self, bold: bool) -> String {
-        let mut out = Text { out: String::new(), bold };
+        let mut out = Text { out: String::new(), bold, first: true };
         // Writing to a string cannot fail.
         let _ = self.write_summary(&mut out);
         out.out
@@ -29,15 +31,37 @@ impl Report {
 
     fn write_summary(&self, out: &mut Text) -> fmt::Result {
         self.captures(out)?;
-        let graphs = GraphLayer::ALL.map(|layer| self.graph(layer));
-        self.layers(out, &graphs)?;
-        for graph in graphs.iter().filter(|graph| !graph.nodes().is_empty()) {
-            self.talkers(out, graph)?;
+        // An outline may take as much memory as half the flow table: each goes before the next is made, or
+        // the one after it where another thread ranks its nodes.
+        let [mut talkers, mut keys] = [out.later(), out.later()];
+        out.heading("Layers")?;
+        let mut rank = |outline: Outline| {
+            self.talkers(&mut talkers, &outline)?;
+            self.key_nodes(&mut keys, &outline)
+        };
+        if self.threads < 2 {
+            for layer in GraphLayer::ALL {
+                let outline = self.table.outline(layer, 1);
+                self.layer(out, &outline)?;
+                rank(outline)?;
+            }
+        } else {
+            let (send, outlines) = sync_channel(0);
+            thread::scope(|scope| {
+                let ranking = scope.spawn(|| outlines.into_iter().try_for_each(rank));
+                for layer in GraphLayer::ALL {
+                    let outline = self.table.outline(layer, self.threads);
+                    self.layer(out, &outline)?;
+                    if send.send(outline).is_err() {
+                        break;
+                    }
+                }
+                drop(send);
+                ranking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })?;
         }
-        for graph in &graphs {
-            self.key_nodes(out, graph)?;
-        }
-        Ok(())
+        out.write_str(&talkers.out)?;
+        out.write_str(&keys.out)
     }
 
     fn captures(&self, out: &mut Text) -> fmt::Result {
@@ -70,46 +94,46 @@ impl Report {
         Ok(())
     }
 
-    fn layers(&self, out: &mut Text, graphs: &[LayerGraph; 3]) -> fmt::Result {
-        out.heading("Layers")?;
-        for graph in graphs {
-            let layer = graph.layer();
-            let nodes = counted(graph.nodes().len() as u64, noun(layer).0, noun(layer).1);
-            let edges = counted(graph.edges().len() as u64, "edge", "edges");
-            write!(out, "  {}  {nodes}, {edges}, ", layer.number())?;
-            writeln!(out, "{} of {}", packets(self.totals().in_graph(layer)), self.totals().packets)?;
-            let mut outside: Vec<_> = self.totals().outside(layer).collect();
-            outside.sort_by_key(|&(absence, n)| (std::cmp::Reverse(n), absence));
-            for (absence, n) in outside.iter().take(ROWS) {
-                writeln!(out, "     not shown: {}: {absence}", packets(*n))?;
-            }
-            let rest: u64 = outside.iter().skip(ROWS).map(|(_, n)| n).sum();
-            if rest > 0 {
-                writeln!(out, "     not shown: {}: other reasons", packets(rest))?;
-            }
+    fn layer(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
+        let layer = outline.layer();
+        let nodes = counted(outline.len() as u64, noun(layer).0, noun(layer).1);
+        let edges = counted(outline.edges().len() as u64, "edge", "edges");
+        write!(out, "  {}  {nodes}, {edges}, ", layer.number())?;
+        writeln!(out, "{} of {}", packets(self.totals().in_graph(layer)), self.totals().packets)?;
+        let mut outside: Vec<_> = self.totals().outside(layer).collect();
+        outside.sort_by_key(|&(absence, n)| (std::cmp::Reverse(n), absence));
+        for (absence, n) in outside.iter().take(ROWS) {
+            writeln!(out, "     not shown: {}: {absence}", packets(*n))?;
+        }
+        let rest: u64 = outside.iter().skip(ROWS).map(|(_, n)| n).sum();
+        if rest > 0 {
+            writeln!(out, "     not shown: {}: other reasons", packets(rest))?;
         }
         Ok(())
     }
 
-    fn talkers(&self, out: &mut Text, graph: &LayerGraph) -> fmt::Result {
-        out.heading(&format!("Top talkers, layer {}", graph.layer().number()))?;
-        let rows = top_talkers(graph, ROWS).into_iter().map(|i| {
-            let node = &graph.nodes()[i];
-            let sent = format!("{} sent", bytes(node.sent.bytes));
-            let received = format!("{} received", bytes(node.received.bytes));
-            [node.id.to_string(), sent, received, self.name(node.id)]
+    fn talkers(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
+        if outline.is_empty() {
+            return Ok(());
+        }
+        out.heading(&format!("Top talkers, layer {}", outline.layer().number()))?;
+        let rows = top_talkers(outline, ROWS).into_iter().map(|node| {
+            let sent = format!("{} sent", bytes(outline.sent()[node]));
+            let received = format!("{} received", bytes(outline.received()[node]));
+            let id = outline.id(node);
+            [id.to_string(), sent, received, self.name(id)]
         });
         out.table(rows.collect())
     }
 
-    fn key_nodes(&self, out: &mut Text, graph: &LayerGraph) -> fmt::Result {
-        let keys = key_nodes(graph, ROWS);
+    fn key_nodes(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
+        let keys = key_nodes(outline, ROWS);
         if keys.is_empty() {
             return Ok(());
         }
-        out.heading(&format!("Key nodes, layer {}, as seen from here", graph.layer().number()))?;
+        out.heading(&format!("Key nodes, layer {}, as seen from here", outline.layer().number()))?;
         let rows = keys.into_iter().map(|key| {
-            let id = graph.nodes()[key.node].id;
+            let id = outline.id(key.node);
             [id.to_string(), key.to_string(), self.name(id), String::new()]
         });
         out.table(rows.collect())
@@ -163,6 +187,8 @@ fn noun(layer: GraphLayer) -> (&'static str, &'static str) {
 struct Text {
     out: String,
     bold: bool,
+    /// No heading stands before: the next one needs no empty line.
+    first: bool,
 }
 
 impl Write for Text {
@@ -172,8 +198,13 @@ impl Write for Text {
 }
 
 impl Text {
+    /// An empty text that goes behind this one.
+    fn later(&self) -> Self {
+        Self { out: String::new(), bold: self.bold, first: false }
+    }
+
     fn heading(&mut self, title: &str) -> fmt::Result {
-        if !self.out.is_empty() {
+        if !std::mem::take(&mut self.first) {
             writeln!(self)?;
         }
         if self.bold { writeln!(self, "\x1b[1m{title}\x1b[0m") } else { writeln!(self, "{title}") }

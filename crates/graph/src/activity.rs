@@ -14,9 +14,12 @@ pub struct Activity {
 const NARROWEST: u32 = 20;
 
 /// The exponent of the slots' width and the number of the first slot, for a life from `first` to `last`.
+#[inline]
 fn scale(first: Timestamp, last: Timestamp) -> (u32, i64) {
     let (first, last) = (first.as_nanos(), last.as_nanos());
-    let mut exponent = NARROWEST;
+    // A span of `bits` bits holds 64 slots or more of any width below 2^(bits - 6): start there.
+    let bits = 64 - last.abs_diff(first).leading_zeros();
+    let mut exponent = NARROWEST.max(bits.saturating_sub(6));
     while (last >> exponent) - (first >> exponent) >= 64 {
         exponent += 1;
     }
@@ -30,6 +33,7 @@ impl Activity {
     }
 
     /// The same activity over a longer life.
+    #[inline]
     fn stretched(self, from: (Timestamp, Timestamp), to: (Timestamp, Timestamp)) -> u64 {
         let ((old_exponent, old_base), (exponent, base)) = (scale(from.0, from.1), scale(to.0, to.1));
         if (old_exponent, old_base) == (exponent, base) {
@@ -46,6 +50,7 @@ impl Activity {
     }
 
     /// Both activities, given the lives they belong to.
+    #[inline]
     pub(crate) fn merge(
         self,
         life: (Timestamp, Timestamp),

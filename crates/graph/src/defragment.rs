@@ -12,7 +12,8 @@ use crate::{FlowKey, FlowStats, FlowTable};
 /// before the first wait for it. Nothing is put together: only the headers' own numbers are used.
 ///
 /// Remembers a bounded number of datagrams, each until all of it was seen or for a minute (RFC 8200, 4.5);
-/// fragments whose first never comes stay without ports, as they are without this.
+/// fragments whose first never comes stay without ports, as they are without this. Fragments that waited get a
+/// row even where the table is at its [limit](FlowTable::max_flows).
 ///
 /// ```
 /// use pcapviz_graph::{Defragmenter, FlowTable};
@@ -146,7 +147,7 @@ impl Progress {
 
     fn give_up(self, table: &mut FlowTable) {
         for (key, stats, _) in self.waiting {
-            table.add(key, stats);
+            table.add(&key, &stats, true);
         }
     }
 }
@@ -165,7 +166,7 @@ fn credit(table: &mut FlowTable, mut key: FlowKey, mut stats: FlowStats, len: u3
         stats.traffic.payload_bytes = len.into();
         table.totals_mut().no_longer_absent(GraphLayer::Endpoints, Absence::LaterFragment);
     }
-    table.add(key, stats);
+    table.add(&key, &stats, true);
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub struct FlowKey {
 
 impl FlowKey {
     /// The identity of a dissected packet.
+    #[inline]
     pub fn of(packet: &Dissection<'_>) -> Self {
         Self {
             devices: packet.devices,
@@ -84,6 +85,7 @@ pub struct Traffic {
 }
 
 impl std::ops::AddAssign for Traffic {
+    #[inline]
     fn add_assign(&mut self, other: Self) {
         // Hostile length fields could overflow a sum over enough packets: saturate rather than wrap.
         self.packets = self.packets.saturating_add(other.packets);
@@ -112,6 +114,7 @@ pub struct FlowStats {
 
 impl FlowStats {
     /// One packet.
+    #[inline]
     pub fn of(capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) -> Self {
         Self {
             traffic: Traffic {
@@ -128,6 +131,7 @@ impl FlowStats {
     }
 
     /// Adds another's. Commutative and associative.
+    #[inline]
     pub fn merge(&mut self, other: &Self) {
         self.traffic += other.traffic;
         (self.life, self.activity) = match (self.life, other.life) {

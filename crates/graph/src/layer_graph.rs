@@ -1,8 +1,8 @@
-use hashbrown::HashMap;
 use pcapviz_capture::{GraphLayer, ProtocolSet, Timestamp};
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::{FlowKey, FlowStats, NodeId, Position, Traffic};
+use crate::outline::{self, Numbered};
+use crate::{FlowStats, FlowTable, NodeId, Position, Traffic};
 
 /// A node of a layer's graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,19 @@ pub struct Node {
 }
 
 impl Node {
+    /// A node before its first packet.
+    fn new(id: NodeId) -> Self {
+        let nowhere = Position { capture: u32::MAX, offset: u64::MAX };
+        let none = Traffic::default();
+        Self { id, sent: none, received: none, life: None, position: nowhere }
+    }
+
+    /// Takes part in what an edge of its own has seen.
+    fn touch(&mut self, edge: &Edge) {
+        self.position = self.position.min(edge.position);
+        self.life = join(self.life, edge.life);
+    }
+
     /// What it sent and received together. A packet to itself counts on both sides.
     pub fn traffic(&self) -> Traffic {
         let mut sum = self.sent;
@@ -47,6 +60,19 @@ pub struct Edge {
     pub position: Position,
 }
 
+impl Edge {
+    fn new([source, target]: [u32; 2], stats: &FlowStats) -> Self {
+        Self {
+            source: source as usize,
+            target: target as usize,
+            traffic: stats.traffic,
+            protocols: stats.protocols,
+            life: stats.life,
+            position: stats.position,
+        }
+    }
+}
+
 /// The directed graph of one layer: nodes sorted by [`NodeId`], edges by source, then target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerGraph {
@@ -56,59 +82,31 @@ pub struct LayerGraph {
 }
 
 impl LayerGraph {
-    pub(crate) fn project<'a>(
-        layer: GraphLayer,
-        flows: impl Iterator<Item = (&'a FlowKey, &'a FlowStats)>,
-    ) -> Self {
-        let mut sums: HashMap<(NodeId, NodeId), FlowStats, foldhash::fast::RandomState> = HashMap::default();
-        for (key, stats) in flows {
-            let Some(ends) = key.ends(layer) else { continue };
-            sums.entry(ends).and_modify(|sum| sum.merge(stats)).or_insert(*stats);
-        }
-        let mut sums: Vec<_> = sums.into_iter().collect();
-        sums.sort_unstable_by_key(|(ends, _)| *ends);
-
-        let mut ids: Vec<NodeId> = sums.iter().flat_map(|((source, target), _)| [*source, *target]).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let index: HashMap<NodeId, usize, foldhash::fast::RandomState> =
-            ids.iter().enumerate().map(|(i, id)| (*id, i)).collect();
-
-        let mut nodes: Vec<Option<Node>> = vec![None; ids.len()];
-        let mut edges = Vec::with_capacity(sums.len());
-        for ((source, target), stats) in sums {
-            let (source, target) = (index[&source], index[&target]);
-            let mut touch = |i: usize| {
-                let node = nodes[i].get_or_insert(Node {
-                    id: ids[i],
-                    sent: Traffic::default(),
-                    received: Traffic::default(),
-                    life: stats.life,
-                    position: stats.position,
+    pub(crate) fn project(layer: GraphLayer, table: &FlowTable) -> Self {
+        let Numbered { nodes: ids, ends } = Numbered::new(layer, table, 1);
+        let mut flows: Vec<([u32; 2], FlowStats)> =
+            ends.into_iter().zip(outline::flows(layer, table)).collect();
+        flows.sort_unstable_by_key(|(ends, _)| *ends);
+        let edges: Vec<Edge> = flows
+            .chunk_by(|(a, _), (b, _)| a == b)
+            .filter_map(|flows| {
+                let mut stats = flows.iter().map(|(_, stats)| *stats);
+                let first = stats.next()?;
+                let sum = stats.fold(first, |mut sum, stats| {
+                    sum.merge(&stats);
+                    sum
                 });
-                node.position = node.position.min(stats.position);
-                node.life = join(node.life, stats.life);
-                if i == source {
-                    node.sent += stats.traffic;
-                }
-                if i == target {
-                    node.received += stats.traffic;
-                }
-            };
-            touch(source);
-            if target != source {
-                touch(target);
-            }
-            edges.push(Edge {
-                source,
-                target,
-                traffic: stats.traffic,
-                protocols: stats.protocols,
-                life: stats.life,
-                position: stats.position,
-            });
+                Some(Edge::new(flows[0].0, &sum))
+            })
+            .collect();
+        let mut nodes: Vec<Node> = ids.iter().map(Node::new).collect();
+        for edge in &edges {
+            nodes[edge.source].touch(edge);
+            nodes[edge.source].sent += edge.traffic;
+            nodes[edge.target].touch(edge);
+            nodes[edge.target].received += edge.traffic;
         }
-        Self { layer, nodes: nodes.into_iter().flatten().collect(), edges }
+        Self { layer, nodes, edges }
     }
 
     /// Which layer's graph this is.

@@ -30,6 +30,10 @@ mod finding;
 mod flow;
 mod layer_graph;
 mod node;
+mod outline;
+mod packed;
+mod partition;
+mod sort;
 mod table;
 mod totals;
 
@@ -41,6 +45,7 @@ pub use finding::{Evidence, Finding, Severity};
 pub use flow::{FlowKey, FlowStats, Position, Traffic};
 pub use layer_graph::{Edge, LayerGraph, Node};
 pub use node::NodeId;
+pub use outline::Outline;
 pub use table::FlowTable;
 pub use totals::{CaptureSummary, LeftOut, Outside, Totals};
 

@@ -1,17 +1,43 @@
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use std::hash::{BuildHasher, Hasher};
+use std::thread;
+
+use foldhash::SharedSeed;
+use foldhash::fast::{RandomState, SeedableRandomState};
 use pcapviz_capture::{Dissection, GraphLayer, Packet};
 
-use crate::{FlowKey, FlowStats, LayerGraph, LeftOut, Totals};
+use crate::outline::Numbered;
+use crate::packed::{Packed, PackedV4, PackedV6};
+use crate::partition::{Added, Partition};
+use crate::{FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
 
 /// Every flow seen, with what is known of it: the one table that all three graphs are projections of.
 ///
-/// Grows with flows, never with packets.
-#[derive(Clone, Debug, Default)]
+/// Grows with flows, never with packets: about 120 bytes for a flow over IPv4, 150 over IPv6.
+///
+/// Flows lie in partitions by their hash, so that tables of one family (see
+/// [`sibling`](Self::sibling)) merge partition by partition, by several threads.
+#[derive(Clone, Debug)]
 pub struct FlowTable {
-    // Seeded at random: a capture's sender cannot choose addresses that collide.
-    flows: HashMap<FlowKey, FlowStats, foldhash::fast::RandomState>,
+    /// Chosen at random: a capture's sender cannot choose addresses that collide.
+    seed: u64,
+    /// Flows without IP or over IPv4.
+    v4: Vec<Partition<PackedV4>>,
+    v6: Vec<Partition<PackedV6>>,
+    len: usize,
+    /// No packet adds a flow from this number on.
+    limit: usize,
     totals: Totals,
+}
+
+/// Partitions for each version of IP, a power of two: enough for any machine's threads, and few enough to
+/// cost nothing in a small table.
+const PARTITIONS: usize = 1 << PARTITION_BITS;
+const PARTITION_BITS: u32 = 6;
+
+impl Default for FlowTable {
+    fn default() -> Self {
+        Self::with_seed(RandomState::default().hash_one(0))
+    }
 }
 
 impl FlowTable {
@@ -20,13 +46,43 @@ impl FlowTable {
         Self::default()
     }
 
+    fn with_seed(seed: u64) -> Self {
+        Self {
+            seed,
+            v4: vec![Partition::default(); PARTITIONS],
+            v6: vec![Partition::default(); PARTITIONS],
+            len: 0,
+            limit: usize::MAX,
+            totals: Totals::default(),
+        }
+    }
+
+    /// An empty table with this one's limit, which merges with it the fastest.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        Self { limit: self.limit, ..Self::with_seed(self.seed) }
+    }
+
+    /// Gives rows to no more than so many flows: packets of the others are counted as
+    /// [left out](LeftOut::PastMaxFlows), in one sum. The flows seen first have the rows, so a bounded table
+    /// depends on the order of the packets. [`merge`](Self::merge) knows no limit.
+    #[must_use]
+    pub fn max_flows(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Counts one packet of the capture with this number (from 0). O(1).
     pub fn observe(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
-        self.totals.observe(packet, found);
-        if found.devices.is_none() && found.hosts.is_none() {
-            return;
+        if found.devices.is_some() || found.hosts.is_some() {
+            let stats = FlowStats::of(capture, packet, found);
+            if !self.add(&FlowKey::of(found), &stats, self.len < self.limit) {
+                self.totals.leave_out(packet, LeftOut::PastMaxFlows);
+                self.totals.others += stats.traffic;
+                return;
+            }
         }
-        self.add(FlowKey::of(found), FlowStats::of(capture, packet, found));
+        self.totals.observe(packet, found);
     }
 
     /// Counts one packet that is left out of every graph, as asked.
@@ -34,21 +90,40 @@ impl FlowTable {
         self.totals.leave_out(packet, reason);
     }
 
-    pub(crate) fn add(&mut self, key: FlowKey, stats: FlowStats) {
-        match self.flows.entry(key) {
-            Entry::Occupied(mut flow) => flow.get_mut().merge(&stats),
-            Entry::Vacant(place) => {
-                place.insert(stats);
-            }
-        }
+    /// Whether there was room for the flow.
+    #[inline]
+    pub(crate) fn add(&mut self, key: &FlowKey, stats: &FlowStats, may_grow: bool) -> bool {
+        let added = if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
+            let key = PackedV6::pack(key);
+            let (partition, hash) = place(self.seed, &key);
+            self.v6[partition].add(hash, &key, stats, may_grow)
+        } else {
+            let key = PackedV4::pack(key);
+            let (partition, hash) = place(self.seed, &key);
+            self.v4[partition].add(hash, &key, stats, may_grow)
+        };
+        self.len += usize::from(added == Added::New);
+        added != Added::No
     }
 
     /// Adds another table's flows and totals. Commutative and associative; O(flows of `other`).
     pub fn merge(&mut self, other: Self) {
-        self.totals.merge(other.totals);
-        for (key, stats) in other.flows {
-            self.add(key, stats);
+        self.merge_by(other, 1);
+    }
+
+    /// The same, by up to so many threads.
+    pub fn merge_by(&mut self, other: Self, threads: usize) {
+        if self.seed == other.seed {
+            merge_partitions(self.seed, &mut self.v4, other.v4, threads);
+            merge_partitions(self.seed, &mut self.v6, other.v6, threads);
+            let v4: usize = self.v4.iter().map(Partition::len).sum();
+            self.len = v4 + self.v6.iter().map(Partition::len).sum::<usize>();
+        } else {
+            for (key, stats) in other.iter() {
+                self.add(&key, &stats, true);
+            }
         }
+        self.totals.merge(other.totals);
     }
 
     /// What became of every packet.
@@ -63,28 +138,99 @@ impl FlowTable {
 
     /// How many flows there are.
     pub fn len(&self) -> usize {
-        self.flows.len()
+        self.len
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+        self.len == 0
     }
 
     /// Every flow, in no particular order.
-    pub fn iter(&self) -> impl Iterator<Item = (&FlowKey, &FlowStats)> {
-        self.flows.iter()
+    pub fn iter(&self) -> impl Iterator<Item = (FlowKey, FlowStats)> {
+        flows(&self.v4).chain(flows(&self.v6))
+    }
+
+    /// The keys of the flows that were in a virtual network, in no particular order.
+    pub fn virtual_keys(&self) -> impl Iterator<Item = FlowKey> {
+        virtual_keys(&self.v4).chain(virtual_keys(&self.v6))
     }
 
     /// The graph of one layer: flows grouped by that part of their key, and added up.
-    /// O(flows + edges log edges).
+    /// O(flows log flows).
     pub fn project(&self, layer: GraphLayer) -> LayerGraph {
-        LayerGraph::project(layer, self.iter())
+        LayerGraph::project(layer, self)
     }
+
+    /// Only the shape of that graph and the bytes of its nodes, for tables of any size: a tenth of the memory.
+    /// O(flows log flows), by up to so many threads.
+    pub fn outline(&self, layer: GraphLayer, threads: usize) -> Outline {
+        Outline::of_flows(layer, self, threads)
+    }
+
+    /// The nodes of one layer, sorted. O(flows log flows).
+    pub fn nodes(&self, layer: GraphLayer) -> Vec<NodeId> {
+        Numbered::new(layer, self, 1).nodes.iter().collect()
+    }
+
+    pub(crate) fn v4(&self) -> &[Partition<PackedV4>] {
+        &self.v4
+    }
+
+    pub(crate) fn v6(&self) -> &[Partition<PackedV6>] {
+        &self.v6
+    }
+}
+
+/// The partition that a flow lies in, and the hash by which it is found there.
+#[inline]
+fn place<K: Packed>(seed: u64, key: &K) -> (usize, u32) {
+    let mut hasher = SeedableRandomState::with_seed(seed, SharedSeed::global_random()).build_hasher();
+    key.words().iter().for_each(|&word| hasher.write_u64(word));
+    let hash = hasher.finish();
+    ((hash >> (64 - PARTITION_BITS)) as usize, hash as u32)
+}
+
+fn merge_partitions<K: Packed>(
+    seed: u64,
+    mine: &mut [Partition<K>],
+    theirs: Vec<Partition<K>>,
+    threads: usize,
+) {
+    let mut theirs = theirs.into_iter();
+    thread::scope(|scope| {
+        let share = mine.len().div_ceil(threads.max(1)).max(1);
+        for mine in mine.chunks_mut(share) {
+            let theirs: Vec<_> = theirs.by_ref().take(mine.len()).collect();
+            let work = move || {
+                for (mine, theirs) in mine.iter_mut().zip(theirs) {
+                    mine.merge(theirs, |key| place(seed, key).1);
+                }
+            };
+            if threads > 1 {
+                scope.spawn(work);
+            } else {
+                work();
+            }
+        }
+    });
+}
+
+fn virtual_keys<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = FlowKey> {
+    let rows = partitions.iter().flat_map(Partition::rows);
+    rows.filter(|row| row.key.is_virtual()).map(|row| row.key.unpack())
+}
+
+fn flows<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = (FlowKey, FlowStats)> {
+    partitions
+        .iter()
+        .flat_map(|partition| partition.rows().map(move |row| (row.key.unpack(), partition.stats(row))))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use pcapviz_capture::{DissectOptions, LinkType, Timestamp, dissect};
     use proptest::prelude::*;
 
@@ -139,7 +285,8 @@ mod tests {
     }
 
     fn same(a: &FlowTable, b: &FlowTable) -> bool {
-        a.totals == b.totals && a.flows == b.flows
+        let flows = |table: &FlowTable| table.iter().collect::<HashMap<_, _>>();
+        a.totals == b.totals && flows(a) == flows(b) && a.len() == flows(a).len()
     }
 
     proptest! {
@@ -157,12 +304,19 @@ mod tests {
             for i in order {
                 left.merge(parts[i].clone());
             }
+            let mut family = FlowTable::new();
+            for part in &parts {
+                let mut sibling = family.sibling();
+                sibling.merge(part.clone());
+                family.merge_by(sibling, 2);
+            }
             let mut tail = parts[order[1]].clone();
             tail.merge(parts[order[2]].clone());
             let mut right = parts[order[0]].clone();
             right.merge(tail);
             prop_assert!(same(&left, &whole), "merged from the left");
             prop_assert!(same(&right, &whole), "merged from the right");
+            prop_assert!(same(&family, &whole), "merged by partitions");
         }
 
         #[test]
@@ -177,6 +331,8 @@ mod tests {
                 let sent: u64 = graph.nodes().iter().map(|n| n.sent.bytes).sum();
                 let received: u64 = graph.nodes().iter().map(|n| n.received.bytes).sum();
                 prop_assert_eq!(sent, received);
+                prop_assert_eq!(table.outline(layer, 2), Outline::from(&graph));
+                prop_assert_eq!(table.nodes(layer), graph.nodes().iter().map(|n| n.id).collect::<Vec<_>>());
                 prop_assert!(graph.nodes().is_sorted_by_key(|n| n.id));
                 prop_assert!(graph.edges().is_sorted_by_key(|e| (e.source, e.target)));
             }

@@ -3,6 +3,8 @@ use std::fmt;
 
 use pcapviz_capture::{Absence, Dissection, End, GraphLayer, Packet, StopReason, Timestamp};
 
+use crate::Traffic;
+
 /// What became of every packet read. Adds up: [`Totals::merge`] is commutative and associative.
 ///
 /// For each layer, [`in_graph`](Self::in_graph) and the numbers of [`outside`](Self::outside) add up to `packets`.
@@ -28,6 +30,8 @@ pub struct Totals {
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Packets that are not in a layer's graph for what they are, by reason.
     pub absent: BTreeMap<(GraphLayer, Absence), u64>,
+    /// What was sent in flows that the table had no room for, as [`LeftOut::PastMaxFlows`] counts them.
+    pub others: Traffic,
 }
 
 impl Totals {
@@ -37,6 +41,7 @@ impl Totals {
         *self.left_out.entry(reason).or_default() += 1;
     }
 
+    #[inline]
     fn count(&mut self, packet: &Packet<'_>) {
         self.packets += 1;
         self.bytes = self.bytes.saturating_add(packet.wire_len.into());
@@ -45,6 +50,7 @@ impl Totals {
     }
 
     /// Counts one packet.
+    #[inline]
     pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
         self.count(packet);
         if let End::Stopped(stop) = found.end {
@@ -78,6 +84,7 @@ impl Totals {
         self.cut_by_snap_length += other.cut_by_snap_length;
         self.time_backwards += other.time_backwards;
         self.duplicates += other.duplicates;
+        self.others += other.others;
         for (reason, n) in other.left_out {
             *self.left_out.entry(reason).or_default() += n;
         }
@@ -112,6 +119,8 @@ pub enum LeftOut {
     Time,
     /// It is a duplicate.
     Duplicate,
+    /// Its flow is none of those that the table has room for.
+    PastMaxFlows,
 }
 
 /// Why a packet is not in a layer's graph.
@@ -130,6 +139,7 @@ impl fmt::Display for LeftOut {
             Self::Filter => "not matched by the filter",
             Self::Time => "outside the time asked for",
             Self::Duplicate => "duplicate",
+            Self::PastMaxFlows => "other flows, past the limit on flows",
         })
     }
 }

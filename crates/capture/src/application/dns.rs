@@ -15,6 +15,9 @@ const PTR: u16 = 12;
 const AAAA: u16 = 28;
 const INTERNET: u16 = 1;
 
+/// The kinds of records that give a name to an address, or an alias to a name; NetBIOS's NB and NBSTAT with them.
+const NAMING: [u16; 6] = [A, CNAME, PTR, AAAA, 0x20, 0x21];
+
 /// Aliases followed from the name that was asked for; resolvers give up earlier.
 const MAX_ALIASES: usize = 32;
 
@@ -106,7 +109,7 @@ fn aliases(question: Option<Name>, records: &[Record<'_>]) -> Vec<Name> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads as far as it goes: a message that is malformed or cut off still says what stands before that.
+    /// Reads the [naming](NAMING) records as far as it goes: a message that is malformed or cut off still says what stands before that.
     pub(super) fn read(bytes: &'a [u8]) -> Self {
         let mut message = Self::default();
         let _ = message.read_on(bytes);
@@ -126,12 +129,14 @@ impl<'a> Message<'a> {
             return Ok(());
         }
         for _ in 0..questions {
-            let name = name_at(&mut decoder)?;
+            let at = decoder.index();
+            step_over_name(&mut decoder)?;
             decoder.read_slice(4)?; // type and class
-            self.question = self.question.take().or(name);
+            self.question = self.question.take().or_else(|| name_at(bytes, at));
         }
         for _ in 0..count {
-            let owner = name_at(&mut decoder)?;
+            let owner_at = decoder.index();
+            step_over_name(&mut decoder)?;
             let kind = decoder.read_u16()?.unverified();
             // The highest bit is multicast DNS's cache-flush.
             let class = decoder.read_u16()?.unverified() & 0x7fff;
@@ -139,6 +144,8 @@ impl<'a> Message<'a> {
             let len = decoder.read_u16()?.unverified();
             let data_at = decoder.index();
             let data = decoder.read_slice(len.into())?.unverified();
+            // Reading a name is what costs, and the other kinds name no address.
+            let owner = if NAMING.contains(&kind) { name_at(bytes, owner_at) } else { None };
             self.records.extend(owner.map(|owner| Record {
                 owner,
                 kind,
@@ -153,21 +160,20 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Reads a name; one that makes no sense (a pointer forwards, more than 255 bytes) is stepped over.
-fn name_at(decoder: &mut BinDecoder<'_>) -> Result<Option<Name>, DecodeError> {
-    let start = u16::try_from(decoder.index()).map_err(|_| DecodeError::InsufficientBytes)?;
-    let mut ahead = decoder.clone(start);
-    if let Ok(name) = Name::read(&mut ahead) {
-        *decoder = ahead;
-        return Ok(Some(name));
-    }
+/// Reads the name at this place of a message; `None` where it makes no sense (a pointer forwards, more than
+/// 255 bytes).
+fn name_at(message: &[u8], at: usize) -> Option<Name> {
+    Name::read(&mut BinDecoder::new(message).clone(u16::try_from(at).ok()?)).ok()
+}
+
+fn step_over_name(decoder: &mut BinDecoder<'_>) -> Result<(), DecodeError> {
     loop {
         match decoder.read_u8()?.unverified() {
-            0 => return Ok(None),
+            0 => return Ok(()),
             len @ 1..=63 => decoder.read_slice(len.into())?,
             0xc0.. => {
                 decoder.read_u8()?;
-                return Ok(None);
+                return Ok(());
             }
             other => return Err(DecodeError::UnrecognizedLabelCode(other)),
         };
@@ -184,8 +190,7 @@ impl Record<'_> {
 
     /// The name that is the data; it may point anywhere before itself in the message.
     fn name(&self) -> Option<Name> {
-        let at = u16::try_from(self.data_at).ok()?;
-        Name::read(&mut BinDecoder::new(self.message).clone(at)).ok()
+        name_at(self.message, self.data_at)
     }
 }
 

@@ -148,6 +148,46 @@ pub enum TunnelId {
     ServicePath(u32),
 }
 
+impl TunnelId {
+    /// The kind as a number from 1, and the identifier: what [`from_parts`](Self::from_parts) takes.
+    pub fn to_parts(self) -> (u8, u32) {
+        match self {
+            Self::Vni(id) => (1, id),
+            Self::Teid(id) => (2, id),
+            Self::GreKey(id) => (3, id),
+            Self::Mpls(id) => (4, id),
+            Self::Session(id) => (5, id),
+            Self::Spi(id) => (6, id),
+            Self::Isid(id) => (7, id),
+            Self::ServicePath(id) => (8, id),
+        }
+    }
+
+    /// The tunnel with these parts; `None` where no kind has that number.
+    ///
+    /// ```
+    /// use pcapviz_capture::TunnelId;
+    ///
+    /// let (kind, id) = TunnelId::Vni(42).to_parts();
+    /// assert_eq!(TunnelId::from_parts(kind, id), Some(TunnelId::Vni(42)));
+    /// assert_eq!(TunnelId::from_parts(0, 42), None);
+    /// ```
+    pub fn from_parts(kind: u8, id: u32) -> Option<Self> {
+        let make = match kind {
+            1 => Self::Vni,
+            2 => Self::Teid,
+            3 => Self::GreKey,
+            4 => Self::Mpls,
+            5 => Self::Session,
+            6 => Self::Spi,
+            7 => Self::Isid,
+            8 => Self::ServicePath,
+            _ => return None,
+        };
+        Some(make(id))
+    }
+}
+
 /// As people write it: `VNI 42`, `TEID 0x1f`.
 impl fmt::Display for TunnelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -465,10 +465,7 @@ impl Decoder {
         const CHAIN: usize = 8;
         let search = near..bytes.len().min(near + SEARCH);
         match self {
-            Self::Pcap(pcap) => {
-                let seconds = pcap.seconds(&bytes[from..]);
-                search.into_iter().find(|&at| pcap.plausible(&bytes[at..], CHAIN, seconds))
-            }
+            Self::Pcap(pcap) => search.into_iter().find(|&at| pcap.plausible(&bytes[at..], CHAIN)),
             Self::PcapNg(pcapng) => {
                 let aligned = search.skip((4 - (near - from) % 4) % 4).step_by(4);
                 aligned.into_iter().find(|&at| pcapng.plausible(&bytes[at..], CHAIN))

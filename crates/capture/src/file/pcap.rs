@@ -164,7 +164,9 @@ impl Pcap {
 
     /// Whether a chain of at least `records` plausible records starts here (or fewer, up to the very end).
     /// A guess that is always checked later: see [`CaptureReader::split`](super::CaptureReader::split).
-    pub(super) fn plausible(&self, mut window: &[u8], records: usize, near: Option<u32>) -> bool {
+    // Times are held against the chain's own first one, not the file's: captures are joined end to end.
+    pub(super) fn plausible(&self, mut window: &[u8], records: usize) -> bool {
+        let near = self.record_header(window).map(|header| header.seconds);
         for n in 0..records {
             if window.is_empty() {
                 return n > 0;
@@ -180,11 +182,6 @@ impl Pcap {
             window = &window[self.header_len + header.captured as usize..];
         }
         true
-    }
-
-    /// The seconds of the first record, to know others by.
-    pub(super) fn seconds(&self, window: &[u8]) -> Option<u32> {
-        self.record_header(window).map(|header| header.seconds)
     }
 
     #[inline]

@@ -87,6 +87,11 @@ impl Endian {
     pub(super) fn u32s<const N: usize>(self, bytes: &[u8]) -> Option<[u32; N]> {
         let (chunks, _) = bytes.as_chunks::<4>();
         let words = chunks.first_chunk::<N>()?;
-        Some(words.map(|word| self.u32(word)))
+        // A loop, since `map` on an array may stay a call for each of them.
+        let mut values = [0; N];
+        for (value, word) in values.iter_mut().zip(words) {
+            *value = self.u32(*word);
+        }
+        Some(values)
     }
 }

@@ -1,0 +1,23 @@
+//! Reads, dissects and counts the packets of a capture of 40,000 packets made in memory, by one thread: what
+//! `instructions.sh` counts the instructions of. With `--baseline` it makes the capture and does not read it.
+
+use std::io::{self, Write};
+
+use pcapviz_benches::traffic;
+use pcapviz_capture::{CaptureReader, DissectOptions, dissect};
+use pcapviz_graph::FlowTable;
+
+const PACKETS: usize = 40_000;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let bytes = traffic(PACKETS);
+    let mut table = FlowTable::new();
+    if std::env::args().all(|argument| argument != "--baseline") {
+        let mut reader = CaptureReader::from_bytes("traffic", bytes)?;
+        while let Some(packet) = reader.next_packet()? {
+            table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+        }
+    }
+    writeln!(io::stdout(), "{} flows, {} packets", table.len(), table.totals().packets)?;
+    Ok(())
+}

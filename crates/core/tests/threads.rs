@@ -1,0 +1,98 @@
+//! The same captures give the same bytes, by however many threads they are read.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+
+use std::num::NonZero;
+use std::path::Path;
+
+use pcapviz_core::render::layout::Engine;
+use pcapviz_core::render::{Format, RenderOptions, render};
+use pcapviz_core::{GraphLayer, Pipeline, Report};
+use pcapviz_testkit::capture::{Pcap, Record};
+use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Tcp, Udp};
+use pcapviz_testkit::shared;
+
+fn read(path: &Path, threads: usize, max_flows: Option<usize>) -> Report {
+    let mut pipeline = Pipeline::new().capture(path);
+    pipeline = pipeline.threads(NonZero::new(threads).unwrap());
+    max_flows.into_iter().fold(pipeline, Pipeline::max_flows).run()
+}
+
+/// The summary, the lists, and the graph JSON of each layer.
+fn outputs(report: &Report) -> Vec<String> {
+    let engine = Engine::by_name("auto").unwrap();
+    let layout = engine.layout();
+    let options = RenderOptions::new(&*layout);
+    let mut outputs = vec![report.summary(false), format!("{:?}", report.totals())];
+    for layer in GraphLayer::ALL {
+        let graph = report.graph(layer);
+        outputs.extend([report.contacted_list(&graph), report.contacting_list(&graph)]);
+        let mut json = Vec::new();
+        render(&report.view(&graph), &options, "json".parse::<Format>().unwrap(), &mut json).unwrap();
+        outputs.push(String::from_utf8(json).unwrap());
+    }
+    outputs
+}
+
+fn check(path: &Path, max_flows: Option<usize>) -> Report {
+    let one = read(path, 1, max_flows);
+    let expected = outputs(&one);
+    for threads in [2, 3, 7] {
+        assert_eq!(outputs(&read(path, threads, max_flows)), expected, "by {threads} threads");
+    }
+    one
+}
+
+/// Large enough to be read in parts, with every third packet sent twice and times that go backwards.
+fn large() -> Vec<u8> {
+    let data = [7; 900];
+    let records: Vec<Record> = (0..20_000_u32)
+        .flat_map(|n| {
+            let [_, a, b, c] = (n % 700).to_be_bytes();
+            let port = 1024 + (n % 5_000) as u16;
+            let ethernet = Ethernet::between(c, 200);
+            let hosts = Ipv4::between([10, a, b, c], [192, 0, 2, 1]);
+            let frame = match n % 4 {
+                0 => ethernet.carry(Ipv6::between(port, 1).carry(Udp::ports(port, 53).carry(&data))),
+                1 => ethernet.carry(hosts.carry(Udp::ports(port, 4789).carry(&data))),
+                _ => ethernet.carry(hosts.carry(Tcp::ports(port, 443).carry(&data))),
+            };
+            let record = Record::new(1_700_000_000_000_000_000 + u64::from(n ^ 1) * 1_000_000, frame.bytes());
+            std::iter::repeat_n(record, 1 + usize::from(n % 3 == 0))
+        })
+        .collect();
+    Pcap::default().file(&records)
+}
+
+#[test]
+fn a_large_capture_is_the_same_by_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.pcap");
+    std::fs::write(&path, large()).unwrap();
+    let report = check(&path, None);
+    assert_eq!(report.totals().packets, 26_667);
+    assert!(report.totals().duplicates > 6_000 && report.totals().time_backwards > 6_000);
+}
+
+#[test]
+fn flows_past_the_limit_are_one_visible_sum() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.pcap");
+    std::fs::write(&path, large()).unwrap();
+    let report = check(&path, Some(1_000));
+    assert_eq!(report.table.len(), 1_000);
+    let others = report.totals().others.packets;
+    assert!(others > 0);
+    for layer in GraphLayer::ALL {
+        let shown: u64 = report.graph(layer).edges().iter().map(|edge| edge.traffic.packets).sum();
+        let outside: u64 = report.totals().outside(layer).map(|(_, packets)| packets).sum();
+        assert_eq!((shown + outside, outside >= others), (26_667, true), "{layer:?}");
+    }
+    assert!(report.summary(false).contains("other flows, past the limit"));
+}
+
+#[test]
+fn the_corpus_is_the_same_by_any_number_of_threads() {
+    let Some(captures) = shared("captures") else { return };
+    check(&captures, None);
+}

@@ -1,0 +1,166 @@
+//! A part of the flow table: the flows whose hashes share a few bits.
+
+use hashbrown::HashTable;
+
+use crate::FlowStats;
+use crate::packed::{Packed, PackedStats, ProtocolSets};
+
+/// Rows that never move, and an index of them that is small enough to grow without notice.
+#[derive(Clone, Debug)]
+pub(crate) struct Partition<K> {
+    index: HashTable<Slot>,
+    /// No chunk has more than [`CHUNK`] rows; only the last one grows.
+    chunks: Vec<Vec<Row<K>>>,
+    sets: ProtocolSets,
+    len: usize,
+}
+
+/// What became of a flow that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It had a row.
+    Known,
+    /// It has one now.
+    New,
+    /// It has none.
+    No,
+}
+
+/// A flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<K> {
+    pub(crate) key: K,
+    pub(crate) stats: PackedStats,
+}
+
+/// Where a flow stands, with as much of its hash as tells it from nearly all others.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    hash: u32,
+    row: u32,
+}
+
+/// Rows of a chunk: large enough for the allocator to give them back to the system one by one.
+const CHUNK: usize = 1 << CHUNK_BITS;
+const CHUNK_BITS: u32 = 11;
+
+/// Rows that the first chunk starts with, so that small tables stay small.
+const FIRST: usize = 8;
+
+/// hashbrown takes the place from the lowest bits and a tag from the highest seven.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+impl<K> Default for Partition<K> {
+    fn default() -> Self {
+        Self { index: HashTable::new(), chunks: Vec::new(), sets: ProtocolSets::default(), len: 0 }
+    }
+}
+
+impl<K: Packed> Partition<K> {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds to the flow's row, or gives it one if it `may_grow`. O(1).
+    #[inline]
+    pub(crate) fn add(&mut self, hash: u32, key: &K, stats: &FlowStats, may_grow: bool) -> Added {
+        if let Some(row) = self.find(hash, key) {
+            let (chunk, place) = split(row);
+            self.chunks[chunk][place].stats.add(stats, &mut self.sets);
+            return Added::Known;
+        }
+        if may_grow {
+            let stats = PackedStats::pack(stats, &mut self.sets);
+            self.push(hash, Row { key: *key, stats });
+            return Added::New;
+        }
+        Added::No
+    }
+
+    /// Adds another partition's flows, made with the same hasher, which `hash` asks. Chunks whose flows are
+    /// new here stay where they are. O(flows of `other`).
+    pub(crate) fn merge(&mut self, other: Self, hash: impl Fn(&K) -> u32) {
+        for mut chunk in other.chunks {
+            chunk.retain_mut(|row| match self.find(hash(&row.key), &row.key) {
+                Some(mine) => {
+                    let (at, place) = split(mine);
+                    self.chunks[at][place].stats.add(&row.stats.unpack(&other.sets), &mut self.sets);
+                    false
+                }
+                None => {
+                    row.stats = PackedStats::pack(&row.stats.unpack(&other.sets), &mut self.sets);
+                    true
+                }
+            });
+            if chunk.len() < CHUNK / 2 {
+                chunk.iter().for_each(|row| self.push(hash(&row.key), *row));
+            } else {
+                let at = self.chunks.len();
+                for (place, row) in chunk.iter().enumerate() {
+                    self.index_row(hash(&row.key), at, place);
+                }
+                self.len += chunk.len();
+                self.chunks.push(chunk);
+            }
+        }
+    }
+
+    /// Every row, in the order in which they lie.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<K>> {
+        self.chunks.iter().flatten()
+    }
+
+    /// What is known of a flow of this partition.
+    pub(crate) fn stats(&self, row: &Row<K>) -> FlowStats {
+        row.stats.unpack(&self.sets)
+    }
+
+    #[inline]
+    fn find(&self, hash: u32, key: &K) -> Option<u32> {
+        let same = |slot: &Slot| {
+            let (chunk, place) = split(slot.row);
+            slot.hash == hash && self.chunks[chunk][place].key.same_as(key)
+        };
+        self.index.find(spread(hash), same).map(|slot| slot.row)
+    }
+
+    /// Adds a flow that is not there yet.
+    #[inline]
+    fn push(&mut self, hash: u32, row: Row<K>) {
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => {
+                if chunk.len() == chunk.capacity() {
+                    chunk.reserve_exact(chunk.len().min(CHUNK - chunk.len()));
+                }
+                chunk.push(row);
+            }
+            last => {
+                let mut chunk = Vec::with_capacity(if last.is_none() { FIRST } else { CHUNK });
+                chunk.push(row);
+                self.chunks.push(chunk);
+            }
+        }
+        let chunk = self.chunks.len() - 1;
+        self.index_row(hash, chunk, self.chunks[chunk].len() - 1);
+        self.len += 1;
+    }
+
+    fn index_row(&mut self, hash: u32, chunk: usize, place: usize) {
+        let slot = Slot { hash, row: join(chunk, place) };
+        self.index.insert_unique(spread(hash), slot, |slot| spread(slot.hash));
+    }
+}
+
+/// A row's chunk and its place there.
+#[inline]
+fn split(row: u32) -> (usize, usize) {
+    let row = row as usize;
+    (row >> CHUNK_BITS, row & (CHUNK - 1))
+}
+
+/// The opposite of [`split`]. 32 bits suffice: so many rows take 400 GB, in each of the partitions.
+fn join(chunk: usize, place: usize) -> u32 {
+    (chunk << CHUNK_BITS | place) as u32
+}
