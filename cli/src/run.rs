@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::ColorChoice;
+use pcapviz_core::capture::CaptureReader;
 use pcapviz_core::enrich::{EnrichError, Enricher, GeoDatabases, HostsFile, ResolveOptions, ReverseResolver};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
@@ -124,10 +125,11 @@ impl<'a> Outputs<'a> {
             (Some(path), Some(format)) => Some((path, format)),
             (Some(path), None) => Some((path, Format::of_path(path)?)),
         };
+        // A slip such as `-g` before a capture must not cost the capture. Only files: a pipe would block.
         let written = out.map(|(path, _)| path).into_iter().chain(args.graphviz.as_deref());
-        for path in written.filter_map(|path| path.canonicalize().ok()).filter(|path| path.is_file()) {
-            if let Some(capture) = args.captures().find(|c| c.canonicalize().is_ok_and(|c| c == path)) {
-                bail!("{} is a capture to read: write to another file", capture.display());
+        for path in written.filter(|path| path.is_file()) {
+            if CaptureReader::open(path).is_ok() {
+                bail!("{} is a capture, which is never written over: write to another file", path.display());
             }
         }
         let engine = Engine::by_name(args.layoutengine.as_deref().unwrap_or("auto"))?;

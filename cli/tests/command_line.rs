@@ -78,8 +78,9 @@ fn mistakes_are_named_in_one_line() {
     let copy = folder.path().join("copy.pcap");
     fs::copy(&office, &copy).unwrap();
     let copy = copy.to_str().unwrap();
-    check(&[copy, "-g", copy], 2, &["copy.pcap is a capture to read"]);
-    check(&[copy, "-o", copy, "--format", "svg"], 2, &["copy.pcap is a capture to read"]);
+    check(&[copy, "-g", copy], 2, &["copy.pcap is a capture"]);
+    check(&[copy, "-o", copy, "--format", "svg"], 2, &["copy.pcap is a capture"]);
+    check(&[&office, "-g", copy], 2, &["copy.pcap is a capture"]);
     assert_eq!(fs::read(copy).unwrap(), fs::read(&office).unwrap());
     if Path::new("/dev/full").exists() {
         check(&[&office, "-o", "/dev/full", "--format", "dot"], 1, &["/dev/full", "No space left"]);
