@@ -6,7 +6,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use pcapviz_capture::{CaptureReader, DissectOptions, Packet, Protocol, Transport, dissect, identify, layers};
+use pcapviz_capture::{
+    CaptureReader, DissectOptions, Packet, Protocol, Transport, dissect, identify, layers,
+};
 
 /// Longer packets make the fuzzer slow and teach it nothing.
 const LONGEST: usize = 1600;
@@ -30,7 +32,9 @@ fn main() -> io::Result<()> {
         // A capture that is damaged gives what comes before the damage.
         let Ok(mut reader) = CaptureReader::open(Path::new(&capture)) else { continue };
         while let Ok(Some(packet)) = reader.next_packet() {
-            let Some((kind, bytes)) = seed(&packet).filter(|(_, bytes)| bytes.len() <= LONGEST) else { continue };
+            let Some((kind, bytes)) = seed(&packet).filter(|(_, bytes)| bytes.len() <= LONGEST) else {
+                continue;
+            };
             if met.insert(kind) {
                 fs::write(folder.join(format!("packet-{}", met.len())), bytes)?;
             }
@@ -41,7 +45,8 @@ fn main() -> io::Result<()> {
 
 /// The form that `fuzz_targets/dissect.rs` reads.
 fn dissect_seed(packet: &Packet<'_>) -> Option<Seed> {
-    let stack: Vec<Option<Protocol>> = layers(packet, &DissectOptions::default()).map(|l| l.protocol).collect();
+    let stack: Vec<Option<Protocol>> =
+        layers(packet, &DissectOptions::default()).map(|l| l.protocol).collect();
     let kind = format!("{:?} {stack:?}", packet.link_type);
     let mut bytes = packet.link_type.0.to_be_bytes().to_vec();
     bytes.extend([0, packet.fcs_len]);
@@ -55,7 +60,8 @@ fn application_seed(packet: &Packet<'_>) -> Option<Seed> {
     let found = dissect(packet, &DissectOptions::default());
     let application = found.application.filter(|a| !a.payload.is_empty())?;
     let ports = application.ports.ports;
-    let kind = format!("{:?} {:?} {:?}", found.protocols, identify(&application), ports.source < ports.destination);
+    let kind =
+        format!("{:?} {:?} {:?}", found.protocols, identify(&application), ports.source < ports.destination);
     let port = PORTS.iter().position(|&port| port == ports.source || port == ports.destination)?;
     let tcp = application.ports.transport == Transport::Tcp;
     let bytes = [&[(port as u8) << 1 | u8::from(tcp)], application.payload].concat();

@@ -4,7 +4,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pcapviz_capture::{DissectOptions, GraphLayer, LinkType, Packet, Tunnels, dissect, identify, layers, sightings};
+use pcapviz_capture::{
+    DissectOptions, GraphLayer, LinkType, Packet, Tunnels, dissect, identify, layers, sightings,
+};
 
 /// The cap on headers, with room to grow.
 const MOST_LAYERS: usize = 100;
