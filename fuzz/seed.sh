@@ -15,6 +15,13 @@ if [ "$target" = filter ]; then
     echo "$(find "$here/corpus/$target" -type f | wc -l) seeds in $here/corpus/$target"
     exit
 fi
+if [ "$target" = dissect ] || [ "$target" = application ]; then
+    # Single packets, one for each stack of headers.
+    find -L "$captures" -type f -exec \
+        cargo run -q --manifest-path "$here/Cargo.toml" --example seeds -- "$target" "$here/corpus/$target" {} +
+    echo "$(find "$here/corpus/$target" -type f | wc -l) seeds in $here/corpus/$target"
+    exit
+fi
 find -L "$captures" -type f -size -9k ! -name '*.md' ! -name '*.txt' | while read -r file; do
     name=$(cksum <"$file" | tr -s ' \t' '-')
     cp "$file" "$here/corpus/$target/$name"

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::ColorChoice;
+use pcapviz_core::capture::CaptureReader;
 use pcapviz_core::enrich::{EnrichError, Enricher, GeoDatabases, HostsFile, ResolveOptions, ReverseResolver};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
@@ -127,6 +128,13 @@ impl<'a> Outputs<'a> {
             (Some(path), Some(format)) => Some((path, format)),
             (Some(path), None) => Some((path, Format::of_path(path)?)),
         };
+        // A slip such as `-g` before a capture must not cost the capture. Only files: a pipe would block.
+        let written = out.map(|(path, _)| path).into_iter().chain(args.graphviz.as_deref());
+        for path in written.filter(|path| path.is_file()) {
+            if CaptureReader::open(path).is_ok() {
+                bail!("{} is a capture, which is never written over: write to another file", path.display());
+            }
+        }
         let engine = Engine::by_name(args.layoutengine.as_deref().unwrap_or("auto"))?;
         let shape = args.shape.as_deref().map(str::parse).transpose()?;
         Ok(Self { out, layout: engine.layout(), shape })
@@ -162,15 +170,24 @@ impl<'a> Outputs<'a> {
             render(view, &options, format, &mut out)?;
             return Ok(out.flush()?);
         }
-        let cannot = || format!("cannot write {}: check the folder and its permissions", path.display());
-        let mut out = BufWriter::new(File::create(path).with_context(cannot)?);
-        render(view, &options, format, &mut out)?;
-        out.flush().with_context(cannot)
+        let mut out = BufWriter::new(File::create(path).map_err(|error| unwritten(path, error))?);
+        render(view, &options, format, &mut out).map_err(|error| unwritten(path, error))?;
+        out.flush().map_err(|error| unwritten(path, error))
     }
 }
 
 fn print(text: &str) -> Result<()> {
-    Ok(io::stdout().lock().write_all(text.as_bytes())?)
+    io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
+        .map_err(|error| unwritten("standard output".as_ref(), error))
+}
+
+/// Says which output failed and why; the cause stays in the chain, where a closed pipe is told from the rest.
+fn unwritten(path: &Path, cause: impl Into<anyhow::Error>) -> anyhow::Error {
+    let cause = cause.into();
+    let message = format!("cannot write {}: {cause}", path.display());
+    cause.context(message)
 }
 
 /// Whether headings are to stand out (https://no-color.org).

@@ -74,7 +74,17 @@ fn mistakes_are_named_in_one_line() {
     check(&[&office, "--layer2", "--layer3"], 2, &["--layer2"]);
     check(&[&office, "--filter", "tcp prot 80"], 2, &["prot", "^"]);
     check(&[&office, "--dns-server", "127.0.0.1:53"], 2, &["--resolve"]);
-    check(&[&office, "-o", "/no/such/folder/x.svg"], 1, &["/no/such/folder/x.svg"]);
+    check(&[&office, "-o", "/no/such/folder/x.svg"], 1, &["/no/such/folder/x.svg", "No such file"]);
+    let copy = folder.path().join("copy.pcap");
+    fs::copy(&office, &copy).unwrap();
+    let copy = copy.to_str().unwrap();
+    check(&[copy, "-g", copy], 2, &["copy.pcap is a capture"]);
+    check(&[copy, "-o", copy, "--format", "svg"], 2, &["copy.pcap is a capture"]);
+    check(&[&office, "-g", copy], 2, &["copy.pcap is a capture"]);
+    assert_eq!(fs::read(copy).unwrap(), fs::read(&office).unwrap());
+    if Path::new("/dev/full").exists() {
+        check(&[&office, "-o", "/dev/full", "--format", "dot"], 1, &["/dev/full", "No space left"]);
+    }
     check(&[], 2, &["Usage"]);
 }
 

@@ -1,23 +1,26 @@
 //! The dissector takes any bytes of any link type and any claimed length: no panic, no hang, a bounded number
-//! of layers, and each packet is either in a layer's graph or has one reason why not.
+//! of layers, and each packet is either in a layer's graph or has one reason why not. The input is two bytes of
+//! link type, one of options, one of frame check sequence length, four of claimed length, and the packet.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pcapviz_capture::{DissectOptions, GraphLayer, LinkType, Packet, Tunnels, dissect, layers};
+use pcapviz_capture::{
+    DissectOptions, GraphLayer, LinkType, Packet, Tunnels, dissect, identify, layers, sightings,
+};
 
 /// The cap on headers, with room to grow.
 const MOST_LAYERS: usize = 100;
 
-fuzz_target!(|input: (u16, u32, u8, bool, &[u8])| {
-    let (link_type, wire_len, fcs_len, esp_null, bytes) = input;
-    let mut packet = Packet::new(LinkType(link_type % 320), bytes);
+fuzz_target!(|bytes: &[u8]| {
+    let [high, low, flags, fcs_len, a, b, c, d, captured @ ..] = bytes else { return };
+    let mut packet = Packet::new(LinkType(u16::from_be_bytes([*high, *low])), captured);
     // Half of the inputs keep the honest length.
-    if wire_len % 2 == 0 {
-        packet.wire_len = wire_len;
+    if flags & 2 != 0 {
+        packet.wire_len = u32::from_be_bytes([*a, *b, *c, *d]);
     }
-    packet.fcs_len = fcs_len;
+    packet.fcs_len = *fcs_len;
     let mut options = DissectOptions::default();
-    options.esp_null = esp_null;
+    options.esp_null = flags & 1 != 0;
     for tunnels in [Tunnels::Outer, Tunnels::Inner] {
         options.tunnels = tunnels;
         let found = dissect(&packet, &options);
@@ -30,6 +33,17 @@ fuzz_target!(|input: (u16, u32, u8, bool, &[u8])| {
             assert_eq!(there, found.absence(layer, packet.link_type).is_none(), "{layer:?}");
         }
         assert!(found.ports.is_none() || found.hosts.is_some());
+        if let Some(application) = &found.application {
+            identify(application);
+            sightings(application, |_| ());
+        }
     }
-    assert!(layers(&packet, &options).count() <= MOST_LAYERS);
+    // What follows a header that the snap length cut off starts behind what was captured, never behind the wire's end.
+    let end = captured.len().max(packet.wire_len as usize);
+    let mut count = 0;
+    for layer in layers(&packet, &options) {
+        assert!(layer.offset <= end, "{layer:?}");
+        count += 1;
+    }
+    assert!(count <= MOST_LAYERS);
 });

@@ -7,7 +7,8 @@ use crate::{MacAddr, Packet, Protocol};
 pub struct Layer {
     /// Its name; `None` for what a capturing program puts before a packet, and for the parts of a header.
     pub protocol: Option<Protocol>,
-    /// Where it starts, in bytes from the packet's start.
+    /// Where it starts, in bytes from the packet's start on the wire. Behind the captured bytes, where the
+    /// snap length cut off the header before it.
     pub offset: usize,
     /// What it says.
     pub fields: Fields,
