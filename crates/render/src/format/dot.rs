@@ -42,20 +42,21 @@ pub(super) fn write(
         }
         writeln!(out, "];")?;
     }
-    let most = scene::busiest_edge(view);
+    let most = scene::busiest_edge(view.graph.edges());
     for edge in view.graph.edges() {
         let family = Family::of(edge.protocols);
-        let end = |i: usize| view.graph.nodes()[i].id;
+        let (source, target) =
+            (view.graph.nodes()[edge.source].id.to_string(), view.graph.nodes()[edge.target].id.to_string());
         writeln!(
             out,
             "  \"{}\" -> \"{}\" [label=\"{}\", penwidth={:.2}, color=\"{}\", class=\"{}\", tooltip=\"{}\"];",
-            end(edge.source),
-            end(edge.target),
+            source,
+            target,
             lines([&*edge_volume(edge), &*edge.protocols.to_string()].into_iter()),
             scene::line_width(edge.traffic.bytes, most),
             family.stroke(),
             family.class(),
-            lines(edge_tooltip(view, edge).lines()),
+            lines(edge_tooltip(edge, &source, &target).lines()),
         )?;
     }
     writeln!(out, "}}")?;
