@@ -74,7 +74,7 @@ impl<'a> NodeCaption<'a> {
                 caption.details.insert(0, counted(what, what));
                 return caption;
             }
-            Kind::Leaves | Kind::Role(_) => {
+            Kind::SameNeighbours | Kind::Role(_) => {
                 caption.title = counted(one, many);
                 caption.address = None;
                 caption.details = match group.kind {

@@ -3,8 +3,8 @@
 //! Folding goes from a [`View`] to a [`Folded`] graph, step by step until the graph is small enough:
 //!
 //! 1. at layer 4, each host's client ports, whatever the graph's size ([`Ports`]);
-//! 2. neighbours of one node only, by the kind of traffic and where they belong, the largest groups first;
-//!    one that carries much of its group's bytes stays by itself;
+//! 2. nodes with the same neighbours, by the kind of traffic and where they belong: first the leaves around
+//!    one hub, the largest groups first; one that carries much of its group's bytes stays by itself;
 //! 3. at layer 4, all ports of one host;
 //! 4. addresses of one network (IPv4 /24, /16, /8, IPv6 /64, /48, /32; devices by vendor prefix), then all
 //!    that belong together, but the nodes with the most bytes stay by themselves.
@@ -62,8 +62,8 @@ pub enum Kind {
     Single,
     /// Client ports of one host.
     ClientPorts,
-    /// They have one neighbour, and it is the same.
-    Leaves,
+    /// They talk to the same nodes: mostly one hub.
+    SameNeighbours,
     /// Ports of one host.
     HostPorts,
     /// Addresses of one network: the address and how many of its bits they share.
@@ -97,7 +97,7 @@ pub fn fold(view: &View<'_>, max_nodes: usize, ports: Ports) -> Folded {
             (!serves[node]).then(|| graph.nodes()[node].id.host())
         });
     }
-    partition.fold_leaves(max_nodes);
+    partition.fold_alike(max_nodes);
     partition.fold_by_address(max_nodes);
     partition.folded()
 }
@@ -170,9 +170,9 @@ impl<'a> Partition<'a> {
         Role::of(self.graph.nodes()[part.members[0]].id)
     }
 
-    /// Folds the neighbours of one group only, the largest sets of those that are alike first.
-    fn fold_leaves(&mut self, max_nodes: usize) {
-        /// A leaf with more of its set's bytes than this share stays by itself.
+    /// Folds groups with the same neighbours: they have no edges between them.
+    fn fold_alike(&mut self, max_nodes: usize) {
+        /// A node with more of its set's bytes than this share stays by itself.
         const HEAVY: f64 = 0.1;
         if self.groups.len() <= max_nodes {
             return;
@@ -193,30 +193,33 @@ impl<'a> Partition<'a> {
             ways[target].1 = true;
         }
         let mut sets: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-        for (leaf, around) in neighbours.iter().enumerate().filter(|(_, around)| around.len() == 1) {
-            let hub = around.first().copied();
-            let alike = (hub, self.role(&self.groups[leaf]), Family::of(protocols[leaf]), ways[leaf]);
-            sets.entry(alike).or_default().push(leaf);
+        for (i, around) in neighbours.iter().enumerate().filter(|(_, around)| !around.is_empty()) {
+            let alike = (around, self.role(&self.groups[i]), Family::of(protocols[i]), ways[i]);
+            sets.entry(alike).or_default().push(i);
         }
-        let mut sets: Vec<Vec<usize>> = sets.into_values().filter(|set| set.len() > 1).collect();
-        sets.sort_by_key(|set| (Reverse(set.len()), set[0]));
+        let mut sets: Vec<(usize, Vec<usize>)> = sets
+            .into_iter()
+            .filter(|(_, set)| set.len() > 1)
+            .map(|((around, ..), set)| (around.len(), set))
+            .collect();
+        sets.sort_by_key(|(around, set)| (*around, Reverse(set.len()), set[0]));
         let mut set_of = vec![None; self.groups.len()];
         let mut left = self.groups.len();
-        for (nth, set) in sets.iter().enumerate() {
+        for (nth, (_, set)) in sets.iter().enumerate() {
             if left <= max_nodes {
                 break;
             }
-            let bytes: Vec<u64> = set.iter().map(|&leaf| self.bytes(&self.groups[leaf])).collect();
+            let bytes: Vec<u64> = set.iter().map(|&node| self.bytes(&self.groups[node])).collect();
             let all: f64 = bytes.iter().map(|&n| n as f64).sum();
-            // In a small set every leaf has more than the share.
+            // In a small set every node has more than the share.
             let light = |i: &usize| set.len() < 10 || bytes[*i] as f64 <= all * HEAVY;
             let folded: Vec<usize> = (0..set.len()).filter(light).map(|i| set[i]).collect();
             left -= folded.len().saturating_sub(1);
-            folded.iter().for_each(|&leaf| set_of[leaf] = Some(nth));
+            folded.iter().for_each(|&node| set_of[node] = Some(nth));
         }
         let set_of_first: BTreeMap<usize, usize> =
             self.groups.iter().zip(set_of).filter_map(|(part, set)| Some((part.members[0], set?))).collect();
-        self.merge(Kind::Leaves, |part| set_of_first.get(&part.members[0]).copied());
+        self.merge(Kind::SameNeighbours, |part| set_of_first.get(&part.members[0]).copied());
     }
 
     /// Folds by host, by ever larger networks, then by side, all but the groups with the most bytes.

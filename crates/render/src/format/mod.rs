@@ -86,7 +86,7 @@ static TABLE: &[Row] = &[
         extensions: &["svg"],
         description: "vector picture with real text and tooltips",
         kind: Kind::Picture,
-        max_nodes: Some(300),
+        max_nodes: Some(160),
         write: svg::write,
     },
     Row {
@@ -94,7 +94,7 @@ static TABLE: &[Row] = &[
         extensions: &["png"],
         description: "picture made of pixels",
         kind: Kind::Picture,
-        max_nodes: Some(150),
+        max_nodes: Some(80),
         write: png::write,
     },
     Row {

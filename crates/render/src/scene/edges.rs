@@ -12,6 +12,8 @@ use crate::{View, caption};
 
 /// How much a small picture may be stretched to make room for its edges' labels.
 const STRETCHES: [f64; 4] = [1.0, 1.2, 1.4, 1.65];
+/// With more edges than this a stretched picture becomes too large to read as a whole.
+const MOST_STRETCHED: usize = 30;
 
 /// A node's shape's centre, its shape and its label.
 pub(super) type PlacedNode = (Point, Outline, Option<Label>);
@@ -38,7 +40,7 @@ impl Picture {
         for stretch in STRETCHES {
             let picture = Self::stretched(view, graph, drafts, placement, &wishes, stretch);
             let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details);
-            let done = cost(&picture) == (0, 0) || graph.edges.len() > labels::FULL_LABELS;
+            let done = cost(&picture) == (0, 0) || graph.edges.len() > MOST_STRETCHED;
             if best.as_ref().is_none_or(|best| cost(&picture) < cost(best)) {
                 best = Some(picture);
             }

@@ -314,7 +314,7 @@ fn folds(view: &View<'_>, graph: &Folded) -> Vec<(Sample, String)> {
         let reason = match group.kind {
             Kind::ClientPorts => "client ports, by host",
             Kind::HostPorts => "ports, by host",
-            Kind::Single | Kind::Leaves => "with one neighbour only",
+            Kind::Single | Kind::SameNeighbours => "with the same neighbours",
             Kind::Network(..) => "by network",
             Kind::Vendor(_) => "by vendor prefix",
             Kind::Role(_) => "by where they belong",

@@ -1,7 +1,7 @@
 //! Where the labels of nodes and edges stand, once shapes and lines have their place.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use pcapviz_graph::Edge;
 
@@ -21,7 +21,7 @@ const WIDEST: f64 = 128.0;
 /// Free room around a label.
 const CLEARANCE: f64 = 1.5;
 /// Pictures with more edges have short labels only, and with more than the second number none are tried.
-pub(super) const FULL_LABELS: usize = 120;
+pub(super) const FULL_LABELS: usize = 60;
 const MOST_LABELS: usize = 5_000;
 
 /// Gives each edge the fullest label that covers nothing, the busiest edge first.
@@ -60,7 +60,8 @@ pub(super) fn place(
             .enumerate()
             .filter_map(|(rank, centre)| {
                 let room = Rect::around(centre, size).grown(CLEARANCE);
-                (!obstacles.hits(&room)).then(|| (lines.count(&room), rank, centre))
+                let free = !obstacles.hits(&room) && lines.others(&room, i) <= MOST_CROSSED;
+                free.then(|| (lines.count(&room), rank, centre))
             })
             .min_by_key(|(covered, rank, _)| covered * LINE_COST + rank);
         let found = best.is_some();
@@ -173,6 +174,11 @@ impl Cover {
     fn count(&self, rect: &Rect) -> usize {
         self.over(rect).count()
     }
+
+    /// How many others than one owner are there.
+    fn others(&self, rect: &Rect, own: usize) -> usize {
+        self.over(rect).filter(|owner| *owner != own).collect::<BTreeSet<_>>().len()
+    }
 }
 
 /// The lines of all edges, as small squares along them.
@@ -266,6 +272,8 @@ fn around(label: &Label, centre: Point, shape: &Rect) -> Vec<Label> {
     .collect()
 }
 
+/// A label that hides more other edges than this does more harm than good.
+const MOST_CROSSED: usize = 2;
 /// How many places further along is still better than covering a sample of a line.
 const LINE_COST: usize = 4;
 
