@@ -39,8 +39,8 @@ impl Picture {
         let mut best: Option<Self> = None;
         for stretch in STRETCHES {
             let picture = Self::stretched(view, graph, drafts, placement, &wishes, stretch);
-            let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details);
-            let done = cost(&picture) == (0, 0) || graph.edges.len() > MOST_STRETCHED;
+            let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details, p.crossed_labels());
+            let done = cost(&picture) == (0, 0, 0) || graph.edges.len() > MOST_STRETCHED;
             if best.as_ref().is_none_or(|best| cost(&picture) < cost(best)) {
                 best = Some(picture);
             }
@@ -70,6 +70,12 @@ impl Picture {
         labels::place(&graph.edges, &nodes, &mut edges, wishes, &mut left_out);
         let bounds = bounds(&nodes, &edges);
         Self { nodes, edges, bounds, left_out }
+    }
+
+    fn crossed_labels(&self) -> usize {
+        let nodes = self.nodes.iter().filter_map(|(.., label)| label.as_ref());
+        let edges = self.edges.iter().filter_map(|edge| edge.label.as_ref());
+        nodes.chain(edges).filter(|label| label.crossed).count()
     }
 
     /// Moves everything.
