@@ -142,11 +142,16 @@ fn lines(
 ) -> Vec<(String, Style, Color)> {
     let fit = |text: &str, style| ruler.fit(text, style, WIDEST);
     let mut lines = Vec::new();
+    // Where a name has letters that the font lacks, the address is what everyone can read.
+    let (first, second) = match &caption.address {
+        Some(address) if !ruler.has_all(&caption.title) => (address, Some(&caption.title)),
+        address => (&caption.title, address.as_ref()),
+    };
     if detail != Detail::None {
-        lines.push((fit(&caption.title, NAME), NAME, ink));
+        lines.push((fit(first, NAME), NAME, ink));
     }
     if detail == Detail::Full {
-        lines.extend(caption.address.iter().map(|text| (fit(text, ADDRESS), ADDRESS, INK)));
+        lines.extend(second.map(|text| (fit(text, ADDRESS), ADDRESS, INK)));
         lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, INK_SOFT)));
     }
     if matches!(detail, Detail::Full | Detail::Brief) {

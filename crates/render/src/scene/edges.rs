@@ -14,6 +14,8 @@ use crate::{View, caption};
 const STRETCHES: [f64; 4] = [1.0, 1.2, 1.4, 1.65];
 /// With more edges than this a stretched picture becomes too large to read as a whole.
 const MOST_STRETCHED: usize = 30;
+/// Up to so many edges a picture is stretched until no edge passes under a label.
+const MOST_FREED: usize = 16;
 
 /// A node's shape's centre, its shape and its label.
 pub(super) type PlacedNode = (Point, Outline, Option<Label>);
@@ -34,12 +36,14 @@ impl Picture {
         placement: &Placement,
         ruler: &Ruler,
     ) -> Self {
+        let few = graph.edges.len() <= MOST_FREED;
         // Wishes from the fullest to the shortest: which label an edge would have.
         let wishes = labels::wishes(&graph.edges, ruler);
         let mut best: Option<Self> = None;
         for stretch in STRETCHES {
             let picture = Self::stretched(view, graph, drafts, placement, &wishes, stretch);
-            let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details, p.crossed_labels());
+            let crossed = |p: &Self| if few { p.crossed_labels() } else { 0 };
+            let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details, crossed(p));
             let done = cost(&picture) == (0, 0, 0) || graph.edges.len() > MOST_STRETCHED;
             if best.as_ref().is_none_or(|best| cost(&picture) < cost(best)) {
                 best = Some(picture);
