@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::fs::File;
 
-use pcapviz_core::render::layout::Engine;
 use pcapviz_core::render::{Format, RenderOptions, render};
 use pcapviz_core::{GraphLayer, Pipeline};
 
@@ -16,8 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(failure.into());
     }
     let graph = report.graph(GraphLayer::Hosts);
-    let layout = Engine::by_name("auto")?.layout();
     let format = Format::of_path(out.as_ref())?;
-    render(&report.view(&graph), &RenderOptions::new(&*layout), format, &mut File::create(out)?)?;
+    render(&report.view(&graph), &RenderOptions::default(), format, &mut File::create(out)?)?;
     Ok(())
 }

@@ -8,7 +8,6 @@ use std::fs::{self, File};
 
 use pcapviz_core::enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_core::graph::{Name, NameSource};
-use pcapviz_core::render::layout::Engine;
 use pcapviz_core::render::{Format, RenderOptions, render};
 use pcapviz_core::{Annotations, GraphLayer, NodeId, Pipeline};
 
@@ -57,8 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     report.enrich(&inventory)?;
     let graph = report.graph(GraphLayer::Hosts);
-    let layout = Engine::by_name("auto")?.layout();
     let format = Format::of_path(out.as_ref())?;
-    render(&report.view(&graph), &RenderOptions::new(&*layout), format, &mut File::create(out)?)?;
+    render(&report.view(&graph), &RenderOptions::default(), format, &mut File::create(out)?)?;
     Ok(())
 }

@@ -87,6 +87,10 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Packets")]
     pub(crate) drop_duplicates: bool,
 
+    /// Credit later fragments, which have no ports, to the flow of their datagram
+    #[arg(long, help_heading = "Packets")]
+    pub(crate) defragment: bool,
+
     /// A MaxMind database with cities, countries or networks; may be given several times
     #[arg(short = 'G', long, value_name = "MMDB", help_heading = "Names and places")]
     pub(crate) geopath: Vec<PathBuf>,

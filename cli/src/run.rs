@@ -58,6 +58,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     if let Some(count) = args.count {
         pipeline = pipeline.count(count);
     }
+    if args.defragment {
+        pipeline = pipeline.defragment();
+    }
     if args.drop_duplicates {
         pipeline = pipeline.drop_duplicates();
     }

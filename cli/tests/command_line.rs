@@ -1,5 +1,7 @@
 //! The command line as a user meets it: what it prints, what it writes, how it ends.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -146,6 +148,7 @@ fn tunnels_show_their_own_ends_or_who_talks_through_them() {
     let tunnel = testdata("tunnel.pcap");
     assert_eq!(packets(&json(&[&tunnel]), "192.0.2.1", "192.0.2.2"), 2);
     let inner = json(&[tunnel.as_str(), "--tunnels", "inner"]);
+    assert_eq!(inner["edges"][0]["networks"], serde_json::json!(["VLAN 7", "VNI 42"]));
     assert_eq!(packets(&inner, "10.0.0.1", "10.0.0.2"), 2);
     let filtered =
         json(&[tunnel.as_str(), "--tunnels", "inner", "--filter", "host 10.0.0.1 and udp port 4001"]);

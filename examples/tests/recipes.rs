@@ -1,5 +1,7 @@
 //! Every recipe runs as its README says.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::Command;
 
 fn check(program: &str, arguments: &[&str], contains: &str, written: Option<&std::path::Path>) {

@@ -13,12 +13,15 @@ pub(crate) struct Selection {
     pub(crate) to: Option<TimeSpec>,
     pub(crate) count: Option<u64>,
     pub(crate) drop_duplicates: bool,
+    /// Whether later fragments are credited to their datagram's flow.
+    pub(crate) defragment: bool,
 }
 
 impl Selection {
     /// Whether a packet's fate may hang on packets before it, so that a capture cannot be read in parts.
     pub(crate) fn looks_back(&self) -> bool {
-        self.from.is_some() || self.to.is_some() || self.count.is_some() || self.drop_duplicates
+        let bounded = self.from.is_some() || self.to.is_some() || self.count.is_some();
+        bounded || self.drop_duplicates || self.defragment
     }
 }
 

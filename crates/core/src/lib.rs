@@ -4,14 +4,17 @@
 //! [`View`](render::View) of it to draw or write. Everything below is re-exported, so a program needs this
 //! one crate.
 //!
-//! ```no_run
-//! use pcapviz_core::render::{Format, RenderOptions, render};
+//! ```
+//! use pcapviz_core::render::{RenderOptions, render};
 //! use pcapviz_core::{GraphLayer, Pipeline};
 //!
-//! let report = Pipeline::new().capture("office.pcapng").run();
+//! # let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/office.pcap");
+//! # if !std::path::Path::new(capture).exists() { return Ok(()); } // not in a published package
+//! let report = Pipeline::new().capture(capture).run();
 //! let graph = report.graph(GraphLayer::Hosts);
-//! let svg = render(&report.view(&graph), &RenderOptions::default(), Format::Svg)?;
-//! std::fs::write("office.svg", svg)?;
+//! let mut svg = Vec::new();
+//! render(&report.view(&graph), &RenderOptions::default(), "svg".parse()?, &mut svg)?;
+//! assert!(String::from_utf8(svg)?.contains("files.office.example"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -25,7 +25,7 @@ pub trait Progress: Send + Sync {
 /// use pcapviz_core::Pipeline;
 ///
 /// let report = Pipeline::new().capture("no-such.pcap").run();
-/// assert!(report.failures[0].error.to_string().contains("no-such.pcap"));
+/// assert!(report.failures[0].to_string().contains("no-such.pcap"));
 /// ```
 #[derive(Default)]
 pub struct Pipeline {
@@ -35,6 +35,11 @@ pub struct Pipeline {
     threads: Option<NonZero<usize>>,
     progress: Option<Arc<dyn Progress>>,
 }
+
+/// A capture to read, with its number.
+type Job = (u32, Input);
+/// What became of it.
+type Done = (u32, Outcome);
 
 impl Pipeline {
     /// A pipeline without captures.
@@ -99,6 +104,13 @@ impl Pipeline {
         self
     }
 
+    /// Credits later fragments of a datagram, which have no ports, to the flow of its first.
+    #[must_use]
+    pub fn defragment(mut self) -> Self {
+        self.selection.defragment = true;
+        self
+    }
+
     /// How many threads to use at most; as many as there are cores unless set. The result is the same.
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
@@ -151,7 +163,7 @@ impl Pipeline {
 
     /// The captures to read with their numbers, in the order given, folders replaced by what is in them;
     /// and what is wrong with folders.
-    fn jobs(&self) -> (Vec<(u32, Input)>, Vec<(u32, Outcome)>) {
+    fn jobs(&self) -> (Vec<Job>, Vec<Done>) {
         let (mut jobs, mut failed) = (Vec::new(), Vec::new());
         let mut numbers = 0_u32..;
         for input in &self.inputs {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, DuplicateWindow, Named, Timestamp};
-use pcapviz_graph::{CaptureSummary, NameSource};
+use pcapviz_graph::{CaptureSummary, Defragmenter, NameSource};
 
 use crate::intake::{Intake, Selection};
 use crate::pipeline::Progress;
@@ -113,6 +113,7 @@ struct Part<'a> {
     /// Packets in the parts before, where they have been joined to this one.
     before: u64,
     intake: Intake<'a>,
+    defragmenter: Option<Defragmenter>,
     shard: Shard,
     life: Option<(Timestamp, Timestamp)>,
     damage: Option<CaptureError>,
@@ -124,7 +125,19 @@ impl<'a> Part<'a> {
     fn new(reading: Reading<'a>, number: u32, reader: CaptureReader, window: DuplicateWindow) -> Self {
         let intake = Intake::new(reading.selection, window);
         let shard = Shard::default();
-        Self { reading, number, reader, before: 0, intake, shard, life: None, damage: None, told: 0 }
+        let defragmenter = reading.selection.defragment.then(Defragmenter::default);
+        Self {
+            reading,
+            number,
+            reader,
+            before: 0,
+            intake,
+            defragmenter,
+            shard,
+            life: None,
+            damage: None,
+            told: 0,
+        }
     }
 
     /// Reads on to the end of the part.
@@ -136,7 +149,10 @@ impl<'a> Part<'a> {
                 Ok(Some(packet)) => {
                     self.life = join(self.life, packet.timestamp.map(|time| (time, time)));
                     match self.intake.admit(&packet, self.shard.table.totals_mut()) {
-                        Ok(()) => self.shard.observe(self.number, &packet, self.reading.options),
+                        Ok(()) => {
+                            let options = self.reading.options;
+                            self.shard.observe(self.number, &packet, options, self.defragmenter.as_mut());
+                        }
                         Err(reason) => self.shard.table.leave_out(&packet, reason),
                     }
                 }
@@ -154,6 +170,9 @@ impl<'a> Part<'a> {
                 progress.advance(done.saturating_sub(self.told));
                 self.told = self.told.max(done);
             }
+        }
+        if let Some(defragmenter) = &mut self.defragmenter {
+            defragmenter.finish(&mut self.shard.table);
         }
         for (address, name) in self.reader.names() {
             self.shard.names.insert(Named::Host(*address), NameSource::CaptureFile, name, None);

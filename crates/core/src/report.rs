@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use pcapviz_capture::{CaptureError, GraphLayer};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, NodeId, Totals};
+use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, NodeId, Totals, Vlans};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -28,6 +28,7 @@ impl Report {
     pub(crate) fn new(whole: Shard, outcomes: impl Iterator<Item = Outcome>) -> Self {
         let mut report = Self { table: whole.table, ..Self::default() };
         whole.names.annotate(&mut report.annotations);
+        report.note_virtual_networks();
         for outcome in outcomes {
             match outcome {
                 Ok((capture, damage)) => {
@@ -38,6 +39,17 @@ impl Report {
             }
         }
         report
+    }
+
+    /// Notes each edge's VLANs and tunnels.
+    fn note_virtual_networks(&mut self) {
+        for (key, _) in self.table.iter().filter(|(key, _)| key.is_virtual()) {
+            for (source, target) in GraphLayer::ALL.into_iter().filter_map(|layer| key.ends(layer)) {
+                let notes = self.annotations.edge_entry(source, target);
+                notes.vlans.extend((key.vlans != Vlans::default()).then_some(key.vlans));
+                notes.tunnels.extend(key.tunnel);
+            }
+        }
     }
 
     /// What became of every packet.

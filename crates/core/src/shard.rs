@@ -1,6 +1,6 @@
 use pcapviz_capture::{DissectOptions, Packet, dissect, identify, sightings};
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::FlowTable;
+use pcapviz_graph::{Defragmenter, FlowTable};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
@@ -10,7 +10,14 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn observe(&mut self, capture: u32, packet: &Packet<'_>, options: &DissectOptions) {
+    /// Counts one packet; its later fragments by way of the defragmenter, where there is one.
+    pub(crate) fn observe(
+        &mut self,
+        capture: u32,
+        packet: &Packet<'_>,
+        options: &DissectOptions,
+        defragmenter: Option<&mut Defragmenter>,
+    ) {
         let mut found = dissect(packet, options);
         if let Some(application) = &found.application {
             if let Some(protocol) = identify(application) {
@@ -18,7 +25,10 @@ impl Shard {
             }
             sightings(application, |sighting| self.names.observe(packet.timestamp, sighting));
         }
-        self.table.observe(capture, packet, &found);
+        match defragmenter {
+            None => self.table.observe(capture, packet, &found),
+            Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
+        }
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

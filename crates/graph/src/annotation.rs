@@ -1,7 +1,7 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pcapviz_capture::Timestamp;
+use pcapviz_capture::{Timestamp, TunnelId, Vlans};
 
 use crate::NodeId;
 
@@ -112,6 +112,7 @@ impl Notes {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Annotations {
     notes: BTreeMap<NodeId, Notes>,
+    edges: BTreeMap<(NodeId, NodeId), EdgeNotes>,
 }
 
 impl Annotations {
@@ -125,9 +126,51 @@ impl Annotations {
         self.notes.entry(node).or_default()
     }
 
+    /// What is known of the edge from one node to another.
+    pub fn edge(&self, source: NodeId, target: NodeId) -> Option<&EdgeNotes> {
+        self.edges.get(&(source, target))
+    }
+
+    /// The notes of an edge, to write to.
+    pub fn edge_entry(&mut self, source: NodeId, target: NodeId) -> &mut EdgeNotes {
+        self.edges.entry((source, target)).or_default()
+    }
+
     /// Every node that something is known of, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Notes)> {
         self.notes.iter().map(|(id, notes)| (*id, notes))
+    }
+}
+
+/// What is known about one edge besides its traffic: the virtual networks that its packets were in.
+///
+/// ```
+/// use pcapviz_graph::{EdgeNotes, TunnelId};
+///
+/// let mut notes = EdgeNotes::default();
+/// notes.tunnels.extend((1..=5).map(TunnelId::Vni));
+/// assert_eq!(notes.to_string(), "VNI 1, VNI 2, VNI 3 and 2 more");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EdgeNotes {
+    /// 802.1Q tags.
+    pub vlans: BTreeSet<Vlans>,
+    /// Tunnels.
+    pub tunnels: BTreeSet<TunnelId>,
+}
+
+/// The first three, with how many there are more.
+impl fmt::Display for EdgeNotes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 3;
+        let names =
+            self.vlans.iter().map(Vlans::to_string).chain(self.tunnels.iter().map(TunnelId::to_string));
+        let count = self.vlans.len() + self.tunnels.len();
+        for (i, name) in names.take(MOST).enumerate() {
+            write!(f, "{}{name}", if i > 0 { ", " } else { "" })?;
+        }
+        if count > MOST { write!(f, " and {} more", count - MOST) } else { Ok(()) }
     }
 }
 

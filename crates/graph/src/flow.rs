@@ -1,10 +1,10 @@
 use std::net::IpAddr;
 
 use pcapviz_capture::{
-    Dissection, MacAddr, Packet, Pair, ProtocolSet, Timestamp, Transport, TunnelId, Vlans,
+    Dissection, GraphLayer, MacAddr, Packet, Pair, ProtocolSet, Timestamp, Transport, TunnelId, Vlans,
 };
 
-use crate::Activity;
+use crate::{Activity, NodeId};
 
 /// The finest identity that a packet has; each part is there only if the packet has it.
 ///
@@ -37,6 +37,28 @@ impl FlowKey {
             ports: packet.ports.map(|p| (p.transport, p.ports)),
             tunnel: packet.tunnel,
         }
+    }
+
+    /// Who talks to whom at a layer, where the flow has that layer.
+    pub fn ends(&self, layer: GraphLayer) -> Option<(NodeId, NodeId)> {
+        match layer {
+            GraphLayer::Devices => {
+                self.devices.map(|d| (NodeId::Device(d.source), NodeId::Device(d.destination)))
+            }
+            GraphLayer::Hosts => self.hosts.map(|h| (NodeId::Host(h.source), NodeId::Host(h.destination))),
+            GraphLayer::Endpoints => {
+                let (hosts, (_, ports)) = (self.hosts?, self.ports?);
+                Some((
+                    NodeId::Endpoint(hosts.source, ports.source),
+                    NodeId::Endpoint(hosts.destination, ports.destination),
+                ))
+            }
+        }
+    }
+
+    /// Whether the packets were in a virtual network: behind an 802.1Q tag or in a tunnel.
+    pub fn is_virtual(&self) -> bool {
+        self.vlans != Vlans::default() || self.tunnel.is_some()
     }
 }
 

@@ -55,21 +55,6 @@ pub struct LayerGraph {
     edges: Vec<Edge>,
 }
 
-/// The source and target that a flow has at a layer.
-fn ends(layer: GraphLayer, key: &FlowKey) -> Option<(NodeId, NodeId)> {
-    match layer {
-        GraphLayer::Devices => key.devices.map(|d| (NodeId::Device(d.source), NodeId::Device(d.destination))),
-        GraphLayer::Hosts => key.hosts.map(|h| (NodeId::Host(h.source), NodeId::Host(h.destination))),
-        GraphLayer::Endpoints => {
-            let (hosts, (_, ports)) = (key.hosts?, key.ports?);
-            Some((
-                NodeId::Endpoint(hosts.source, ports.source),
-                NodeId::Endpoint(hosts.destination, ports.destination),
-            ))
-        }
-    }
-}
-
 impl LayerGraph {
     pub(crate) fn project<'a>(
         layer: GraphLayer,
@@ -77,7 +62,7 @@ impl LayerGraph {
     ) -> Self {
         let mut sums: HashMap<(NodeId, NodeId), FlowStats, foldhash::fast::RandomState> = HashMap::default();
         for (key, stats) in flows {
-            let Some(ends) = ends(layer, key) else { continue };
+            let Some(ends) = key.ends(layer) else { continue };
             sums.entry(ends).and_modify(|sum| sum.merge(stats)).or_insert(*stats);
         }
         let mut sums: Vec<_> = sums.into_iter().collect();

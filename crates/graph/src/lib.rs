@@ -25,6 +25,7 @@
 mod activity;
 mod address_class;
 mod annotation;
+mod defragment;
 mod finding;
 mod flow;
 mod layer_graph;
@@ -34,7 +35,8 @@ mod totals;
 
 pub use activity::Activity;
 pub use address_class::AddressClass;
-pub use annotation::{Annotations, Name, NameSource, Notes, Place};
+pub use annotation::{Annotations, EdgeNotes, Name, NameSource, Notes, Place};
+pub use defragment::Defragmenter;
 pub use finding::{Evidence, Finding, Severity};
 pub use flow::{FlowKey, FlowStats, Position, Traffic};
 pub use layer_graph::{Edge, LayerGraph, Node};

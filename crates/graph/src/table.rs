@@ -34,7 +34,7 @@ impl FlowTable {
         self.totals.leave_out(packet, reason);
     }
 
-    fn add(&mut self, key: FlowKey, stats: FlowStats) {
+    pub(crate) fn add(&mut self, key: FlowKey, stats: FlowStats) {
         match self.flows.entry(key) {
             Entry::Occupied(mut flow) => flow.get_mut().merge(&stats),
             Entry::Vacant(place) => {

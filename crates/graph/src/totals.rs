@@ -60,6 +60,16 @@ impl Totals {
         }
     }
 
+    /// Takes back one packet's absence, which more was learnt about.
+    pub(crate) fn no_longer_absent(&mut self, layer: GraphLayer, absence: Absence) {
+        if let Some(n) = self.absent.get_mut(&(layer, absence)) {
+            *n -= 1;
+            if *n == 0 {
+                self.absent.remove(&(layer, absence));
+            }
+        }
+    }
+
     /// Adds another's.
     pub fn merge(&mut self, other: Self) {
         self.packets += other.packets;

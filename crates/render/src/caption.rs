@@ -4,7 +4,7 @@
 
 use std::cmp::Reverse;
 
-use pcapviz_graph::{Edge, GraphLayer, Name, Node, NodeId, Protocol, ProtocolSet};
+use pcapviz_graph::{Edge, EdgeNotes, GraphLayer, Name, Node, NodeId, Protocol, ProtocolSet};
 
 use crate::fold::{Group, Kind, common_network};
 use crate::{View, quantity};
@@ -210,14 +210,22 @@ pub(crate) fn edge_volume(edge: &Edge) -> String {
     format!("{} · {}", quantity::bytes(edge.traffic.bytes), quantity::packets(edge.traffic.packets))
 }
 
+/// An edge's protocols, and the virtual networks that it is in: `Ethernet | 802.1Q | IPv4 | UDP · VLAN 7`.
+pub(crate) fn edge_protocols(edge: &Edge, notes: Option<&EdgeNotes>) -> String {
+    match notes {
+        Some(notes) => format!("{} · {notes}", edge.protocols),
+        None => edge.protocols.to_string(),
+    }
+}
+
 /// An edge's volume in short, with its topmost protocols: `6.8 kB HTTP`.
 pub(crate) fn edge_short(edge: &Edge) -> String {
     format!("{} {}", quantity::bytes(edge.traffic.bytes), topmost(edge.protocols)).trim_end().to_owned()
 }
 
 /// All that is known of an edge, a line each.
-pub(crate) fn edge_tooltip(edge: &Edge, source: &str, target: &str) -> String {
-    let mut lines = vec![format!("{source} to {target}"), edge_volume(edge), edge.protocols.to_string()];
+pub(crate) fn edge_tooltip(edge: &Edge, notes: Option<&EdgeNotes>, source: &str, target: &str) -> String {
+    let mut lines = vec![format!("{source} to {target}"), edge_volume(edge), edge_protocols(edge, notes)];
     if edge.traffic.payload_bytes > 0 {
         lines.push(format!("{} of payload", quantity::bytes(edge.traffic.payload_bytes)));
     }

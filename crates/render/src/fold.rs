@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pcapviz_graph::{Edge, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet};
+use pcapviz_graph::{Annotations, Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet};
 
 use crate::View;
 use crate::theme::{Family, Role};
@@ -40,6 +40,8 @@ pub struct Folded {
     pub nodes: Vec<Group>,
     /// The edges between them, by source, then target, which are indices into `nodes`.
     pub edges: Vec<Edge>,
+    /// What is known of each of the edges.
+    pub notes: Vec<Option<EdgeNotes>>,
 }
 
 /// One node to be drawn.
@@ -99,7 +101,7 @@ pub fn fold(view: &View<'_>, max_nodes: usize, ports: Ports) -> Folded {
     }
     partition.fold_alike(max_nodes);
     partition.fold_by_address(max_nodes);
-    partition.folded()
+    partition.folded(view.annotations)
 }
 
 impl Group {
@@ -265,10 +267,11 @@ impl<'a> Partition<'a> {
     }
 
     /// Adds up what the groups hold.
-    fn folded(self) -> Folded {
+    fn folded(self, annotations: &Annotations) -> Folded {
         let owner = self.owners();
         let nodes = self.graph.nodes();
         let mut edges: BTreeMap<(usize, usize), Edge> = BTreeMap::new();
+        let mut notes: BTreeMap<(usize, usize), EdgeNotes> = BTreeMap::new();
         for edge in self.graph.edges() {
             let ends = (owner[edge.source], owner[edge.target]);
             edges.entry(ends).and_modify(|sum| add(sum, edge)).or_insert_with(|| {
@@ -276,6 +279,11 @@ impl<'a> Partition<'a> {
                 (first.source, first.target) = ends;
                 first
             });
+            if let Some(more) = annotations.edge(nodes[edge.source].id, nodes[edge.target].id) {
+                let sum = notes.entry(ends).or_default();
+                sum.vlans.extend(&more.vlans);
+                sum.tunnels.extend(&more.tunnels);
+            }
         }
         let sum = |part: Part| {
             let mut sum = nodes[part.members[0]];
@@ -288,7 +296,11 @@ impl<'a> Partition<'a> {
             }
             Group { node: sum, members: part.members, kind: part.kind }
         };
-        Folded { nodes: self.groups.into_iter().map(sum).collect(), edges: edges.into_values().collect() }
+        Folded {
+            nodes: self.groups.into_iter().map(sum).collect(),
+            notes: edges.keys().map(|ends| notes.remove(ends)).collect(),
+            edges: edges.into_values().collect(),
+        }
     }
 }
 

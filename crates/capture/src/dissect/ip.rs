@@ -44,8 +44,9 @@ pub(super) fn ipv4(bytes: Bytes<'_>) -> Outcome<'_> {
     let protocol = header.get_next_level_protocol().0;
     let offset = u32::from(header.get_fragment_offset()) * 8;
     let more = header.get_flags() & 1 != 0;
+    let len = u32::try_from(bytes.limit(total_len).skip(header_len).wire_len()).unwrap_or(u32::MAX);
     let fragment =
-        (offset > 0 || more).then(|| Fragment { id: header.get_identification().into(), offset, more });
+        (offset > 0 || more).then(|| Fragment { id: header.get_identification().into(), offset, len, more });
     let addresses = Pair { source: header.get_source().into(), destination: header.get_destination().into() };
     let packet = bytes.limit(total_len);
     let next = match fragment {
@@ -177,6 +178,7 @@ fn fragment_header(bytes: Bytes<'_>) -> Outcome<'_> {
     let fragment = Fragment {
         id: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
         offset: u32::from(place & !7),
+        len: u32::try_from(bytes.skip(8).wire_len()).unwrap_or(u32::MAX),
         more: place & 1 != 0,
     };
     let next = if fragment.offset > 0 { Next::End(End::LaterFragment) } else { Next::IpProtocol(header[0]) };

@@ -19,6 +19,7 @@ mod transport;
 mod tunnel;
 mod walk;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use self::walk::Walk;
@@ -80,6 +81,8 @@ pub struct Fragment {
     pub id: u32,
     /// Where this fragment's data starts in the datagram, in bytes.
     pub offset: u32,
+    /// How many bytes of data it carries, by the lengths on the wire.
+    pub len: u32,
     /// Whether more fragments follow.
     pub more: bool,
 }
@@ -145,6 +148,22 @@ pub enum TunnelId {
     ServicePath(u32),
 }
 
+/// As people write it: `VNI 42`, `TEID 0x1f`.
+impl fmt::Display for TunnelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vni(id) => write!(f, "VNI {id}"),
+            Self::Teid(id) => write!(f, "TEID 0x{id:x}"),
+            Self::GreKey(id) => write!(f, "GRE key {id}"),
+            Self::Mpls(id) => write!(f, "MPLS label {id}"),
+            Self::Session(id) => write!(f, "session {id}"),
+            Self::Spi(id) => write!(f, "SPI 0x{id:08x}"),
+            Self::Isid(id) => write!(f, "I-SID {id}"),
+            Self::ServicePath(id) => write!(f, "service path {id}"),
+        }
+    }
+}
+
 /// An ARP or RARP message between Ethernet addresses about IPv4 ones (RFC 826).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -176,6 +195,17 @@ pub struct Vlans {
     pub outer: Option<u16>,
     /// The inner tag's VLAN identifier.
     pub inner: Option<u16>,
+}
+
+/// `VLAN 7`, or `VLAN 7.12` with two tags; nothing without one.
+impl fmt::Display for Vlans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.outer, self.inner) {
+            (Some(outer), Some(inner)) => write!(f, "VLAN {outer}.{inner}"),
+            (Some(id), None) | (None, Some(id)) => write!(f, "VLAN {id}"),
+            (None, None) => Ok(()),
+        }
+    }
 }
 
 /// Who talked to whom in one packet, at each layer.

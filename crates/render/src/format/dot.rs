@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::caption::{NodeCaption, edge_tooltip, edge_volume, node_tooltip};
+use crate::caption::{NodeCaption, edge_protocols, edge_tooltip, edge_volume, node_tooltip};
 use crate::escape::dot as escape;
 use crate::theme::{Family, INK_SOFT, Role};
 use crate::{RenderError, RenderOptions, View, scene};
@@ -45,18 +45,18 @@ pub(super) fn write(
     let most = scene::busiest_edge(view.graph.edges());
     for edge in view.graph.edges() {
         let family = Family::of(edge.protocols);
-        let (source, target) =
-            (view.graph.nodes()[edge.source].id.to_string(), view.graph.nodes()[edge.target].id.to_string());
+        let [source, target] = [edge.source, edge.target].map(|i| view.graph.nodes()[i].id);
+        let notes = view.annotations.edge(source, target);
         writeln!(
             out,
             "  \"{}\" -> \"{}\" [label=\"{}\", penwidth={:.2}, color=\"{}\", class=\"{}\", tooltip=\"{}\"];",
             source,
             target,
-            lines([&*edge_volume(edge), &*edge.protocols.to_string()].into_iter()),
+            lines([&*edge_volume(edge), &*edge_protocols(edge, notes)].into_iter()),
             scene::line_width(edge.traffic.bytes, most),
             family.stroke(),
             family.class(),
-            lines(edge_tooltip(edge, &source, &target).lines()),
+            lines(edge_tooltip(edge, notes, &source.to_string(), &target.to_string()).lines()),
         )?;
     }
     writeln!(out, "}}")?;

@@ -240,16 +240,24 @@ struct EdgeDoc {
     #[serde(flatten)]
     traffic: TrafficDoc,
     protocols: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    networks: Vec<String>,
     #[serde(flatten)]
     life: LifeDoc,
 }
 
 impl EdgeDoc {
     fn of(view: &View<'_>, edge: &Edge) -> Self {
-        let id = |i: usize| view.graph.nodes()[i].id.to_string();
+        let [source, target] = [edge.source, edge.target].map(|i| view.graph.nodes()[i].id);
+        let notes = view.annotations.edge(source, target);
+        let networks = notes.map_or_else(Vec::new, |notes| {
+            let vlans = notes.vlans.iter().map(ToString::to_string);
+            vlans.chain(notes.tunnels.iter().map(ToString::to_string)).collect()
+        });
         Self {
-            source: id(edge.source),
-            target: id(edge.target),
+            source: source.to_string(),
+            target: target.to_string(),
+            networks,
             traffic: edge.traffic.into(),
             protocols: edge.protocols.iter().map(|p| p.name()).collect(),
             life: edge.life.into(),

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::fold::Ports;
-use crate::layout::{Layout, LayoutError};
+use crate::layout::{Auto, Layout, LayoutError};
 use crate::{Shape, View};
 
 /// How a picture is made; data formats need none of it.
@@ -35,6 +35,13 @@ impl<'a> RenderOptions<'a> {
     /// The defaults: shapes by where a node belongs, two pixels per point, as many nodes as a page carries.
     pub fn new(layout: &'a dyn Layout) -> Self {
         Self { layout, shape: None, scale: 2.0, max_nodes: None, ports: Ports::default() }
+    }
+}
+
+/// The built-in layout, and the defaults of [`RenderOptions::new`].
+impl Default for RenderOptions<'_> {
+    fn default() -> Self {
+        Self::new(&Auto)
     }
 }
 

@@ -21,7 +21,7 @@ const RING: usize = 4;
 /// on a landscape page. All of it happens on a page squeezed by as much as boxes are wider than high, so
 /// that distances count boxes, not points.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Auto;
+pub(crate) struct Auto;
 
 impl Layout for Auto {
     fn place(&self, problem: &Problem) -> Result<Placement, LayoutError> {

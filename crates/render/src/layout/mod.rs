@@ -14,6 +14,7 @@ mod random;
 mod registry;
 mod stress;
 
+pub(crate) use auto::Auto;
 pub use point::Point;
 pub use registry::{ENGINES, Engine};
 

@@ -38,7 +38,7 @@ impl Picture {
     ) -> Self {
         let few = graph.edges.len() <= MOST_FREED;
         // Wishes from the fullest to the shortest: which label an edge would have.
-        let wishes = labels::wishes(&graph.edges, ruler);
+        let wishes = labels::wishes(graph, ruler);
         let mut best: Option<Self> = None;
         for stretch in STRETCHES {
             let picture = Self::stretched(view, graph, drafts, placement, &wishes, stretch);
@@ -209,7 +209,12 @@ fn marks(
                 color: family.stroke(),
                 class: family.class(),
                 label: None,
-                tooltip: caption::edge_tooltip(edge, &title(edge.source), &title(edge.target)),
+                tooltip: caption::edge_tooltip(
+                    edge,
+                    graph.notes[i].as_ref(),
+                    &title(edge.source),
+                    &title(edge.target),
+                ),
             }
         })
         .collect()

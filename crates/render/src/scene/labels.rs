@@ -89,18 +89,20 @@ pub(super) fn place(
 }
 
 /// The labels that each edge would have, the fullest first, centred on the origin.
-pub(super) fn wishes(edges: &[Edge], ruler: &Ruler) -> Vec<Vec<Label>> {
+pub(super) fn wishes(graph: &Folded, ruler: &Ruler) -> Vec<Vec<Label>> {
+    let edges = &graph.edges;
     if edges.len() > MOST_LABELS {
         return vec![Vec::new(); edges.len()];
     }
     edges
         .iter()
-        .map(|edge| {
+        .zip(&graph.notes)
+        .map(|(edge, notes)| {
             let color = Family::of(edge.protocols).ink();
             let short = ruler.fit(&caption::edge_short(edge), LABEL, WIDEST);
             let mut labels = Vec::with_capacity(2);
             if edges.len() <= FULL_LABELS {
-                let protocols = wrapped(&edge.protocols.to_string(), ruler);
+                let protocols = wrapped(&caption::edge_protocols(edge, notes.as_ref()), ruler);
                 labels.push(label([caption::edge_volume(edge)].into_iter().chain(protocols), color, ruler));
             }
             labels.push(label([short], color, ruler));
