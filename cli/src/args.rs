@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Parser, ValueEnum};
 use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
 use pcapviz_core::render::layout::ENGINES;
-use pcapviz_core::render::{Format, Shape};
+use pcapviz_core::render::{Format, Shape, fold};
 use pcapviz_core::{GraphLayer, Tunnels};
 
 /// Draws who talks to whom in packet captures: devices (layer 2), IP hosts (layer 3), or TCP, UDP and
@@ -123,6 +123,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", help_heading = "Packets")]
     pub(crate) max_flows: Option<usize>,
 
+    /// Most nodes of a picture: past that, those that are alike become one [default: by format]
+    #[arg(long, value_name = "N", help_heading = "Picture")]
+    pub(crate) max_nodes: Option<NonZero<usize>>,
+
+    /// Which ports are nodes of their own in a picture of layer 4
+    #[arg(long, value_name = "WHICH", default_value = "servers", help_heading = "Picture")]
+    ports: Ports,
+
     /// Threads to use at most
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZero<usize>>,
@@ -156,6 +164,14 @@ enum Which {
     Outer,
     /// Who talks through the tunnel
     Inner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Ports {
+    /// Those that serve; a host's client ports are one node
+    Servers,
+    /// Every port
+    All,
 }
 
 fn filter(text: &str) -> Result<Arc<Filter>, FilterError> {
@@ -195,6 +211,14 @@ impl Args {
                 Frequent::In => self.frequent_in,
                 Frequent::Out => self.frequent_out,
             }
+    }
+
+    /// Which ports are nodes of their own in a picture.
+    pub(crate) fn ports(&self) -> fold::Ports {
+        match self.ports {
+            Ports::Servers => fold::Ports::Servers,
+            Ports::All => fold::Ports::All,
+        }
     }
 
     /// Which headers of tunnelled packets count.

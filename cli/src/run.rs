@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -148,10 +149,10 @@ impl<'a> Outputs<'a> {
         let graph = report.graph(args.layer());
         let view = report.view(&graph);
         if let Some((path, format)) = self.out {
-            self.draw(&view, path, format)?;
+            self.draw(args, &view, path, format)?;
         }
         if let Some(path) = &args.graphviz {
-            self.draw(&view, path, "dot".parse()?)?;
+            self.draw(args, &view, path, "dot".parse()?)?;
         }
         if args.lists(Frequent::In) {
             print(&report.contacted_list(&graph))?;
@@ -162,9 +163,11 @@ impl<'a> Outputs<'a> {
         Ok(())
     }
 
-    fn draw(&self, view: &View<'_>, path: &Path, format: Format) -> Result<()> {
+    fn draw(&self, args: &Args, view: &View<'_>, path: &Path, format: Format) -> Result<()> {
         let mut options = RenderOptions::new(&*self.layout);
         options.shape = self.shape;
+        options.max_nodes = args.max_nodes.map(NonZero::get);
+        options.ports = args.ports();
         if path.as_os_str() == "-" {
             let mut out = BufWriter::new(io::stdout().lock());
             render(view, &options, format, &mut out)?;

@@ -600,7 +600,7 @@ fn absences_say_why() {
             1,
             frame(Ipv4::default().carry(icmp(1, 8, 0, b"1234"))),
             GraphLayer::Endpoints,
-            "IP protocol 1",
+            "ICMP has no ports",
         ),
         (
             "later fragment",
@@ -611,7 +611,13 @@ fn absences_say_why() {
         ),
         ("short IP header", 1, frame(dns()).cut(30), GraphLayer::Hosts, "packet too short for its header"),
         ("short frame", 1, frame(dns()).cut(9), GraphLayer::Devices, "packet too short for its header"),
-        ("inner IP is cut", 1, over_ip(inner_packet()).cut(40), GraphLayer::Endpoints, "IP protocol 4"),
+        (
+            "inner IP is cut",
+            1,
+            over_ip(inner_packet()).cut(40),
+            GraphLayer::Endpoints,
+            "IPv4 in IP has no ports",
+        ),
     ];
     for (name, link_type, frame, layer, want) in cases {
         let packet = Packet::new(LinkType(*link_type), frame.bytes());

@@ -2,8 +2,11 @@
 //!
 //! Names come from the capture and are as they were seen: whoever shows them escapes them.
 
-use pcapviz_graph::{Edge, Name, Node, NodeId, Protocol, ProtocolSet};
+use std::cmp::Reverse;
 
+use pcapviz_graph::{Edge, EdgeNotes, GraphLayer, Name, Node, NodeId, Protocol, ProtocolSet};
+
+use crate::fold::{Group, Kind, common_network};
 use crate::{View, quantity};
 
 /// Extra notes of an embedding program shown on the picture; the rest stands in the tooltip.
@@ -53,6 +56,55 @@ impl<'a> NodeCaption<'a> {
         Self { title, address, details, volume, name }
     }
 
+    /// The caption of a node to be drawn, which may stand for several.
+    pub(crate) fn of_group(view: &View<'a>, group: &Group) -> Self {
+        let mut caption = Self::of(view, &group.node);
+        let count = group.members.len() as u64;
+        let (one, many) = nouns(view.graph.layer());
+        let counted = |one, many| quantity::counted(count, one, many);
+        match group.kind {
+            Kind::Single => return caption,
+            Kind::ClientPorts | Kind::HostPorts => {
+                let ip = group.node.id.ip().map(|ip| ip.to_string()).unwrap_or_default();
+                (caption.title, caption.address) = match caption.name {
+                    Some(name) => (name.name.clone(), Some(ip)),
+                    None => (ip, None),
+                };
+                let what = if group.kind == Kind::ClientPorts { "client ports" } else { "ports" };
+                caption.details.insert(0, counted(what, what));
+                return caption;
+            }
+            Kind::SameNeighbours | Kind::Role(_) => {
+                caption.title = counted(one, many);
+                caption.address = None;
+                caption.details = match group.kind {
+                    Kind::Role(role) => vec![role.description().to_owned()],
+                    _ => shared_network(view, group).into_iter().collect(),
+                };
+            }
+            Kind::Network(ip, bits) => {
+                caption.title = format!("{ip}/{bits}");
+                caption.address = None;
+                caption.details = vec![counted(one, many)];
+            }
+            Kind::Vendor([a, b, c]) => {
+                caption.title = format!("{a:02x}:{b:02x}:{c:02x}:…");
+                caption.address = None;
+                // All members' vendor, unless a longer prefix parts them.
+                let vendors = group.members.iter().map(|&i| {
+                    view.annotations.get(view.graph.nodes()[i].id).and_then(|notes| notes.vendor.as_ref())
+                });
+                let vendors: std::collections::BTreeSet<_> = vendors.collect();
+                caption.details = vec![counted(one, many)];
+                if let (1, Some(Some(vendor))) = (vendors.len(), vendors.first()) {
+                    caption.details.push((*vendor).clone());
+                }
+            }
+        }
+        caption.name = None;
+        caption
+    }
+
     /// Everything, a line each: the tooltip.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         [&*self.title]
@@ -61,6 +113,59 @@ impl<'a> NodeCaption<'a> {
             .chain(self.details.iter().map(|s| &**s))
             .chain([&*self.volume])
     }
+}
+
+/// What one node of a layer is called, and several.
+pub(crate) fn nouns(layer: GraphLayer) -> (&'static str, &'static str) {
+    match layer {
+        GraphLayer::Devices => ("device", "devices"),
+        GraphLayer::Hosts => ("host", "hosts"),
+        GraphLayer::Endpoints => ("endpoint", "endpoints"),
+    }
+}
+
+/// The network that a group's addresses are in, if it says something.
+fn shared_network(view: &View<'_>, group: &Group) -> Option<String> {
+    let addresses = group.members.iter().filter_map(|&i| view.graph.nodes()[i].id.ip());
+    let (network, bits) = common_network(addresses)?;
+    (bits >= 8).then(|| format!("in {network}/{bits}"))
+}
+
+/// The first line of a node's caption, by address: in a tooltip there is no doubt who is meant.
+pub(crate) fn group_title(view: &View<'_>, group: &Group) -> String {
+    match group.kind {
+        Kind::Single => group.node.id.to_string(),
+        _ => {
+            let caption = NodeCaption::of_group(view, group);
+            let address = caption.address.unwrap_or(caption.title);
+            [Some(address), caption.details.into_iter().next()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+    }
+}
+
+/// All that is known of a node to be drawn, a line each; of several that it stands for, the busiest ones.
+pub(crate) fn group_tooltip(view: &View<'_>, group: &Group) -> String {
+    const MOST: usize = 20;
+    if !group.is_folded() {
+        return node_tooltip(view, &group.node);
+    }
+    let mut lines: Vec<String> = NodeCaption::of_group(view, group).lines().map(str::to_owned).collect();
+    let mut members: Vec<&Node> = group.members.iter().map(|&i| &view.graph.nodes()[i]).collect();
+    members.sort_by_key(|node| (Reverse(node.traffic().bytes), node.id));
+    lines.extend(members.iter().take(MOST).map(|node| {
+        let caption = NodeCaption::of(view, node);
+        let address = caption.address.map(|address| format!(" ({address})")).unwrap_or_default();
+        format!("{}{address} {}", caption.title, quantity::bytes(node.traffic().bytes))
+    }));
+    if members.len() > MOST {
+        lines.push(format!("and {} more", quantity::grouped((members.len() - MOST) as u64)));
+    }
+    lines.extend(group.node.life.map(|(first, last)| quantity::span(first, last)));
+    lines.join("\n")
 }
 
 /// All that is known of a node, a line each.
@@ -106,9 +211,8 @@ pub(crate) fn edge_volume(edge: &Edge) -> String {
 }
 
 /// An edge's protocols, and the virtual networks that it is in: `Ethernet | 802.1Q | IPv4 | UDP · VLAN 7`.
-pub(crate) fn edge_protocols(view: &View<'_>, edge: &Edge) -> String {
-    let end = |i: usize| view.graph.nodes()[i].id;
-    match view.annotations.edge(end(edge.source), end(edge.target)) {
+pub(crate) fn edge_protocols(edge: &Edge, notes: Option<&EdgeNotes>) -> String {
+    match notes {
         Some(notes) => format!("{} · {notes}", edge.protocols),
         None => edge.protocols.to_string(),
     }
@@ -120,13 +224,8 @@ pub(crate) fn edge_short(edge: &Edge) -> String {
 }
 
 /// All that is known of an edge, a line each.
-pub(crate) fn edge_tooltip(view: &View<'_>, edge: &Edge) -> String {
-    let end = |i: usize| view.graph.nodes()[i].id;
-    let mut lines = vec![
-        format!("{} to {}", end(edge.source), end(edge.target)),
-        edge_volume(edge),
-        edge_protocols(view, edge),
-    ];
+pub(crate) fn edge_tooltip(edge: &Edge, notes: Option<&EdgeNotes>, source: &str, target: &str) -> String {
+    let mut lines = vec![format!("{source} to {target}"), edge_volume(edge), edge_protocols(edge, notes)];
     if edge.traffic.payload_bytes > 0 {
         lines.push(format!("{} of payload", quantity::bytes(edge.traffic.payload_bytes)));
     }

@@ -7,6 +7,7 @@
 
 mod caption;
 pub mod escape;
+pub mod fold;
 mod format;
 pub mod layout;
 pub mod quantity;

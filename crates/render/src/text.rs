@@ -80,6 +80,14 @@ impl Ruler {
             .sum()
     }
 
+    /// Whether the font has every letter of a text, once made [visible](escape::visible).
+    pub(crate) fn has_all(&self, text: &str) -> bool {
+        self.faces.iter().flatten().all(|face| {
+            let map = face.charmap();
+            escape::visible(text).chars().all(|c| map.map(c).is_some())
+        })
+    }
+
     /// The text, made [visible](escape::visible), and shortened in its middle to a width: both ends of a
     /// name tell more than its middle.
     pub(crate) fn fit(&self, text: &str, style: Style, max_width: f64) -> String {
@@ -139,6 +147,18 @@ mod tests {
         for c in "aéßłΩяҐ…·".chars() {
             assert!(map.map(c).is_some(), "{c}");
         }
+    }
+
+    #[test]
+    fn what_the_font_lacks_is_known() {
+        let ruler = Ruler::new();
+        for (text, known) in
+            [("printer.lan", true), ("Zürich", true), ("привет", true), ("例え.jp", false), ("مثال", false)]
+        {
+            assert_eq!(ruler.has_all(text), known, "{text}");
+        }
+        // It is drawn escaped.
+        assert!(ruler.has_all("\u{202e}"));
     }
 
     #[test]

@@ -42,20 +42,21 @@ pub(super) fn write(
         }
         writeln!(out, "];")?;
     }
-    let most = scene::busiest_edge(view);
+    let most = scene::busiest_edge(view.graph.edges());
     for edge in view.graph.edges() {
         let family = Family::of(edge.protocols);
-        let end = |i: usize| view.graph.nodes()[i].id;
+        let [source, target] = [edge.source, edge.target].map(|i| view.graph.nodes()[i].id);
+        let notes = view.annotations.edge(source, target);
         writeln!(
             out,
             "  \"{}\" -> \"{}\" [label=\"{}\", penwidth={:.2}, color=\"{}\", class=\"{}\", tooltip=\"{}\"];",
-            end(edge.source),
-            end(edge.target),
-            lines([&*edge_volume(edge), &*edge_protocols(view, edge)].into_iter()),
+            source,
+            target,
+            lines([&*edge_volume(edge), &*edge_protocols(edge, notes)].into_iter()),
             scene::line_width(edge.traffic.bytes, most),
             family.stroke(),
             family.class(),
-            lines(edge_tooltip(view, edge).lines()),
+            lines(edge_tooltip(edge, notes, &source.to_string(), &target.to_string()).lines()),
         )?;
     }
     writeln!(out, "}}")?;

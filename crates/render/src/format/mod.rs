@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::fold::Ports;
 use crate::layout::{Auto, Layout, LayoutError};
 use crate::{Shape, View};
 
@@ -23,12 +24,17 @@ pub struct RenderOptions<'a> {
     /// Pixels per point (1/72 inch) in formats made of pixels. Lowered where the picture would become
     /// larger than a viewer can open.
     pub scale: f32,
+    /// A picture's most nodes: past that, nodes that are alike are [folded](crate::fold). `None` for what
+    /// a page of the format can carry. Data formats are never folded.
+    pub max_nodes: Option<usize>,
+    /// Which ports are nodes of their own in a picture of layer 4.
+    pub ports: Ports,
 }
 
 impl<'a> RenderOptions<'a> {
-    /// The defaults: shapes by where a node belongs, two pixels per point.
+    /// The defaults: shapes by where a node belongs, two pixels per point, as many nodes as a page carries.
     pub fn new(layout: &'a dyn Layout) -> Self {
-        Self { layout, shape: None, scale: 2.0 }
+        Self { layout, shape: None, scale: 2.0, max_nodes: None, ports: Ports::default() }
     }
 }
 
@@ -44,6 +50,8 @@ impl fmt::Debug for RenderOptions<'_> {
         f.debug_struct("RenderOptions")
             .field("shape", &self.shape)
             .field("scale", &self.scale)
+            .field("max_nodes", &self.max_nodes)
+            .field("ports", &self.ports)
             .finish_non_exhaustive()
     }
 }
@@ -74,6 +82,8 @@ struct Row {
     extensions: &'static [&'static str],
     description: &'static str,
     kind: Kind,
+    /// What a page can carry: vector pictures can be enlarged and have tooltips.
+    max_nodes: Option<usize>,
     write: fn(&View<'_>, &RenderOptions<'_>, &mut dyn Write) -> Result<(), RenderError>,
 }
 
@@ -83,6 +93,7 @@ static TABLE: &[Row] = &[
         extensions: &["svg"],
         description: "vector picture with real text and tooltips",
         kind: Kind::Picture,
+        max_nodes: Some(160),
         write: svg::write,
     },
     Row {
@@ -90,6 +101,7 @@ static TABLE: &[Row] = &[
         extensions: &["png"],
         description: "picture made of pixels",
         kind: Kind::Picture,
+        max_nodes: Some(80),
         write: png::write,
     },
     Row {
@@ -97,6 +109,7 @@ static TABLE: &[Row] = &[
         extensions: &["dot", "gv"],
         description: "the graph in Graphviz's language",
         kind: Kind::Data,
+        max_nodes: None,
         write: dot::write,
     },
     Row {
@@ -104,6 +117,7 @@ static TABLE: &[Row] = &[
         extensions: &["json"],
         description: "the graph as one JSON object (schema pcapviz/graph/1)",
         kind: Kind::Data,
+        max_nodes: None,
         write: json::write,
     },
 ];
@@ -258,7 +272,8 @@ pub fn render(
     format: Format,
     out: &mut dyn Write,
 ) -> Result<(), RenderError> {
-    (format.0.write)(view, options, out)
+    let options = RenderOptions { max_nodes: options.max_nodes.or(format.0.max_nodes), ..*options };
+    (format.0.write)(view, &options, out)
 }
 
 #[cfg(test)]

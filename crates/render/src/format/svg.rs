@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::escape::xml;
 use crate::layout::Point;
-use crate::scene::{EdgeMark, NodeMark, Outline, Scene, Text};
+use crate::scene::{EdgeMark, Label, NodeMark, Outline, Rect, Scene, Text};
 use crate::text::FALLBACKS;
 use crate::theme::{Color, PAPER, RULE};
 use crate::{RenderError, RenderOptions, View};
@@ -41,15 +41,12 @@ pub(super) fn document(scene: &Scene) -> String {
         scene.nodes.iter().enumerate().for_each(|(i, node)| svg.node(i, node));
     });
     // Labels come last: a line that passes under one must not be drawn over it.
-    svg.labels("edge-labels", "e", 3, scene.edges.iter().map(|edge| edge.label.as_ref().map(|l| &*l.lines)));
+    svg.labels("edge-labels", "e", 3, scene.edges.iter().map(|edge| edge.label.as_ref()));
     // A label inside its shape needs no rim: no line passes there.
     let inside =
         |node: &NodeMark| node.label.as_ref().is_some_and(|l| node.outline.bounds().contains(&l.bounds));
     let labels = |within: bool| {
-        scene
-            .nodes
-            .iter()
-            .map(move |node| node.label.as_ref().filter(|_| inside(node) == within).map(|l| &*l.lines))
+        scene.nodes.iter().map(move |node| node.label.as_ref().filter(|_| inside(node) == within))
     };
     svg.labels("node-labels", "n", 4, labels(false));
     svg.labels("inner-labels", "n", 0, labels(true));
@@ -203,14 +200,19 @@ impl Svg {
                     points.join(" ")
                 ));
             }
-            Outline::Bare(rect) => self.line(format_args!(
-                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{PAPER}\" fill-opacity=\"0.9\"/>",
-                Number(rect.left),
-                Number(rect.top),
-                Number(rect.width()),
-                Number(rect.height())
-            )),
+            Outline::Bare(rect) => self.plate(rect),
         }
+    }
+
+    /// Paper behind text, so that lines that pass there are faint.
+    fn plate(&mut self, rect: &Rect) {
+        self.line(format_args!(
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" stroke=\"none\" fill=\"{PAPER}\" fill-opacity=\"0.85\"/>",
+            Number(rect.left),
+            Number(rect.top),
+            Number(rect.width()),
+            Number(rect.height())
+        ));
     }
 
     /// Labels with a rim of paper (unless it is 0 wide), so that lines that pass under them do not cross out the text.
@@ -219,7 +221,7 @@ impl Svg {
         class: &str,
         id: &str,
         rim: u8,
-        labels: impl Iterator<Item = Option<&'a [Text]>>,
+        labels: impl Iterator<Item = Option<&'a Label>>,
     ) {
         let halo = match rim {
             0 => class.to_owned(),
@@ -228,10 +230,13 @@ impl Svg {
             ),
         };
         self.group(&halo, |svg| {
-            for (i, lines) in labels.enumerate() {
-                let Some(lines) = lines else { continue };
+            for (i, label) in labels.enumerate() {
+                let Some(label) = label else { continue };
                 svg.line(format_args!("<g id=\"{id}{i}-label\">"));
-                lines.iter().for_each(|text| svg.text(text));
+                if label.crossed {
+                    svg.plate(&label.bounds);
+                }
+                label.lines.iter().for_each(|text| svg.text(text));
                 svg.line(format_args!("</g>"));
             }
         });

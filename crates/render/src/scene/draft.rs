@@ -4,6 +4,7 @@ use pcapviz_graph::Name;
 
 use super::{Label, Outline, Rect, point};
 use crate::caption::NodeCaption;
+use crate::fold::Folded;
 use crate::layout::Point;
 use crate::shape::Shape;
 use crate::text::{Ruler, Style};
@@ -16,7 +17,7 @@ const DETAIL: Style = Style::regular(8.0);
 /// Names longer than this are shortened, in points.
 const WIDEST: f64 = 170.0;
 /// Between a shape and the label under it.
-const GAP: f64 = 3.0;
+pub(super) const GAP: f64 = 3.0;
 /// Free room around each node, so that neighbours do not touch.
 const CLEARANCE: f64 = 6.0;
 /// How far a self-loop stands out above a shape.
@@ -92,37 +93,42 @@ pub(super) fn radius(bytes: u64, most: u64, count: usize) -> f64 {
 }
 
 /// The fewest and the most bytes that a node of the graph sent and received.
-pub(super) fn bytes_range(view: &View<'_>) -> (u64, u64) {
-    let bytes = view.graph.nodes().iter().map(|node| node.traffic().bytes);
+pub(super) fn bytes_range(graph: &Folded) -> (u64, u64) {
+    let bytes = graph.nodes.iter().map(|group| group.node.traffic().bytes);
     (bytes.clone().min().unwrap_or(0), bytes.max().unwrap_or(0))
 }
 
-pub(super) fn of<'a>(view: &View<'a>, options: &RenderOptions<'_>, ruler: &Ruler) -> Vec<Draft<'a>> {
-    let nodes = view.graph.nodes();
-    let (_, most) = bytes_range(view);
+pub(super) fn of<'a>(
+    view: &View<'a>,
+    graph: &Folded,
+    options: &RenderOptions<'_>,
+    ruler: &Ruler,
+) -> Vec<Draft<'a>> {
+    let nodes = &graph.nodes;
+    let (_, most) = bytes_range(graph);
     let mut by_bytes: Vec<usize> = (0..nodes.len()).collect();
-    by_bytes.sort_by_key(|&i| (std::cmp::Reverse(nodes[i].traffic().bytes), i));
+    by_bytes.sort_by_key(|&i| (std::cmp::Reverse(nodes[i].node.traffic().bytes), i));
     let mut rank = vec![0; nodes.len()];
     for (position, &node) in by_bytes.iter().enumerate() {
         rank[node] = position;
     }
     let mut has_loop = vec![false; nodes.len()];
-    for edge in view.graph.edges().iter().filter(|edge| edge.source == edge.target) {
+    for edge in graph.edges.iter().filter(|edge| edge.source == edge.target) {
         has_loop[edge.source] = true;
     }
     nodes
         .iter()
         .enumerate()
-        .map(|(i, node)| {
-            let role = Role::of(node.id);
+        .map(|(i, group)| {
+            let role = Role::of(group.node.id);
             let shape = options.shape.unwrap_or(role.shape());
-            let caption = NodeCaption::of(view, node);
+            let caption = NodeCaption::of_group(view, group);
             let detail = Detail::of(rank[i], nodes.len());
             // Without a shape, the name has the role's colour.
             let ink = if shape.is_bare() { role.colors().1 } else { INK };
             let lines = lines(&caption, detail, ink, ruler);
             let label = (!lines.is_empty()).then(|| Label::below(Point::default(), lines, ruler));
-            let radius = radius(node.traffic().bytes, most, nodes.len());
+            let radius = radius(group.node.traffic().bytes, most, nodes.len());
             draft(role, shape, label, radius, has_loop[i], detail, caption.name)
         })
         .collect()
@@ -136,11 +142,16 @@ fn lines(
 ) -> Vec<(String, Style, Color)> {
     let fit = |text: &str, style| ruler.fit(text, style, WIDEST);
     let mut lines = Vec::new();
+    // Where a name has letters that the font lacks, the address is what everyone can read.
+    let (first, second) = match &caption.address {
+        Some(address) if !ruler.has_all(&caption.title) => (address, Some(&caption.title)),
+        address => (&caption.title, address.as_ref()),
+    };
     if detail != Detail::None {
-        lines.push((fit(&caption.title, NAME), NAME, ink));
+        lines.push((fit(first, NAME), NAME, ink));
     }
     if detail == Detail::Full {
-        lines.extend(caption.address.iter().map(|text| (fit(text, ADDRESS), ADDRESS, INK)));
+        lines.extend(second.map(|text| (fit(text, ADDRESS), ADDRESS, INK)));
         lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, INK_SOFT)));
     }
     if matches!(detail, Detail::Full | Detail::Brief) {

@@ -1,15 +1,16 @@
 //! What stands around the graph: title above, legend below.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{self, Draft};
 use super::edges::{self, Picture};
 use super::{Legend, MARGIN, Outline, Text, point, size_in_words};
+use crate::fold::{Folded, Group, Kind};
 use crate::layout::Point;
 use crate::shape::Shape;
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Family, INK, INK_SOFT, Role};
-use crate::{RenderOptions, View, quantity};
+use crate::{RenderOptions, View, caption, quantity};
 use pcapviz_graph::GraphLayer;
 
 const HEADING: Style = Style::bold(17.0);
@@ -42,6 +43,7 @@ pub(super) struct Frame {
 impl Frame {
     pub(super) fn of(
         view: &View<'_>,
+        graph: &Folded,
         options: &RenderOptions<'_>,
         drafts: &[Draft<'_>],
         picture: &Picture,
@@ -69,7 +71,7 @@ impl Frame {
                 .collect();
             (texts, bottom)
         };
-        let (title, bottom) = stack(title(view, ruler, width), y);
+        let (title, bottom) = stack(title(view, graph, ruler, width), y);
         y = bottom + 8.0;
         let mut rules = vec![(point(MARGIN, y), point(MARGIN + width, y))];
         y += SECTION_GAP;
@@ -77,7 +79,7 @@ impl Frame {
         let (notice, bottom) = if empty { stack(why_empty(view), y) } else { (Vec::new(), y) };
         y = bottom + picture.bounds.height() + SECTION_GAP;
         let mut legend = Legend::default();
-        let blocks = blocks(view, options, drafts, picture);
+        let blocks = blocks(view, graph, options, drafts, picture);
         if !blocks.is_empty() {
             rules.push((point(MARGIN, y), point(MARGIN + width, y)));
             y = set(&blocks, &mut legend, ruler, point(MARGIN, y + 10.0), width);
@@ -103,12 +105,17 @@ fn layer_in_words(layer: GraphLayer) -> &'static str {
     }
 }
 
-fn title(view: &View<'_>, ruler: &Ruler, width: f64) -> Vec<(String, Style, Color)> {
+fn title(view: &View<'_>, graph: &Folded, ruler: &Ruler, width: f64) -> Vec<(String, Style, Color)> {
     let mut lines = vec![(layer_in_words(view.graph.layer()).to_owned(), HEADING, INK)];
     if !view.captures.is_empty() {
         lines.push((capture_names(view, |text| ruler.width(text, SUBTITLE) <= width), SUBTITLE, INK));
     }
     lines.extend(time_and_totals(view).into_iter().map(|line| (line, LINE, INK_SOFT)));
+    if let Some((totals, ..)) = lines.last_mut().filter(|_| graph.nodes.iter().any(Group::is_folded)) {
+        let nodes = quantity::counted(graph.nodes.len() as u64, "node", "nodes");
+        let edges = quantity::counted(graph.edges.len() as u64, "edge", "edges");
+        totals.push_str(&format!("; drawn as {nodes}, {edges}"));
+    }
     lines
 }
 
@@ -207,6 +214,7 @@ impl Sample {
 
 fn blocks(
     view: &View<'_>,
+    graph: &Folded,
     options: &RenderOptions<'_>,
     drafts: &[Draft<'_>],
     picture: &Picture,
@@ -226,15 +234,15 @@ fn blocks(
         })
         .collect();
     blocks.push(Block { heading: "Nodes", rows });
-    let families: BTreeSet<Family> = view.graph.edges().iter().map(|e| Family::of(e.protocols)).collect();
+    let families: BTreeSet<Family> = graph.edges.iter().map(|e| Family::of(e.protocols)).collect();
     let rows = Family::all()
         .filter(|family| families.contains(family))
         .map(|family| (Sample::Stroke(2.2, family.stroke()), family.description().to_owned()))
         .collect();
     blocks.push(Block { heading: "Edges", rows });
-    if !view.graph.edges().is_empty() {
-        let most = edges::most_bytes(view);
-        let rows = round_steps(edges::fewest_bytes(view), most)
+    if !graph.edges.is_empty() {
+        let most = edges::most_bytes(&graph.edges);
+        let rows = round_steps(edges::fewest_bytes(&graph.edges), most)
             .into_iter()
             .map(|bytes| (Sample::Stroke(edges::line_width(bytes, most), INK_SOFT), quantity::bytes(bytes)))
             .collect();
@@ -242,7 +250,7 @@ fn blocks(
     }
     let sized = options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
     if sized && !drafts.is_empty() {
-        let (fewest, most) = draft::bytes_range(view);
+        let (fewest, most) = draft::bytes_range(graph);
         let fill = Color(0xe3, 0xe7, 0xec);
         let mut radii: Vec<f64> = Vec::new();
         let rows = round_steps(fewest, most)
@@ -261,6 +269,7 @@ fn blocks(
         blocks.push(Block { heading: "Node area: bytes sent and received", rows });
     }
     blocks.push(Block { heading: "Names and places from", rows: sources(view, drafts) });
+    blocks.push(Block { heading: "Folded into one node each", rows: folds(view, graph) });
     blocks.push(Block { heading: "Left out for lack of room", rows: left_out(picture) });
     blocks.retain(|block| !block.rows.is_empty());
     blocks
@@ -294,6 +303,36 @@ fn sources(view: &View<'_>, drafts: &[Draft<'_>]) -> Vec<(Sample, String)> {
         .map(|source| source.to_string())
         .chain(places.into_iter().map(str::to_owned))
         .map(|text| (Sample::None, text))
+        .collect()
+}
+
+/// How many nodes of which kind stand for how many.
+fn folds(view: &View<'_>, graph: &Folded) -> Vec<(Sample, String)> {
+    let mut sums: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let (_, nodes) = caption::nouns(view.graph.layer());
+    for group in graph.nodes.iter().filter(|group| group.is_folded()) {
+        let reason = match group.kind {
+            Kind::ClientPorts => "client ports, by host",
+            Kind::HostPorts => "ports, by host",
+            Kind::Single | Kind::SameNeighbours => "with the same neighbours",
+            Kind::Network(..) => "by network",
+            Kind::Vendor(_) => "by vendor prefix",
+            Kind::Role(_) => "by where they belong",
+        };
+        let sum = sums.entry(reason).or_default();
+        sum.0 += group.members.len();
+        sum.1 += 1;
+    }
+    sums.into_iter()
+        .map(|(reason, (members, groups))| {
+            let what = if reason.contains("port") { reason.to_owned() } else { format!("{nodes} {reason}") };
+            let text = format!(
+                "{} {what}: drawn as {}",
+                quantity::grouped(members as u64),
+                quantity::counted(groups as u64, "node", "nodes")
+            );
+            (Sample::None, text)
+        })
         .collect()
 }
 

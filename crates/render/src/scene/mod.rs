@@ -8,9 +8,11 @@ mod draft;
 mod edges;
 mod frame;
 mod geometry;
+mod labels;
 
 use pcapviz_graph::NodeId;
 
+use crate::fold::{Folded, fold};
 use crate::layout::{LayoutError, Point, Problem};
 use crate::text::{Ruler, Style};
 use crate::theme::Color;
@@ -35,9 +37,9 @@ pub struct Scene {
     pub title: Vec<Text>,
     /// Where the title block and the legend are parted from the graph: from, to.
     pub rules: Vec<(Point, Point)>,
-    /// The edges, in the graph's order; to be drawn below the nodes.
+    /// The edges, in the folded graph's order; to be drawn below the nodes.
     pub edges: Vec<EdgeMark>,
-    /// The nodes, in the graph's order.
+    /// The nodes, in the folded graph's order.
     pub nodes: Vec<NodeMark>,
     /// What stands in place of a graph without nodes.
     pub notice: Vec<Text>,
@@ -98,6 +100,8 @@ pub struct Label {
     pub lines: Vec<Text>,
     /// The room they take together.
     pub bounds: Rect,
+    /// Whether an edge passes under it, so that it needs paper behind it to be read.
+    pub crossed: bool,
 }
 
 /// The line around a shape.
@@ -128,8 +132,8 @@ pub enum Outline {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NodeMark {
-    /// Which node.
-    pub id: NodeId,
+    /// Which node; several where they are [folded](crate::fold) into one.
+    pub members: Vec<NodeId>,
     /// Its shape's centre, to which its edges aim.
     pub centre: Point,
     /// Its shape.
@@ -189,27 +193,27 @@ impl Scene {
     /// If the layout has none.
     pub fn of(view: &View<'_>, options: &RenderOptions<'_>) -> Result<Self, LayoutError> {
         let ruler = Ruler::new();
-        let drafts = draft::of(view, options, &ruler);
-        let problem = problem(view, &drafts);
+        let graph = fold(view, options.max_nodes.unwrap_or(usize::MAX), options.ports);
+        let drafts = draft::of(view, &graph, options, &ruler);
+        let problem = problem(&graph, &drafts);
         let placement = options.layout.place(&problem)?;
-        let mut picture = edges::Picture::of(view, &drafts, &placement, &ruler);
-        let frame = frame::Frame::of(view, options, &drafts, &picture, &ruler);
+        let mut picture = edges::Picture::of(view, &graph, &drafts, &placement, &ruler);
+        let frame = frame::Frame::of(view, &graph, options, &drafts, &picture, &ruler);
         let offset = frame.graph_origin - point(picture.bounds.left, picture.bounds.top);
         picture.shift(offset);
-        let nodes = view
-            .graph
-            .nodes()
+        let nodes = graph
+            .nodes
             .iter()
             .zip(drafts.iter().zip(picture.nodes))
-            .map(|(node, (draft, (centre, outline, label)))| NodeMark {
-                id: node.id,
+            .map(|(group, (draft, (centre, outline, label)))| NodeMark {
+                members: group.members.iter().map(|&i| view.graph.nodes()[i].id).collect(),
                 centre,
                 outline,
                 fill: draft.fill,
                 line: draft.line,
                 class: draft.role.class(),
                 label,
-                tooltip: crate::caption::node_tooltip(view, node),
+                tooltip: crate::caption::group_tooltip(view, group),
             })
             .collect();
         Ok(Self {
@@ -226,8 +230,8 @@ impl Scene {
     }
 }
 
-fn problem(view: &View<'_>, drafts: &[draft::Draft<'_>]) -> Problem {
-    let edges = view.graph.edges();
+fn problem(graph: &Folded, drafts: &[draft::Draft<'_>]) -> Problem {
+    let edges = &graph.edges;
     Problem {
         boxes: drafts.iter().map(|draft| draft.size).collect(),
         edges: edges.iter().map(|edge| (edge.source, edge.target)).collect(),
@@ -318,7 +322,17 @@ impl Label {
                 text
             })
             .collect();
-        Self { lines, bounds }
+        Self { lines, bounds, crossed: false }
+    }
+
+    /// The same with its lines at the left (-1), in the middle (0) or at the right (1) of its room.
+    #[must_use]
+    pub(crate) fn flush(mut self, side: f64) -> Self {
+        for line in &mut self.lines {
+            let free = self.bounds.width() - line.width;
+            line.origin.x = self.bounds.left + free * (1.0 + side) / 2.0;
+        }
+        self
     }
 
     /// The same, elsewhere.

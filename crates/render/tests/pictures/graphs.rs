@@ -74,6 +74,7 @@ impl Scenario {
             let number = self.table.totals().packets;
             let mut packet = Packet::new(LinkType::ETHERNET, frame);
             packet.number = number + 1;
+            packet.offset = 24 + number * 16;
             packet.wire_len = bytes;
             packet.timestamp = Some(Timestamp::from_nanos(START + number as i64 * 250_000_000));
             if let Some(capture) = self.captures.last_mut() {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::graphs::{NASTY, Over, Scenario, arp, office};
 
-fn check(what: &str, scene: &Scene) {
+pub(crate) fn check(what: &str, scene: &Scene) {
     let mut solid: Vec<(String, Rect)> = Vec::new();
     for (i, node) in scene.nodes.iter().enumerate() {
         let shape = node.outline.bounds();

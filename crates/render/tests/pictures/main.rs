@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets the unexpected has failed")]
 
+mod corpus;
+mod folding;
 mod formats;
 mod golden;
 mod graphs;
