@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{Write, stdout};
 
 use pcapviz_core::analysis::top_talkers;
+use pcapviz_core::graph::Outline;
 use pcapviz_core::render::escape::terminal;
 use pcapviz_core::{GraphLayer, Pipeline};
 
@@ -14,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(failure.into());
     }
     let graph = report.graph(GraphLayer::Hosts);
-    for index in top_talkers(&graph, 10) {
+    for index in top_talkers(&Outline::from(&graph), 10) {
         let node = &graph.nodes()[index];
         // A name comes from whoever sent the packets: make it harmless before it is shown.
         let name = report.annotations.get(node.id).and_then(|notes| notes.best_name());

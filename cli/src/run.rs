@@ -193,7 +193,7 @@ fn unwritten(path: &Path, cause: impl Into<anyhow::Error>) -> anyhow::Error {
     cause.context(message)
 }
 
-/// Whether headings are to stand out (https://no-color.org).
+/// Whether headings are to stand out (<https://no-color.org>).
 fn bold(color: ColorChoice) -> bool {
     match color {
         ColorChoice::Always => true,
