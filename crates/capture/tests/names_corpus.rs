@@ -79,11 +79,14 @@ struct Witness {
 }
 
 /// Pairs that tshark does not see, with the reason.
-const TSHARK_IS_WRONG: [(&str, &str); 2] = [
+const TSHARK_IS_WRONG: [(&str, &str); 3] = [
     // Two bytes of Ethernet padding count as the stream's, so that what follows them is out of order.
     ("ndpi/heuristic_tcp_ack_payload.pcap", ""),
     // A hello of which the last segment is missing; the name is before that.
     ("ndpi/tls_missing_ch_frag.pcap", "r1---sn-5f5nxgvh5o-hjul.googlevideo.com"),
+    // After version negotiation the client starts anew under another connection ID (RFC 9000, section 6.2);
+    // tshark 4.0 keeps the keys of the first attempt, and its checksum then fails. With its own, it holds.
+    ("tcpdump/quic_vn.pcap", "localhost"),
 ];
 
 /// Captures with a QUIC hello that spans datagrams. tshark puts it together and does not say so as it does

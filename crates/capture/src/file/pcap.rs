@@ -222,37 +222,44 @@ impl Pcap {
     }
 
     /// Takes another length of record header only if the usual one contradicts the first records, and
-    /// the other one fits them without a flaw. A damaged file is no other variant: then the usual one stays.
+    /// the other one fits them without a flaw. A damaged file is no other variant, nor is one cut short:
+    /// then the usual one stays.
     fn choose(&mut self, records: &[u8], at_end: bool, variants: &[(FileFormat, usize)]) {
-        if self.fits(records, at_end) {
+        if self.fit(records, at_end) != Fit::Contradicted {
             return;
         }
         let fitting = variants.iter().find_map(|(format, header_len)| {
             let variant = Self { format: *format, header_len: *header_len, ..self.clone() };
-            variant.fits(records, at_end).then_some(variant)
+            (variant.fit(records, at_end) == Fit::Flawless).then_some(variant)
         });
         if let Some(variant) = fitting {
             *self = variant;
         }
     }
 
-    /// Whether the first few records are without a flaw: at least three, or all there are.
-    fn fits(&self, mut records: &[u8], at_end: bool) -> bool {
+    /// How the first few records read: three of them, or all there are.
+    fn fit(&self, mut records: &[u8], at_end: bool) -> Fit {
         for _ in 0..3 {
-            if records.is_empty() && at_end {
-                return true;
+            if at_end && records.is_empty() {
+                return Fit::Flawless;
+            }
+            if records.len() < self.header_len {
+                return Fit::CutShort;
+            }
+            if !self.flawless(records) {
+                return Fit::Contradicted;
             }
             let whole = self.record_header(records).and_then(|header| {
                 let len = self.header_len.checked_add(header.captured as usize)?;
                 records.get(len..)
             });
-            let Some(rest) = whole else { return !at_end && self.flawless(records) };
-            if !self.flawless(records) {
-                return false;
+            match whole {
+                Some(rest) => records = rest,
+                None if at_end => return Fit::CutShort,
+                None => return Fit::Flawless,
             }
-            records = rest;
         }
-        true
+        Fit::Flawless
     }
 
     /// Whether the header of a record is one that a capture program would have written.
@@ -274,6 +281,17 @@ struct RecordHeader {
     fraction: u32,
     captured: u32,
     original: u32,
+}
+
+/// How the first records of a file read in one layout.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// As a capture program would have written them.
+    Flawless,
+    /// The same, but the last one is not all there.
+    CutShort,
+    /// As no capture program would have written them.
+    Contradicted,
 }
 
 /// pcap-parser reads the header of the magic numbers that it knows; the rest of the header is the same
