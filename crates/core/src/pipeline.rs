@@ -175,7 +175,7 @@ impl Pipeline {
             }
         });
         outcomes.sort_by_key(|(number, _)| *number);
-        Report::new(whole, threads, outcomes.into_iter().map(|(_, outcome)| outcome))
+        Report::new(whole, threads, self.options.tunnels, outcomes.into_iter().map(|(_, outcome)| outcome))
     }
 
     /// The captures to read with their numbers, in the order given, folders replaced by what is in them;

@@ -1,6 +1,8 @@
-use pcapviz_capture::{CaptureError, GraphLayer};
+use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, Totals, Vlans};
+use pcapviz_graph::{
+    Annotations, CaptureSummary, Claims, FlowTable, LayerGraph, Neighbours, NodeId, Totals, Vlans,
+};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -12,6 +14,8 @@ use crate::shard::Shard;
 pub struct Report {
     /// Every flow.
     pub table: FlowTable,
+    /// Which addresses devices say are theirs.
+    pub claims: Claims,
     /// The captures that were read, in the order given.
     pub captures: Vec<CaptureSummary>,
     /// Names, places and vendors; the names that the captures hold are there from the start.
@@ -22,12 +26,21 @@ pub struct Report {
     pub damages: Vec<CaptureError>,
     /// Threads to work with.
     pub(crate) threads: usize,
+    /// Whether MAC and IP addresses in the table are of the same frames.
+    pub(crate) outer: bool,
 }
 
 impl Report {
-    pub(crate) fn new(whole: Shard, threads: usize, outcomes: impl Iterator<Item = Outcome>) -> Self {
-        let mut report = Self { table: whole.table, threads, ..Self::default() };
-        whole.names.annotate(&mut report.annotations);
+    pub(crate) fn new(
+        whole: Shard,
+        threads: usize,
+        tunnels: Tunnels,
+        outcomes: impl Iterator<Item = Outcome>,
+    ) -> Self {
+        let outer = tunnels == Tunnels::Outer;
+        let Shard { table, names, claims } = whole;
+        let mut report = Self { table, claims, threads, outer, ..Self::default() };
+        names.annotate(&mut report.annotations);
         report.note_virtual_networks();
         for outcome in outcomes {
             match outcome {
@@ -60,6 +73,32 @@ impl Report {
     /// The graph of one layer. O(flows log flows): keep it rather than ask again.
     pub fn graph(&self, layer: GraphLayer) -> LayerGraph {
         self.table.project(layer)
+    }
+
+    /// Which addresses stand behind which devices, and which of these are gateways.
+    /// O(flows): keep it rather than ask again.
+    pub fn neighbours(&self) -> Neighbours {
+        if self.outer {
+            Neighbours::of(&self.table, &self.claims)
+        } else {
+            Neighbours::of_claims(&self.claims)
+        }
+    }
+
+    /// Adds which addresses stand behind each device, and which devices before each of these hosts. A device
+    /// is known by its own hosts' names, so this comes after what adds names. O(flows).
+    pub fn join_devices(&mut self) {
+        for (mac, device) in self.neighbours().iter() {
+            let mut names = Vec::new();
+            for address in device.addresses.keys() {
+                let host = self.annotations.entry(NodeId::Host(*address));
+                host.devices.push(mac);
+                names.extend(host.names.iter().cloned());
+            }
+            let notes = self.annotations.entry(NodeId::Device(mac));
+            notes.add_names(names);
+            notes.device = Some(device.clone());
+        }
     }
 
     /// Adds what an enricher knows of every device and host.

@@ -1,12 +1,13 @@
-use pcapviz_capture::{DissectOptions, Packet, dissect, identify, sightings};
+use pcapviz_capture::{DissectOptions, Packet, Sighting, dissect, identify, sightings};
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Defragmenter, FlowTable};
+use pcapviz_graph::{Claims, Defragmenter, FlowTable};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
 pub(crate) struct Shard {
     pub(crate) table: FlowTable,
     pub(crate) names: NameTable,
+    pub(crate) claims: Claims,
 }
 
 impl Shard {
@@ -23,8 +24,16 @@ impl Shard {
             if let Some(protocol) = identify(application) {
                 found.protocols.insert(protocol);
             }
-            sightings(application, |sighting| self.names.observe(packet.timestamp, sighting));
+            sightings(application, |sighting| {
+                match sighting {
+                    Sighting::Lease { device, host } => self.claims.lease(packet.timestamp, device, host),
+                    Sighting::Router { host } => self.claims.router(host),
+                    _ => {}
+                }
+                self.names.observe(packet.timestamp, sighting);
+            });
         }
+        self.claims.observe(packet.timestamp, &found);
         match defragmenter {
             None => self.table.observe(capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
@@ -33,12 +42,13 @@ impl Shard {
 
     /// An empty shard that merges with this one the fastest.
     pub(crate) fn sibling(&self) -> Self {
-        Self { table: self.table.sibling(), names: NameTable::default() }
+        Self { table: self.table.sibling(), ..Self::default() }
     }
 
     /// Adds another's, by up to so many threads.
     pub(crate) fn merge(&mut self, other: Self, threads: usize) {
         self.table.merge_by(other.table, threads);
         self.names.merge(other.names);
+        self.claims.merge(other.claims);
     }
 }

@@ -67,7 +67,8 @@ impl NameTable {
                 None => self.left_out += 1,
             },
             Sighting::Lease { device, host } => self.lease((host, device), 1),
-            _ => self.left_out += 1,
+            // What says no name is none of ours.
+            _ => {}
         }
     }
 

@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pcapviz_capture::{Timestamp, TunnelId, Vlans};
+use pcapviz_capture::{MacAddr, Timestamp, TunnelId, Vlans};
 
-use crate::NodeId;
+use crate::{Device, NodeId};
 
 /// Where a name was learnt, the most trustworthy source first: the order in which names are preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,11 +84,39 @@ pub struct Notes {
     pub place: Option<Place>,
     /// Who made it (layer 2).
     pub vendor: Option<String>,
+    /// What stands behind it (layer 2).
+    pub device: Option<Device>,
+    /// The devices that have this address as their own (layer 3).
+    pub devices: Vec<MacAddr>,
     /// What an embedding program adds: shown under the name, and in the JSON under `notes`.
     pub extra: BTreeMap<String, String>,
 }
 
 impl Notes {
+    /// Adds names, and keeps them in order: by trust, then by how often they were seen, then by the alphabet.
+    /// What the same source said before counts together with them.
+    pub fn add_names(&mut self, names: impl IntoIterator<Item = Name>) {
+        for new in names {
+            match self.names.iter_mut().find(|name| (name.source, &name.name) == (new.source, &new.name)) {
+                Some(name) => {
+                    name.count += new.count;
+                    name.life = match (name.life, new.life) {
+                        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                        (a, b) => a.or(b),
+                    };
+                }
+                None => self.names.push(new),
+            }
+        }
+        self.names.sort_by(|a, b| {
+            (a.source, std::cmp::Reverse(a.count), &a.name).cmp(&(
+                b.source,
+                std::cmp::Reverse(b.count),
+                &b.name,
+            ))
+        });
+    }
+
     /// The best name, by source, then by how often it was seen, then by the alphabet.
     pub fn best_name(&self) -> Option<&Name> {
         self.names.iter().min_by_key(|n| (n.source, std::cmp::Reverse(n.count), &n.name))

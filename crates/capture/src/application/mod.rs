@@ -50,6 +50,11 @@ pub enum Sighting<'a> {
         /// The address it was given.
         host: IpAddr,
     },
+    /// A DHCP server says which address the router of its network has.
+    Router {
+        /// The router.
+        host: IpAddr,
+    },
 }
 
 impl<'a> Sighting<'a> {

@@ -31,6 +31,7 @@ fn seen(application: &Application<'_>) -> Vec<String> {
             Sighting::Name { of: Named::Host(ip), name, protocol } => format!("{ip} {name} {protocol}"),
             Sighting::Name { of: Named::Device(mac), name, protocol } => format!("{mac} {name} {protocol}"),
             Sighting::Lease { device, host } => format!("{device} leases {host}"),
+            Sighting::Router { host } => format!("router {host}"),
         });
     });
     all
@@ -219,6 +220,11 @@ fn dhcp_names_the_client() {
         (dhcp(2, 0, 6, &[(53, &[5])]), vec![leases(6)]),
         (dhcp(2, 0, 6, &[(53, &[2]), (12, b"laptop")]), vec![named]),
         (dhcp(2, 0, 0, &[(53, &[6])]), vec![]),
+        (
+            dhcp(2, 0, 6, &[(53, &[5]), (3, &[10, 0, 0, 1, 10, 0, 0, 2, 9])]),
+            vec![leases(6), "router 10.0.0.1".into(), "router 10.0.0.2".into()],
+        ),
+        (dhcp(1, 0, 0, &[(53, &[3]), (3, &[10, 0, 0, 1])]), vec![]),
         (dhcp(1, 0, 0, &[(81, &[4])]), vec![]),
     ] {
         assert_eq!(udp(67, &bytes), expected);
