@@ -82,6 +82,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     for damage in &report.damages {
         messages.warn(damage);
     }
+    for refusal in args.filter.iter().flat_map(|filter| filter.refusals()) {
+        messages.warn(&format_args!("filter: {}, so none of its packets match", refusal.message()));
+    }
     if !report.captures.is_empty() {
         enrich(args, &mut report, messages);
     }

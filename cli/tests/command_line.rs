@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use pcapviz_testkit::capture::{Pcap, Record};
 use serde_json::Value;
 
 fn testdata(name: &str) -> String {
@@ -186,6 +187,18 @@ fn what_is_left_out_is_accounted_for() {
 }
 
 #[test]
+fn a_filter_that_a_link_type_cannot_answer_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("raw.pcap");
+    fs::write(&raw, Pcap { link_type: 101, ..Pcap::default() }.file(&[Record::new(0, &[0x45; 40])])).unwrap();
+    let out = run(&["--filter", "udp or vlan 5", raw.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(0));
+    let said = "pcapviz: warning: filter: RAW has no VLAN tags, so none of its packets match\n";
+    assert_eq!(text(&out.stderr), said);
+    assert_eq!(text(&run(&["--filter", "vlan 5", &testdata("office.pcap")]).stderr), "");
+}
+
+#[test]
 fn names_come_from_the_capture_and_from_hosts_files() {
     let folder = tempfile::tempdir().unwrap();
     let hosts = folder.path().join("hosts");
@@ -215,6 +228,24 @@ fn every_picture_format_is_written_the_same_each_time() {
         assert!(first.starts_with(start), "{extension}");
         assert!(first == again, "{extension} differs from run to run");
     }
+}
+
+/// It is drawn by the command that stands there.
+#[test]
+fn the_picture_in_the_readme_is_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let picture = root.join("testdata/office.svg");
+    let out = Command::new(env!("CARGO_BIN_EXE_pcapviz"))
+        .args(["testdata/office.pcap", "--format", "svg", "-o", "-"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    if std::env::var_os("PCAPVIZ_BLESS").is_some_and(|v| v == "1") {
+        fs::write(&picture, &out.stdout).unwrap();
+    }
+    let current = fs::read(&picture).unwrap() == out.stdout;
+    assert!(current, "testdata/office.svg is another picture: if that is wanted, run with PCAPVIZ_BLESS=1");
 }
 
 #[test]
