@@ -80,7 +80,7 @@ pub(crate) struct Args {
     pub(crate) to: Option<TimeSpec>,
 
     /// Stop each capture after so many packets that passed the filter and the times
-    #[arg(short, long, value_name = "N", help_heading = "Packets")]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Packets")]
     pub(crate) count: Option<u64>,
 
     /// Leave out packets that a mirror port delivered twice
