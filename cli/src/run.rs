@@ -59,6 +59,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     if let Some(count) = args.count {
         pipeline = pipeline.count(count);
     }
+    if args.esp_null {
+        pipeline = pipeline.esp_null();
+    }
     if args.defragment {
         pipeline = pipeline.defragment();
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use pcapviz_testkit::capture::{Pcap, Record};
+use pcapviz_testkit::frame::{Ethernet, Header, Ipv4, Udp};
 use serde_json::Value;
 
 fn testdata(name: &str) -> String {
@@ -167,6 +168,20 @@ fn tunnels_show_their_own_ends_or_who_talks_through_them() {
     let filtered =
         json(&[tunnel.as_str(), "--tunnels", "inner", "--filter", "host 10.0.0.1 and udp port 4001"]);
     assert_eq!(packets(&filtered, "10.0.0.1", "10.0.0.2"), 1);
+}
+
+#[test]
+fn esp_is_looked_into_only_if_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("esp.pcap");
+    let datagram = Udp::ports(1, 2).carry(b"12");
+    let esp = [&[0, 0, 0, 9, 0, 0, 0, 1], datagram.bytes(), &[1, 2, 2, 17], &[0xee; 12]].concat();
+    let packet = Ipv4::default().carry(Header::new(&esp, 0, 50).carry(b""));
+    let frame = Ethernet::default().carry(packet);
+    fs::write(&path, Pcap::default().file(&[Record::new(0, frame.bytes())])).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(json(&[path, "--layer4"])["totals"]["in_graph"], 0);
+    assert_eq!(json(&[path, "--layer4", "--esp-null"])["totals"]["in_graph"], 1);
 }
 
 #[test]
