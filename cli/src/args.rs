@@ -67,6 +67,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHICH", default_value = "outer", help_heading = "Graph")]
     tunnels: Which,
 
+    /// Look into ESP packets for payload that is not encrypted (RFC 2410): a guess by each packet's trailer
+    #[arg(long, help_heading = "Graph")]
+    pub(crate) esp_null: bool,
+
     /// Only packets that match this pcap-filter(7) expression, such as 'tcp port 443 and not net 10/8'
     #[arg(long, value_name = "EXPR", value_parser = filter, help_heading = "Packets")]
     pub(crate) filter: Option<Arc<Filter>>,
@@ -80,7 +84,7 @@ pub(crate) struct Args {
     pub(crate) to: Option<TimeSpec>,
 
     /// Stop each capture after so many packets that passed the filter and the times
-    #[arg(short, long, value_name = "N", help_heading = "Packets")]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Packets")]
     pub(crate) count: Option<u64>,
 
     /// Leave out packets that a mirror port delivered twice

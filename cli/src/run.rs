@@ -59,6 +59,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     if let Some(count) = args.count {
         pipeline = pipeline.count(count);
     }
+    if args.esp_null {
+        pipeline = pipeline.esp_null();
+    }
     if args.defragment {
         pipeline = pipeline.defragment();
     }
@@ -81,6 +84,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     }
     for damage in &report.damages {
         messages.warn(damage);
+    }
+    for refusal in args.filter.iter().flat_map(|filter| filter.refusals()) {
+        messages.warn(&format_args!("filter: {}, so none of its packets match", refusal.message()));
     }
     if !report.captures.is_empty() {
         enrich(args, &mut report, messages);

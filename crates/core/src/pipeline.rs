@@ -69,6 +69,13 @@ impl Pipeline {
         self
     }
 
+    /// Looks into ESP packets for payload that is not encrypted (RFC 2410): a guess by each packet's trailer.
+    #[must_use]
+    pub fn esp_null(mut self) -> Self {
+        self.options.esp_null = true;
+        self
+    }
+
     /// Only packets that match this filter; all unless set.
     #[must_use]
     pub fn filter(mut self, filter: impl Into<Arc<Filter>>) -> Self {
