@@ -107,6 +107,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Names and places")]
     pub(crate) hosts: Vec<PathBuf>,
 
+    /// Vendors of MAC addresses in the form of Wireshark's manuf; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Names and places")]
+    pub(crate) manuf: Vec<PathBuf>,
+
     /// Ask DNS for the names of addresses (tells the network what you are looking at)
     #[arg(long, help_heading = "Names and places")]
     pub(crate) resolve: bool,

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::ColorChoice;
 use pcapviz_core::capture::CaptureReader;
-use pcapviz_core::enrich::{EnrichError, Enricher, GeoDatabases, HostsFile, ResolveOptions, ReverseResolver};
+use pcapviz_core::enrich::{
+    EnrichError, Enricher, GeoDatabases, HostsFile, ManufFile, ResolveOptions, ReverseResolver,
+};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
-use pcapviz_core::{Pipeline, Report};
+use pcapviz_core::{Embedded, Pipeline, Report};
 
 use crate::args::{Args, Frequent};
 use crate::progress::Bar;
@@ -26,9 +28,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let report = read(args, &mut messages);
+    let mut report = read(args, &mut messages);
     if !report.captures.is_empty()
-        && let Err(error) = outputs.write(args, &report)
+        && let Err(error) = outputs.write(args, &mut report)
     {
         // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
         let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
@@ -104,6 +106,10 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     for path in &args.hosts {
         add(HostsFile::open(path).map(|file| Box::new(file) as _));
     }
+    for path in &args.manuf {
+        add(ManufFile::open(path).map(|file| Box::new(file) as _));
+    }
+    // Each by itself, so that a broken one does not cost the others.
     for path in &args.geopath {
         add(GeoDatabases::open([path], &args.geolang).map(|databases| Box::new(databases) as _));
     }
@@ -147,12 +153,16 @@ impl<'a> Outputs<'a> {
         Ok(Self { out, layout: engine.layout(), shape })
     }
 
-    fn write(&self, args: &Args, report: &Report) -> Result<()> {
+    fn write(&self, args: &Args, report: &mut Report) -> Result<()> {
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
             return print(&report.summary(bold(args.color)));
         }
         let graph = report.graph(args.layer());
+        if self.out.is_some() || args.graphviz.is_some() {
+            report.enrich_graph(&graph, &Embedded)?;
+            report.join_devices();
+        }
         let view = report.view(&graph);
         if let Some((path, format)) = self.out {
             self.draw(args, &view, path, format)?;

@@ -1,7 +1,7 @@
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
-    Annotations, CaptureSummary, Claims, FlowTable, LayerGraph, Neighbours, NodeId, Totals, Vlans,
+    Annotations, CaptureSummary, Claims, FlowTable, LayerGraph, Name, Neighbours, NodeId, Totals, Vlans,
 };
 use pcapviz_render::View;
 
@@ -96,6 +96,10 @@ impl Report {
                 names.extend(host.names.iter().cloned());
             }
             let notes = self.annotations.entry(NodeId::Device(mac));
+            // DHCP names the device itself, and by that its hosts.
+            names.retain(|new: &Name| {
+                !notes.names.iter().any(|n| (n.source, &n.name) == (new.source, &new.name))
+            });
             notes.add_names(names);
             notes.device = Some(device.clone());
         }
@@ -108,6 +112,19 @@ impl Report {
     pub fn enrich(&mut self, enricher: &dyn Enricher) -> Result<Enriched, EnrichError> {
         let mut nodes = self.table.nodes(GraphLayer::Devices);
         nodes.extend(self.table.nodes(GraphLayer::Hosts));
+        enricher.enrich(&nodes, &mut self.annotations)
+    }
+
+    /// The same for the nodes of one graph only.
+    ///
+    /// # Errors
+    /// If the enricher could learn nothing at all.
+    pub fn enrich_graph(
+        &mut self,
+        graph: &LayerGraph,
+        enricher: &dyn Enricher,
+    ) -> Result<Enriched, EnrichError> {
+        let nodes: Vec<NodeId> = graph.nodes().iter().map(|node| node.id).collect();
         enricher.enrich(&nodes, &mut self.annotations)
     }
 

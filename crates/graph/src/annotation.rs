@@ -13,6 +13,8 @@ pub enum NameSource {
     Given,
     /// A file in the form of /etc/hosts.
     HostsFile,
+    /// The standard that gives the address to a protocol, not to a host.
+    WellKnown,
     /// The host's own name in DHCP.
     Dhcp,
     /// A multicast DNS answer.
@@ -52,6 +54,13 @@ impl Name {
     pub fn new(source: NameSource, name: impl Into<String>) -> Self {
         Self { source, name: name.into(), count: 1, life: None }
     }
+
+    /// What names are preferred by, the lowest first: their source in the order of [`NameSource`], which is that
+    /// of trust; then how often they were seen; then how near they are to a registered domain (`example.com` before
+    /// `cdn7.example.com`); then the alphabet.
+    pub fn rank(&self) -> impl Ord + use<'_> {
+        (self.source, std::cmp::Reverse(self.count), crate::domain::depth(&self.name), &self.name)
+    }
 }
 
 /// Where an address is and whose it is, by a database.
@@ -84,6 +93,8 @@ pub struct Notes {
     pub place: Option<Place>,
     /// Who made it (layer 2).
     pub vendor: Option<String>,
+    /// Which list says so.
+    pub vendor_source: Option<String>,
     /// What stands behind it (layer 2).
     pub device: Option<Device>,
     /// The devices that have this address as their own (layer 3).
@@ -93,7 +104,7 @@ pub struct Notes {
 }
 
 impl Notes {
-    /// Adds names, and keeps them in order: by trust, then by how often they were seen, then by the alphabet.
+    /// Adds names, and keeps them in order, best first.
     /// What the same source said before counts together with them.
     pub fn add_names(&mut self, names: impl IntoIterator<Item = Name>) {
         for new in names {
@@ -108,18 +119,25 @@ impl Notes {
                 None => self.names.push(new),
             }
         }
-        self.names.sort_by(|a, b| {
-            (a.source, std::cmp::Reverse(a.count), &a.name).cmp(&(
-                b.source,
-                std::cmp::Reverse(b.count),
-                &b.name,
-            ))
-        });
+        self.names.sort_by(|a, b| a.rank().cmp(&b.rank()));
     }
 
-    /// The best name, by source, then by how often it was seen, then by the alphabet.
+    /// The best name, by [rank](Name::rank).
     pub fn best_name(&self) -> Option<&Name> {
-        self.names.iter().min_by_key(|n| (n.source, std::cmp::Reverse(n.count), &n.name))
+        self.names.iter().min_by_key(|name| name.rank())
+    }
+
+    /// The names, best first.
+    pub fn ranked_names(&self) -> Vec<&Name> {
+        let mut names: Vec<&Name> = self.names.iter().collect();
+        names.sort_by_cached_key(|name| name.rank());
+        names
+    }
+
+    /// How many other names there are besides the best one; case makes no other name, nor does the source.
+    pub fn other_names(&self) -> usize {
+        let distinct: BTreeSet<String> = self.names.iter().map(|name| name.name.to_lowercase()).collect();
+        distinct.len().saturating_sub(1)
     }
 }
 
@@ -207,6 +225,7 @@ impl fmt::Display for NameSource {
         f.pad(match self {
             Self::Given => "given",
             Self::HostsFile => "hosts file",
+            Self::WellKnown => "well-known address",
             Self::Dhcp => "DHCP",
             Self::Mdns => "mDNS",
             Self::Netbios => "NetBIOS",

@@ -238,8 +238,10 @@ impl Device {
     }
 }
 
-/// A device counts as a gateway from so many off-link addresses on...
+/// A device counts as a gateway from so many off-link addresses on, or from fewer if it says which address on
+/// the link is its own...
 const GATEWAY_ADDRESSES: u64 = 5;
+const CLAIMING_GATEWAY_ADDRESSES: u64 = 2;
 /// ... if it carries this share of all off-link packets, as one in so many.
 const GATEWAY_SHARE: u64 = 10;
 
@@ -404,8 +406,10 @@ impl Joining {
             if self.speakers.contains(mac) {
                 routing.insert(Routing::RoutingProtocol);
             }
+            let claims_its_own = device.addresses.values().any(|how| *how != Claim::Traffic);
+            let enough = if claims_its_own { CLAIMING_GATEWAY_ADDRESSES } else { GATEWAY_ADDRESSES };
             let share = device.off_link_packets.saturating_mul(GATEWAY_SHARE);
-            if device.off_link >= GATEWAY_ADDRESSES && share >= off_link_packets {
+            if device.off_link >= enough && share >= off_link_packets {
                 routing.insert(Routing::OffLink);
             }
         }
@@ -554,6 +558,10 @@ mod tests {
                 "1: 10.0.0.1 ARP, 2: +1, 3: 10.0.0.3 ARP",
             ),
             (&away, "1: 10.0.0.1 traffic, 2: +5 gateway"),
+            (
+                "2 arp 10.0.5.9\n1 10.0.0.1 > 2 8.8.8.8\n1 10.0.0.1 > 2 8.8.4.4",
+                "1: 10.0.0.1 traffic, 2: 10.0.5.9 ARP +2 gateway",
+            ),
             // Another link says nothing about this one.
             (
                 "1 10.0.0.1 > 2 10.0.0.2\n5 1.2.3.4 > 6 5.6.7.8",

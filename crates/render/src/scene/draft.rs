@@ -151,7 +151,7 @@ fn lines(
         lines.push((fit(first, NAME), NAME, ink));
     }
     if detail == Detail::Full {
-        lines.extend(second.map(|text| (fit(text, ADDRESS), ADDRESS, INK)));
+        lines.extend(second.map(|text| (fit(&caption.with_source(text), ADDRESS), ADDRESS, INK)));
         lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, INK_SOFT)));
     }
     if matches!(detail, Detail::Full | Detail::Brief) {
