@@ -38,7 +38,8 @@ impl Report {
         outcomes: impl Iterator<Item = Outcome>,
     ) -> Self {
         let outer = tunnels == Tunnels::Outer;
-        let Shard { table, names, claims } = whole;
+        let Shard { table, mut names, claims, quic } = whole;
+        quic.names(|time, sighting| names.observe(time, sighting));
         let mut report = Self { table, claims, threads, outer, ..Self::default() };
         names.annotate(&mut report.annotations);
         report.note_virtual_networks();

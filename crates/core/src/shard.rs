@@ -1,4 +1,7 @@
-use pcapviz_capture::{DissectOptions, Packet, Sighting, dissect, identify, sightings};
+use pcapviz_capture::{
+    DissectOptions, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect,
+    identify, sightings,
+};
 use pcapviz_enrich::NameTable;
 use pcapviz_graph::{Claims, Defragmenter, FlowTable};
 
@@ -8,6 +11,7 @@ pub(crate) struct Shard {
     pub(crate) table: FlowTable,
     pub(crate) names: NameTable,
     pub(crate) claims: Claims,
+    pub(crate) quic: QuicHellos,
 }
 
 impl Shard {
@@ -17,27 +21,35 @@ impl Shard {
         capture: u32,
         packet: &Packet<'_>,
         options: &DissectOptions,
+        hellos: &mut HelloWindow,
         defragmenter: Option<&mut Defragmenter>,
     ) {
         let mut found = dissect(packet, options);
+        let time = packet.timestamp;
         if let Some(application) = &found.application {
             if let Some(protocol) = identify(application) {
                 found.protocols.insert(protocol);
             }
-            sightings(application, |sighting| {
-                match sighting {
-                    Sighting::Lease { device, host } => self.claims.lease(packet.timestamp, device, host),
-                    Sighting::Router { host } => self.claims.router(host),
-                    _ => {}
-                }
-                self.names.observe(packet.timestamp, sighting);
-            });
+            sightings(application, |sighting| self.see(time, sighting));
         }
-        self.claims.observe(packet.timestamp, &found);
+        hellos.observe(time, found.application.as_ref(), |time, sighting| self.see(time, sighting));
+        device_sightings(packet, &found, options, |sighting| self.see(time, sighting));
+        self.claims.observe(time, &found);
         match defragmenter {
             None => self.table.observe(capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
         }
+    }
+
+    /// Takes in what a packet says about an address.
+    pub(crate) fn see(&mut self, time: Option<Timestamp>, sighting: Sighting<'_>) {
+        match sighting {
+            Sighting::HelloPiece { .. } => return self.quic.observe(time, sighting),
+            Sighting::Router { host } => return self.claims.router(host),
+            Sighting::Lease { device, host } => self.claims.lease(time, device, host),
+            _ => {}
+        }
+        self.names.observe(time, sighting);
     }
 
     /// An empty shard that merges with this one the fastest.
@@ -50,5 +62,6 @@ impl Shard {
         self.table.merge_by(other.table, threads);
         self.names.merge(other.names);
         self.claims.merge(other.claims);
+        self.quic.merge(other.quic);
     }
 }

@@ -17,6 +17,10 @@ pub enum NameSource {
     WellKnown,
     /// The host's own name in DHCP.
     Dhcp,
+    /// A link layer discovery announcement (LLDP), by the device itself.
+    Lldp,
+    /// A Cisco discovery announcement (CDP), by the device itself.
+    Cdp,
     /// A multicast DNS answer.
     Mdns,
     /// A NetBIOS name registration or answer.
@@ -31,6 +35,10 @@ pub enum NameSource {
     Tls,
     /// The host that an HTTP client asked for.
     Http,
+    /// What a UPnP device says it is: a product or a title, rather than a host's name.
+    Upnp,
+    /// A live reverse DNS look-up whose name leads back to the address.
+    ReverseDnsConfirmed,
     /// A live reverse DNS look-up.
     ReverseDns,
 }
@@ -227,6 +235,8 @@ impl fmt::Display for NameSource {
             Self::HostsFile => "hosts file",
             Self::WellKnown => "well-known address",
             Self::Dhcp => "DHCP",
+            Self::Lldp => "LLDP",
+            Self::Cdp => "CDP",
             Self::Mdns => "mDNS",
             Self::Netbios => "NetBIOS",
             Self::Llmnr => "LLMNR",
@@ -234,6 +244,8 @@ impl fmt::Display for NameSource {
             Self::Dns => "DNS",
             Self::Tls => "TLS",
             Self::Http => "HTTP",
+            Self::Upnp => "UPnP",
+            Self::ReverseDnsConfirmed => "reverse DNS, confirmed",
             Self::ReverseDns => "reverse DNS",
         })
     }
