@@ -1,6 +1,7 @@
+use pcapviz_analysis::{Inside, Observations, findings};
 use pcapviz_capture::{CaptureError, GraphLayer};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, Totals, Vlans};
+use pcapviz_graph::{Annotations, CaptureSummary, Finding, FlowTable, LayerGraph, Totals, Vlans};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -16,17 +17,21 @@ pub struct Report {
     pub captures: Vec<CaptureSummary>,
     /// Names, places and vendors; the names that the captures hold are there from the start.
     pub annotations: Annotations,
+    /// What the traffic is consistent with, alerts first: see [`find`](Self::find).
+    pub findings: Vec<Finding>,
     /// Why captures could not be read at all, in the order given.
     pub failures: Vec<CaptureError>,
     /// Where captures are cut short or damaged; what came before stands.
     pub damages: Vec<CaptureError>,
+    observations: Observations,
     /// Threads to work with.
     pub(crate) threads: usize,
 }
 
 impl Report {
     pub(crate) fn new(whole: Shard, threads: usize, outcomes: impl Iterator<Item = Outcome>) -> Self {
-        let mut report = Self { table: whole.table, threads, ..Self::default() };
+        let mut report =
+            Self { table: whole.table, observations: whole.observations, threads, ..Self::default() };
         whole.names.annotate(&mut report.annotations);
         report.note_virtual_networks();
         for outcome in outcomes {
@@ -72,8 +77,22 @@ impl Report {
         enricher.enrich(&nodes, &mut self.annotations)
     }
 
+    /// Looks for findings anew, with other networks held to be inside. O(flows).
+    ///
+    /// ```
+    /// use pcapviz_core::Pipeline;
+    ///
+    /// let mut report = Pipeline::new().run();
+    /// report.find(&"198.51.100.0/24".parse()?);
+    /// assert!(report.findings.is_empty());
+    /// # Ok::<(), pcapviz_core::analysis::ParseNetworkError>(())
+    /// ```
+    pub fn find(&mut self, inside: &Inside) {
+        self.findings = findings(&self.table, &self.observations, inside);
+    }
+
     /// A graph with all that is known about it, to draw or to write.
     pub fn view<'a>(&'a self, graph: &'a LayerGraph) -> View<'a> {
-        View::new(graph, &self.annotations, &self.captures, self.totals())
+        View::new(graph, &self.annotations, &self.captures, self.totals()).with_findings(&self.findings)
     }
 }

@@ -1,3 +1,4 @@
+use pcapviz_analysis::Observations;
 use pcapviz_capture::{DissectOptions, Packet, dissect, identify, sightings};
 use pcapviz_enrich::NameTable;
 use pcapviz_graph::{Defragmenter, FlowTable};
@@ -7,6 +8,7 @@ use pcapviz_graph::{Defragmenter, FlowTable};
 pub(crate) struct Shard {
     pub(crate) table: FlowTable,
     pub(crate) names: NameTable,
+    pub(crate) observations: Observations,
 }
 
 impl Shard {
@@ -25,6 +27,7 @@ impl Shard {
             }
             sightings(application, |sighting| self.names.observe(packet.timestamp, sighting));
         }
+        self.observations.observe(packet, &found);
         match defragmenter {
             None => self.table.observe(capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
@@ -33,12 +36,13 @@ impl Shard {
 
     /// An empty shard that merges with this one the fastest.
     pub(crate) fn sibling(&self) -> Self {
-        Self { table: self.table.sibling(), names: NameTable::default() }
+        Self { table: self.table.sibling(), ..Self::default() }
     }
 
     /// Adds another's, by up to so many threads.
     pub(crate) fn merge(&mut self, other: Self, threads: usize) {
         self.table.merge_by(other.table, threads);
         self.names.merge(other.names);
+        self.observations.merge(other.observations);
     }
 }
