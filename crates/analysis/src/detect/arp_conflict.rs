@@ -1,14 +1,77 @@
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
-use pcapviz_graph::{Evidence, Finding, MacAddr, NodeId, Severity};
+use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
 
 use super::Material;
 use super::threshold::ARP_DEVICES;
-use crate::life::join;
+use crate::life::{Life, join};
+use crate::observe::Claim;
 
-/// Addresses that several devices claim by ARP within the capture.
+/// Addresses that several devices claim by ARP within the capture, and devices that claim several addresses and
+/// have taken over what another device carried.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     let claims = material.observations.claims.sorted();
+    let mut findings = claimed_twice(material, &claims);
+    findings.extend(taken_over(material, &claims));
+    findings
+}
+
+type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
+
+/// The other half of spoofing: the true owner may have been silent, but its packets were not.
+fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
+    let mut claimed: BTreeMap<(Vlans, MacAddr), Vec<&ClaimRow>> = BTreeMap::new();
+    for row in claims {
+        claimed.entry((row.0, row.2)).or_default().push(row);
+    }
+    // An honest device answers for one address.
+    claimed.retain(|_, rows| rows.len() > 1 && rows.iter().any(|(.., claim)| claim.replies > 0));
+    if claimed.is_empty() {
+        return Vec::new();
+    }
+    // Who carried which remote host's packets to which device.
+    let mut carriers: BTreeMap<(Vlans, IpAddr, MacAddr), BTreeMap<MacAddr, (Life, u64)>> = BTreeMap::new();
+    for (key, stats) in material.flows() {
+        let (Some(devices), Some(hosts)) = (key.devices, key.hosts) else { continue };
+        if AddressClass::of(hosts.source).is_host() && !devices.destination.is_multicast() {
+            let path = (key.vlans, hosts.source, devices.destination);
+            let carried = carriers.entry(path).or_default().entry(devices.source).or_default();
+            *carried = (join(carried.0, stats.life), carried.1 + stats.traffic.packets);
+        }
+    }
+    let mut findings = Vec::new();
+    for ((vlans, device), rows) in &claimed {
+        let moved = carriers.iter().filter(|((of, ..), by)| of == vlans && by.len() > 1 && by.contains_key(device));
+        let moved: Vec<_> = moved.collect();
+        let Some(((_, remote, victim), by)) = moved.first() else { continue };
+        let Some((other, _)) = by.iter().find(|(mac, _)| *mac != device) else { continue };
+        // The address that it answers for most is the one to look at.
+        let Some((_, address, _, claim)) = rows.iter().max_by_key(|row| (row.3.replies, row.1)) else { continue };
+        let packets: u64 = moved.iter().filter_map(|(_, by)| by.get(device)).map(|(_, n)| n).sum();
+        let mut finding = Finding::new("arp-conflict", Severity::Alert, NodeId::Device(*device));
+        finding.object = Some(NodeId::Host(IpAddr::V4(*address)));
+        finding.score = 0.7;
+        finding.sentence = format!(
+            "{device} claims {address} and {} more by ARP, and carries packets of {remote} to {victim}, as {other} does; consistent with ARP spoofing",
+            rows.len() - 1,
+        );
+        finding.life = rows.iter().fold(None, |life, (.., claim)| join(life, claim.life));
+        finding.evidence = vec![
+            Evidence::new("devices", 2.0, "devices").against(ARP_DEVICES),
+            Evidence::new("addresses claimed", rows.len() as f64, "addresses"),
+            Evidence::new("replies", claim.replies as f64, "messages"),
+            Evidence::new("remote hosts carried by both", moved.len() as f64, "hosts"),
+            Evidence::new("packets carried", packets as f64, "packets"),
+        ];
+        finding.innocent_causes = &["fail-over between redundant routers", "proxy ARP by a router or firewall"];
+        (finding.display_filter, finding.capture_filter) = material.filters.claims(*address, &[*device]);
+        findings.push(finding);
+    }
+    findings
+}
+
+fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
     let of_one_address = claims.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
     of_one_address.filter(|claims| claims.len() as f64 >= ARP_DEVICES).map(|claims| {
         let address = claims[0].1;

@@ -28,6 +28,9 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             (rhythm.dispersion <= dispersion(rhythm.gaps)).then_some((of, times, rhythm))
         })
         .collect();
+    if regular.is_empty() {
+        return Vec::new();
+    }
     let inside_hosts = material.inside_hosts();
     let mut clients: BTreeMap<(IpAddr, u16), usize> = BTreeMap::new();
     for ((_, server, port), ..) in &regular {

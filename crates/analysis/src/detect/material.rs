@@ -1,38 +1,34 @@
 //! What the detectors share: one pass over the flow table, and a second over the few rows that matter.
 
-use std::collections::{BTreeMap, HashSet};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::net::{IpAddr, Ipv4Addr};
 
-use hashbrown::HashMap;
 use pcapviz_capture::{Pair, Transport};
-use pcapviz_graph::{FlowKey, FlowStats, FlowTable, Position, Timestamp};
+use pcapviz_graph::{
+    AddressClass, FlowKey, FlowStats, FlowTable, GraphLayer, NodeId, Position, Timestamp,
+};
 
 use super::packets::{Carried, Clause, Filters};
-use super::threshold::{LONG, UPLOAD_NOTE};
+use super::threshold::{LONG, LONG_CAPTURE, LONG_SHARE, UPLOAD_NOTE};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
 use crate::{Inside, Observations};
 
 /// All that detectors look at.
 pub(super) struct Material<'a> {
+    table: &'a FlowTable,
     pub(super) observations: &'a Observations,
     pub(super) inside: &'a Inside,
     pub(super) filters: Filters,
     /// From the first packet with a time to the last.
     pub(super) life: Life,
-    /// What each host sent to each other.
-    pub(super) sent: HashMap<Pair<IpAddr>, Sent, foldhash::fast::RandomState>,
     /// One direction of TCP connections that began in the capture: it has a SYN.
     pub(super) begun: Vec<(Connection, Direction)>,
     /// The rows of conversations worth a close look, by conversation: client to server first.
     pub(super) conversations: BTreeMap<Conversation, Directions>,
-}
-
-/// What one host sent to another.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sent {
-    pub(super) payload: u64,
-    pub(super) life: Life,
+    /// The hosts that sent to one of those in [`conversations`](Self::conversations).
+    senders: BTreeSet<(IpAddr, IpAddr)>,
 }
 
 /// A conversation from its client's side.
@@ -67,43 +63,68 @@ pub(super) const ACK: u8 = 0x10;
 impl<'a> Material<'a> {
     pub(super) fn gather(table: &'a FlowTable, observations: &'a Observations, inside: &'a Inside) -> Self {
         let mut material = Self {
+            table,
             observations,
             inside,
             filters: Filters::of(table),
             life: None,
-            sent: HashMap::default(),
             begun: Vec::new(),
             conversations: BTreeMap::new(),
+            senders: BTreeSet::new(),
         };
-        let mut close: HashSet<Pair<IpAddr>> = HashSet::new();
+        let mut sketch = Sketch::for_flows(table.len());
         for (key, stats) in table.iter() {
             material.life = join(material.life, stats.life);
-            let Some(hosts) = key.hosts else { continue };
             let Some((transport, ports)) = key.ports else { continue };
-            let sent = material.sent.entry(hosts).or_default();
-            sent.payload = sent.payload.saturating_add(stats.traffic.payload_bytes);
-            sent.life = join(sent.life, stats.life);
+            let Some(hosts) = key.hosts else { continue };
+            sketch.add(hosts, stats.traffic.payload_bytes);
             if transport == Transport::Tcp && stats.tcp_flags & SYN != 0 {
                 material.begun.push((Connection { hosts, ports }, Direction::of(&stats)));
             }
-            if seconds(stats.life) >= LONG / 6.0 {
-                close.insert(unordered(hosts));
-            }
         }
-        let large = material.sent.iter().filter(|(_, sent)| sent.payload as f64 >= UPLOAD_NOTE);
-        close.extend(large.map(|(hosts, _)| unordered(*hosts)));
-        material.look_closely(table, &close);
+        let close = material.worth_a_close_look(&sketch);
+        material.look_closely(&close);
         material
     }
 
+    /// The pairs of hosts of which one sent much to the other, or which talked for long.
+    fn worth_a_close_look(&self, sketch: &Sketch) -> HashSet<Pair<IpAddr>> {
+        let capture = seconds(self.life);
+        let long = if capture >= LONG_CAPTURE { LONG.min(LONG_SHARE * capture) } else { LONG };
+        let mut close = HashSet::new();
+        if capture < long && !sketch.has_large() {
+            return close;
+        }
+        let mut sent: HashMap<Pair<IpAddr>, u64> = HashMap::new();
+        for (key, stats) in self.table.iter() {
+            let (Some(hosts), Some(_)) = (key.hosts, key.ports) else { continue };
+            if sketch.is_large(hosts) {
+                let sum = sent.entry(hosts).or_default();
+                *sum = sum.saturating_add(stats.traffic.payload_bytes);
+            }
+            // The two directions of a connection need not begin and end together.
+            if stats.traffic.packets >= LONG_PACKETS && seconds(stats.life) >= long / 2.0 {
+                close.insert(unordered(hosts));
+            }
+        }
+        let large = sent.into_iter().filter(|(_, sum)| *sum as f64 >= UPLOAD_NOTE);
+        close.extend(large.map(|(hosts, _)| unordered(hosts)));
+        close
+    }
+
     /// Sorts out the conversations between these hosts.
-    fn look_closely(&mut self, table: &FlowTable, close: &HashSet<Pair<IpAddr>>) {
+    fn look_closely(&mut self, close: &HashSet<Pair<IpAddr>>) {
         if close.is_empty() {
             return;
         }
+        let hosts: HashSet<IpAddr> = close.iter().flat_map(|pair| [pair.source, pair.destination]).collect();
         let mut directions: BTreeMap<(Carried, Connection), Direction> = BTreeMap::new();
-        for (key, stats) in table.iter() {
+        for (key, stats) in self.table.iter() {
             let Some((carried, connection)) = conversation(&key) else { continue };
+            let Pair { source, destination } = connection.hosts;
+            if hosts.contains(&destination) {
+                self.senders.insert((destination, source));
+            }
             if !close.contains(&unordered(connection.hosts)) {
                 continue;
             }
@@ -160,19 +181,65 @@ impl<'a> Material<'a> {
         }
     }
 
-    /// How many hosts inside sent something to this one.
-    pub(super) fn senders_to(&self, server: IpAddr) -> usize {
-        let to = |hosts: &&Pair<IpAddr>| hosts.destination == server && self.inside.holds(hosts.source);
-        self.sent.keys().filter(to).count()
+    /// Flows between devices, for the few questions about who carries whose packets.
+    pub(super) fn flows(&self) -> impl Iterator<Item = (FlowKey, FlowStats)> {
+        self.table.iter()
     }
 
-    /// Hosts inside that sent something.
+    /// How many hosts inside sent something to this one, which has a conversation.
+    pub(super) fn senders_to(&self, server: IpAddr) -> usize {
+        let senders = self.senders.range((server, LOWEST)..).take_while(|(to, _)| *to == server);
+        senders.filter(|(_, from)| self.inside.holds(*from)).count()
+    }
+
+    /// Hosts inside. O(flows log flows).
     pub(super) fn inside_hosts(&self) -> usize {
-        let hosts: HashSet<IpAddr> =
-            self.sent.keys().map(|hosts| hosts.source).filter(|host| self.inside.holds(*host)).collect();
-        hosts.len()
+        let hosts = self.table.nodes(GraphLayer::Hosts).into_iter().filter_map(NodeId::ip);
+        hosts.filter(|ip| self.inside.holds(*ip) && AddressClass::of(*ip).is_host()).count()
     }
 }
+
+/// An upper bound of what each host sent to each other, in little memory: of millions of pairs, few sent much
+/// (one row of a count-min sketch: Cormode and Muthukrishnan, 2005).
+struct Sketch {
+    sums: Vec<u64>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl Sketch {
+    fn for_flows(flows: usize) -> Self {
+        let len = flows.next_power_of_two().clamp(1 << 6, 1 << 22);
+        Self { sums: vec![0; len], hasher: foldhash::fast::RandomState::default() }
+    }
+
+    fn place(&self, hosts: Pair<IpAddr>) -> usize {
+        let bits = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => ip.to_bits().into(),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        let hash = self.hasher.hash_one((bits(hosts.source), bits(hosts.destination)));
+        hash as usize & (self.sums.len() - 1)
+    }
+
+    fn add(&mut self, hosts: Pair<IpAddr>, bytes: u64) {
+        let place = self.place(hosts);
+        self.sums[place] = self.sums[place].saturating_add(bytes);
+    }
+
+    fn is_large(&self, hosts: Pair<IpAddr>) -> bool {
+        self.sums[self.place(hosts)] as f64 >= UPLOAD_NOTE
+    }
+
+    fn has_large(&self) -> bool {
+        self.sums.iter().any(|sum| *sum as f64 >= UPLOAD_NOTE)
+    }
+}
+
+/// The first address in order.
+const LOWEST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// Packets one way that a long connection has at least: two packets far apart are none.
+const LONG_PACKETS: u64 = 4;
 
 impl Direction {
     pub(super) fn of(stats: &FlowStats) -> Self {

@@ -9,7 +9,7 @@ mod handshake;
 
 use pcapviz_capture::{Dissection, Packet, Transport};
 
-pub(crate) use claim::Claims;
+pub(crate) use claim::{Claim, Claims};
 pub(crate) use dns_name::{DnsNames, NameSum, Scope};
 pub(crate) use echo::Echoes;
 pub(crate) use handshake::{Connection, Handshakes};
