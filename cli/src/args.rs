@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Parser, ValueEnum};
+use pcapviz_core::analysis::Inside;
 use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
+use pcapviz_core::graph::Severity;
 use pcapviz_core::render::layout::ENGINES;
 use pcapviz_core::render::{Format, Shape, fold};
 use pcapviz_core::{GraphLayer, Tunnels};
@@ -139,6 +141,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHICH", default_value = "servers", help_heading = "Picture")]
     ports: Ports,
 
+    /// Which networks are inside, for the findings, such as 198.51.100.0/24 [default: private addresses]
+    #[arg(long, value_name = "CIDR", num_args = 1.., help_heading = "Findings")]
+    internal: Vec<Inside>,
+
+    /// Exit with status 3 if there is a finding of this severity or above
+    #[arg(long, value_name = "SEVERITY", help_heading = "Findings")]
+    findings_fail: Option<FailOn>,
+
     /// Threads to use at most
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZero<usize>>,
@@ -157,7 +167,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Exit status: 0 done, with warnings on standard error; 1 a capture or an output failed; 2 wrong usage.
+Exit status: 0 done, with warnings on standard error; 1 a capture or an output failed; 2 wrong usage;
+3 findings, as asked by --findings-fail.
 
 Examples:
   pcapviz office.pcapng                          a summary on the terminal
@@ -172,6 +183,14 @@ enum Which {
     Outer,
     /// Who talks through the tunnel
     Inner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Any finding
+    Note,
+    /// Alerts only
+    Alert,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -227,6 +246,19 @@ impl Args {
             Ports::Servers => fold::Ports::Servers,
             Ports::All => fold::Ports::All,
         }
+    }
+
+    /// Which networks are inside.
+    pub(crate) fn inside(&self) -> Inside {
+        self.internal.iter().cloned().fold(Inside::default(), Inside::and)
+    }
+
+    /// From which severity on findings make the exit status 3.
+    pub(crate) fn findings_fail(&self) -> Option<Severity> {
+        self.findings_fail.map(|fail| match fail {
+            FailOn::Note => Severity::Note,
+            FailOn::Alert => Severity::Alert,
+        })
     }
 
     /// Which headers of tunnelled packets count.

@@ -18,6 +18,9 @@ use pcapviz_core::{Embedded, Pipeline, Report};
 use crate::args::{Args, Frequent};
 use crate::progress::Bar;
 
+/// The exit status that says that there are findings.
+const FINDINGS: u8 = 3;
+
 /// Does what the arguments say: messages go to standard error, data to standard output.
 pub(crate) fn run(args: &Args) -> ExitCode {
     let mut messages = Messages { quiet: args.quiet, warned: false, failed: false };
@@ -38,7 +41,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             messages.fail(&error);
         }
     }
-    if messages.failed || (args.strict && messages.warned) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if messages.failed || (args.strict && messages.warned) {
+        return ExitCode::FAILURE;
+    }
+    let fails = |severity| report.findings.iter().any(|finding| finding.severity >= severity);
+    if args.findings_fail().is_some_and(fails) { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS }
 }
 
 /// Reads the captures and adds what else is asked for about their nodes.
@@ -46,6 +53,7 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     let mut pipeline = args.captures().fold(Pipeline::new().tunnels(args.tunnels()), |pipeline, path| {
         if path.as_os_str() == "-" { pipeline.stdin() } else { pipeline.capture(path) }
     });
+    pipeline = pipeline.inside(args.inside());
     if let Some(threads) = args.threads {
         pipeline = pipeline.threads(threads);
     }

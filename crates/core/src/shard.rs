@@ -1,3 +1,4 @@
+use pcapviz_analysis::Observations;
 use pcapviz_capture::{
     DissectOptions, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect,
     identify, sightings,
@@ -12,6 +13,7 @@ pub(crate) struct Shard {
     pub(crate) names: NameTable,
     pub(crate) claims: Claims,
     pub(crate) quic: QuicHellos,
+    pub(crate) observations: Observations,
 }
 
 impl Shard {
@@ -35,6 +37,7 @@ impl Shard {
         hellos.observe(time, found.application.as_ref(), |time, sighting| self.see(time, sighting));
         device_sightings(packet, &found, options, |sighting| self.see(time, sighting));
         self.claims.observe(time, &found);
+        self.observations.observe(packet, &found);
         match defragmenter {
             None => self.table.observe(capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
@@ -63,5 +66,6 @@ impl Shard {
         self.names.merge(other.names);
         self.claims.merge(other.claims);
         self.quic.merge(other.quic);
+        self.observations.merge(other.observations);
     }
 }
