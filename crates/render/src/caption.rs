@@ -212,9 +212,34 @@ pub(crate) fn edge_volume(edge: &Edge) -> String {
 
 /// An edge's protocols, and the virtual networks that it is in: `Ethernet | 802.1Q | IPv4 | UDP · VLAN 7`.
 pub(crate) fn edge_protocols(edge: &Edge, notes: Option<&EdgeNotes>) -> String {
+    with_notes(edge.protocols, notes)
+}
+
+/// The same without the protocols that all edges share, unless there are no others.
+pub(crate) fn own_protocols(edge: &Edge, shared: ProtocolSet, notes: Option<&EdgeNotes>) -> String {
+    let own: ProtocolSet = edge.protocols.iter().filter(|&p| !shared.contains(p)).collect();
+    with_notes(if own.is_empty() { edge.protocols } else { own }, notes)
+}
+
+fn with_notes(protocols: ProtocolSet, notes: Option<&EdgeNotes>) -> String {
     match notes {
-        Some(notes) => format!("{} · {notes}", edge.protocols),
-        None => edge.protocols.to_string(),
+        Some(notes) => format!("{protocols} · {notes}"),
+        None => protocols.to_string(),
+    }
+}
+
+/// The protocols of the link and network layers that every edge carries: there is no need to say them again at
+/// each.
+pub(crate) fn shared_protocols(edges: &[Edge]) -> ProtocolSet {
+    let below_transport = |p: &Protocol| *p <= Protocol::Ipv6;
+    match edges.split_first() {
+        Some((first, rest)) => first
+            .protocols
+            .iter()
+            .filter(below_transport)
+            .filter(|&p| rest.iter().all(|edge| edge.protocols.contains(p)))
+            .collect(),
+        None => ProtocolSet::default(),
     }
 }
 

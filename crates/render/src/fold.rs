@@ -330,7 +330,7 @@ enum Range {
 ///
 /// Of the two ends the server is the one with a system port; else the one with more peers; else the one with
 /// a user port against a dynamic one; else the one that was sent to first. Equal ports are peers: both serve.
-fn servers(graph: &LayerGraph) -> Vec<bool> {
+pub(crate) fn servers(graph: &LayerGraph) -> Vec<bool> {
     let (nodes, edges) = (graph.nodes(), graph.edges());
     let port = |i: usize| match nodes[i].id {
         NodeId::Endpoint(_, port) => port,

@@ -9,6 +9,7 @@ mod caption;
 pub mod escape;
 pub mod fold;
 mod format;
+pub mod function;
 pub mod layout;
 pub mod quantity;
 pub mod scene;

@@ -13,7 +13,7 @@ use crate::caption;
 use crate::fold::Folded;
 use crate::layout::Point;
 use crate::text::{Ruler, Style};
-use crate::theme::{Color, Family};
+use crate::theme::{Color, Family, Theme};
 
 const LABEL: Style = Style::regular(7.5);
 /// Protocols wider than this go on a second line, then lose their middle, in points.
@@ -37,9 +37,9 @@ pub(super) fn place(
         return;
     }
     let mut obstacles = Cover::default();
-    for (i, (_, outline, label)) in nodes.iter().enumerate() {
-        obstacles.add(i, outline.bounds().grown(1.0));
-        label.iter().for_each(|label| obstacles.add(i, label.bounds));
+    for (i, node) in nodes.iter().enumerate() {
+        obstacles.add(i, node.room().grown(1.0));
+        node.label.iter().for_each(|label| obstacles.add(i, label.bounds));
     }
     for (i, edge) in edges.iter().enumerate() {
         Rect::of(edge.arrow).iter().for_each(|arrow| obstacles.add(i, *arrow));
@@ -89,8 +89,9 @@ pub(super) fn place(
 }
 
 /// The labels that each edge would have, the fullest first, centred on the origin.
-pub(super) fn wishes(graph: &Folded, ruler: &Ruler) -> Vec<Vec<Label>> {
+pub(super) fn wishes(graph: &Folded, theme: Theme, ruler: &Ruler) -> Vec<Vec<Label>> {
     let edges = &graph.edges;
+    let shared = caption::shared_protocols(edges);
     if edges.len() > MOST_LABELS {
         return vec![Vec::new(); edges.len()];
     }
@@ -98,11 +99,11 @@ pub(super) fn wishes(graph: &Folded, ruler: &Ruler) -> Vec<Vec<Label>> {
         .iter()
         .zip(&graph.notes)
         .map(|(edge, notes)| {
-            let color = Family::of(edge.protocols).ink();
+            let color = theme.family_ink(Family::of(edge.protocols));
             let short = ruler.fit(&caption::edge_short(edge), LABEL, WIDEST);
             let mut labels = Vec::with_capacity(2);
             if edges.len() <= FULL_LABELS {
-                let protocols = wrapped(&caption::edge_protocols(edge, notes.as_ref()), ruler);
+                let protocols = wrapped(&caption::own_protocols(edge, shared, notes.as_ref()), ruler);
                 labels.push(label([caption::edge_volume(edge)].into_iter().chain(protocols), color, ruler));
             }
             labels.push(label([short], color, ruler));
@@ -203,22 +204,22 @@ pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark
     }
     let lines = lines(edges);
     let (mut shapes, mut labels) = (Cover::default(), Cover::default());
-    for (i, (_, outline, label)) in nodes.iter().enumerate() {
-        shapes.add(i, outline.bounds().grown(1.0));
-        label.iter().for_each(|label| labels.add(i, label.bounds));
+    for (i, node) in nodes.iter().enumerate() {
+        shapes.add(i, node.room().grown(1.0));
+        node.label.iter().for_each(|label| labels.add(i, label.bounds));
     }
     let mut order: Vec<usize> = (0..nodes.len()).collect();
     order.sort_by_key(|&i| (Reverse(graph.nodes[i].node.traffic().bytes), i));
     for i in order {
-        let (centre, outline, label) = &mut nodes[i];
-        let shape = outline.bounds();
-        let Some(old) = label.take() else { continue };
+        let node = &mut nodes[i];
+        let (centre, shape) = (node.centre, node.room());
+        let Some(old) = node.label.take() else { continue };
         let crossed = lines.count(&old.bounds);
         if crossed == 0 || old.bounds.overlaps(&shape) {
-            *label = Some(old);
+            node.label = Some(old);
             continue;
         }
-        let best = around(&old, *centre, &shape)
+        let best = around(&old, centre, &shape)
             .into_iter()
             .enumerate()
             .filter_map(|(rank, moved)| {
@@ -236,7 +237,7 @@ pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark
             }
             _ => Label { crossed: true, ..old },
         };
-        *label = Some(settled);
+        node.label = Some(settled);
     }
 }
 

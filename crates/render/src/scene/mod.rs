@@ -6,16 +6,17 @@
 
 mod draft;
 mod edges;
+mod flags;
 mod frame;
 mod geometry;
 mod labels;
 
-use pcapviz_graph::NodeId;
+use pcapviz_graph::{NodeId, Severity};
 
 use crate::fold::{Folded, fold};
 use crate::layout::{LayoutError, Point, Problem};
 use crate::text::{Ruler, Style};
-use crate::theme::Color;
+use crate::theme::{Color, Theme};
 use crate::{RenderOptions, View, quantity};
 pub(crate) use edges::{line_width, most_bytes as busiest_edge};
 pub(crate) use frame::headline;
@@ -31,6 +32,8 @@ const MARGIN: f64 = 28.0;
 pub struct Scene {
     /// The page's width and height.
     pub size: Point,
+    /// The colours: all that the marks do not have themselves.
+    pub theme: Theme,
     /// What the picture shows, in one line: for screen readers and document titles.
     pub name: String,
     /// The title block.
@@ -142,12 +145,35 @@ pub struct NodeMark {
     pub fill: Color,
     /// The shape's line.
     pub line: Color,
-    /// What kind of node, as an SVG class.
-    pub class: &'static str,
+    /// What kind of node, as SVG classes.
+    pub class: String,
     /// Its label, unless the picture is too crowded.
     pub label: Option<Label>,
+    /// A ring around the shape, where a finding is about it.
+    pub halo: Option<Halo>,
+    /// A sign in the shape's middle, where a finding is about it.
+    pub badge: Option<Text>,
     /// All that is known of it, one line each; hostile.
     pub tooltip: String,
+}
+
+/// What a finding lights up: wide and pale around the line itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Halo {
+    /// How grave the finding is.
+    pub severity: Severity,
+    /// Its colour.
+    pub color: Color,
+    /// Its dashes: drawn, not drawn, ... in points; none for a solid line.
+    pub dash: &'static [f64],
+}
+
+impl Halo {
+    fn new(severity: Severity, theme: Theme) -> Self {
+        let dash: &[f64] = if severity == Severity::Alert { &[] } else { &[3.0, 3.0] };
+        Self { severity, color: theme.severity(severity), dash }
+    }
 }
 
 /// An edge as it is drawn.
@@ -166,6 +192,12 @@ pub struct EdgeMark {
     pub width: f64,
     /// Its colour.
     pub color: Color,
+    /// How opaque it is, from 0 to 1.
+    pub opacity: f64,
+    /// Its dashes: drawn, not drawn, ... in points; none for a solid line.
+    pub dash: Vec<f64>,
+    /// A light around the line, where a finding is about it.
+    pub halo: Option<Halo>,
     /// What kind of traffic, as an SVG class.
     pub class: &'static str,
     /// Its label, where there was room.
@@ -182,8 +214,26 @@ pub struct Legend {
     pub texts: Vec<Text>,
     /// Sample shapes: outline, inside, line.
     pub shapes: Vec<(Outline, Color, Color)>,
-    /// Sample lines: from, to, width, colour.
-    pub strokes: Vec<(Point, Point, f64, Color)>,
+    /// Sample lines.
+    pub strokes: Vec<Stroke>,
+}
+
+/// A straight line.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Stroke {
+    /// One end.
+    pub from: Point,
+    /// The other.
+    pub to: Point,
+    /// How wide it is.
+    pub width: f64,
+    /// Its colour.
+    pub color: Color,
+    /// How opaque it is, from 0 to 1.
+    pub opacity: f64,
+    /// Its dashes: drawn, not drawn, ... in points; none for a solid line.
+    pub dash: Vec<f64>,
 }
 
 impl Scene {
@@ -194,10 +244,11 @@ impl Scene {
     pub fn of(view: &View<'_>, options: &RenderOptions<'_>) -> Result<Self, LayoutError> {
         let ruler = Ruler::new();
         let graph = fold(view, options.max_nodes.unwrap_or(usize::MAX), options.ports);
-        let drafts = draft::of(view, &graph, options, &ruler);
+        let flags = flags::Flags::of(view, &graph);
+        let drafts = draft::of(view, &graph, &flags.nodes, options, &ruler);
         let problem = problem(&graph, &drafts);
         let placement = options.layout.place(&problem)?;
-        let mut picture = edges::Picture::of(view, &graph, &drafts, &placement, &ruler);
+        let mut picture = edges::Picture::of(view, &graph, &drafts, &flags, &placement, options, &ruler);
         let frame = frame::Frame::of(view, &graph, options, &drafts, &picture, &ruler);
         let offset = frame.graph_origin - point(picture.bounds.left, picture.bounds.top);
         picture.shift(offset);
@@ -205,19 +256,25 @@ impl Scene {
             .nodes
             .iter()
             .zip(drafts.iter().zip(picture.nodes))
-            .map(|(group, (draft, (centre, outline, label)))| NodeMark {
+            .map(|(group, (draft, placed))| NodeMark {
                 members: group.members.iter().map(|&i| view.graph.nodes()[i].id).collect(),
-                centre,
-                outline,
+                centre: placed.centre,
+                outline: placed.outline,
                 fill: draft.fill,
                 line: draft.line,
-                class: draft.role.class(),
-                label,
+                class: format!("{} {}", draft.role.class(), draft.function.class()),
+                label: placed.label,
+                halo: draft.flag.map(|severity| Halo::new(severity, options.theme)),
+                badge: draft
+                    .flag
+                    .filter(|_| !draft.shape.holds_label())
+                    .map(|severity| badge(placed.centre, severity, draft.fill, &ruler)),
                 tooltip: crate::caption::group_tooltip(view, group),
             })
             .collect();
         Ok(Self {
             size: frame.size,
+            theme: options.theme,
             name: frame.name,
             title: frame.title,
             rules: frame.rules,
@@ -228,6 +285,18 @@ impl Scene {
             left_out: picture.left_out,
         })
     }
+}
+
+/// An exclamation mark for an alert, an i for a note, in whatever is read better on the shape.
+fn badge(centre: Point, severity: Severity, on: Color, ruler: &Ruler) -> Text {
+    let (content, style) =
+        (if severity == Severity::Alert { "!" } else { "i" }.to_owned(), Style::bold(12.0));
+    let width = ruler.width(&content, style);
+    let light = f64::from(on.0) * 0.3 + f64::from(on.1) * 0.59 + f64::from(on.2) * 0.11 > 140.0;
+    let color = if light { Color(0, 0, 0) } else { Color(0xff, 0xff, 0xff) };
+    // Capitals are about 0.71 of the size high.
+    let origin = point(centre.x - width / 2.0, centre.y + style.size * 0.355);
+    Text { origin, width, content, style, color }
 }
 
 fn problem(graph: &Folded, drafts: &[draft::Draft<'_>]) -> Problem {
@@ -261,6 +330,27 @@ impl Outline {
                 .fold(0.0, f64::max),
         };
         centre + way * distance
+    }
+
+    /// The outline that stands so far out of this one.
+    #[must_use]
+    pub fn grown(&self, by: f64) -> Self {
+        match self {
+            Self::Ellipse { centre, radii } => {
+                Self::Ellipse { centre: *centre, radii: *radii + point(by, by) }
+            }
+            Self::Rectangle { rect, corner } => Self::Rectangle {
+                rect: rect.grown(by),
+                corner: if *corner > 0.0 { corner + by } else { 0.0 },
+            },
+            Self::Bare(rect) => Self::Rectangle { rect: rect.grown(by), corner: by },
+            Self::Polygon(corners) => {
+                let centre = self.bounds().centre();
+                let radius = self.bounds().width().max(self.bounds().height()) / 2.0;
+                let factor = if radius > 0.0 { 1.0 + by / radius } else { 1.0 };
+                Self::Polygon(corners.iter().map(|&c| centre + (c - centre) * factor).collect())
+            }
+        }
     }
 
     /// The same, elsewhere.
