@@ -1,6 +1,8 @@
 use pcapviz_capture::{CaptureError, GraphLayer};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, Totals, Vlans};
+use pcapviz_graph::{
+    Annotations, CaptureSummary, FlowTable, LayerGraph, SelectError, Selection, Totals, Unselected, Vlans,
+};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -70,6 +72,18 @@ impl Report {
         let mut nodes = self.table.nodes(GraphLayer::Devices);
         nodes.extend(self.table.nodes(GraphLayer::Hosts));
         enricher.enrich(&nodes, &mut self.annotations)
+    }
+
+    /// A part of a graph, and what is left out of it: see [`Selection`].
+    ///
+    /// # Errors
+    /// If the selection names what is not in the graph.
+    pub fn select(
+        &self,
+        graph: &LayerGraph,
+        selection: &Selection,
+    ) -> Result<(LayerGraph, Unselected), SelectError> {
+        selection.apply(graph, &self.annotations)
     }
 
     /// A graph with all that is known about it, to draw or to write.

@@ -33,6 +33,7 @@ mod node;
 mod outline;
 mod packed;
 mod partition;
+mod select;
 mod sort;
 mod table;
 mod totals;
@@ -46,6 +47,7 @@ pub use flow::{FlowKey, FlowStats, Position, Traffic};
 pub use layer_graph::{Edge, LayerGraph, Node};
 pub use node::NodeId;
 pub use outline::Outline;
+pub use select::{SelectError, Selection, Target, Unselected};
 pub use table::FlowTable;
 pub use totals::{CaptureSummary, LeftOut, Outside, Totals};
 

@@ -259,15 +259,28 @@ pub(crate) fn edge_tooltip(edge: &Edge, notes: Option<&EdgeNotes>, source: &str,
 }
 
 /// The applications; where there is none, the innermost protocol, but the transport only in need.
+///
+/// ```
+/// use pcapviz_graph::{Protocol, ProtocolSet};
+/// use pcapviz_render::topmost_protocols;
+///
+/// let set: ProtocolSet = [Protocol::Ipv4, Protocol::Tcp, Protocol::Http].into_iter().collect();
+/// assert_eq!(topmost_protocols(set), [Protocol::Http].into_iter().collect());
+/// ```
+pub fn topmost_protocols(protocols: ProtocolSet) -> ProtocolSet {
+    let applications: ProtocolSet = protocols.iter().filter(|&p| p > Protocol::Sctp).collect();
+    if !applications.is_empty() {
+        return applications;
+    }
+    let all: Vec<Protocol> = protocols.iter().collect();
+    let told = all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
+    told.or(all.last()).copied().into_iter().collect()
+}
+
+/// The names of the topmost protocols.
 fn topmost(protocols: ProtocolSet) -> String {
     const MOST: usize = 3;
-    let all: Vec<Protocol> = protocols.iter().collect();
-    let mut names: Vec<&str> = all.iter().filter(|&&p| p > Protocol::Sctp).map(|p| p.name()).collect();
-    if names.is_empty() {
-        let told =
-            all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
-        names.extend(told.or(all.last()).map(|p| p.name()));
-    }
+    let mut names: Vec<&str> = topmost_protocols(protocols).iter().map(|p| p.name()).collect();
     let more = names.len() > MOST;
     names.truncate(MOST);
     if more {

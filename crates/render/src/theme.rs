@@ -232,6 +232,16 @@ impl Role {
         }
     }
 
+    /// Where it stands where a network is drawn in tiers: 0 is on top.
+    pub(crate) fn tier(self) -> u8 {
+        match self {
+            Self::Outside => 0,
+            Self::Device | Self::LocalDevice => 1,
+            Self::Inside => 2,
+            Self::Group => 3,
+        }
+    }
+
     /// Its class in the SVG.
     pub fn class(self) -> &'static str {
         match self {

@@ -11,7 +11,8 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::fold::Ports;
-use crate::layout::{Auto, Layout, LayoutError};
+use crate::grouping::Grouping;
+use crate::layout::{Auto, Diagram, Layout, LayoutError};
 use crate::theme::Theme;
 use crate::{Shape, View};
 
@@ -20,6 +21,10 @@ use crate::{Shape, View};
 pub struct RenderOptions<'a> {
     /// What places the nodes.
     pub layout: &'a dyn Layout,
+    /// What kind of picture.
+    pub diagram: Diagram,
+    /// What keeps nodes together.
+    pub grouping: Grouping,
     /// Every node's shape; `None` for one by where the node belongs.
     pub shape: Option<Shape>,
     /// The colours.
@@ -41,6 +46,8 @@ impl<'a> RenderOptions<'a> {
     pub fn new(layout: &'a dyn Layout) -> Self {
         Self {
             layout,
+            diagram: Diagram::default(),
+            grouping: Grouping::default(),
             shape: None,
             theme: Theme::default(),
             scale: 2.0,
@@ -61,6 +68,8 @@ impl Default for RenderOptions<'_> {
 impl fmt::Debug for RenderOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RenderOptions")
+            .field("diagram", &self.diagram)
+            .field("grouping", &self.grouping)
             .field("shape", &self.shape)
             .field("theme", &self.theme)
             .field("scale", &self.scale)

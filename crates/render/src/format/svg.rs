@@ -7,7 +7,7 @@ use pcapviz_graph::Severity;
 
 use crate::escape::xml;
 use crate::layout::Point;
-use crate::scene::{EdgeMark, Label, NodeMark, Outline, Rect, Scene, Stroke, Text};
+use crate::scene::{EdgeMark, Label, Matrix, NodeMark, Outline, Rect, Scene, Stroke, Text};
 use crate::text::FALLBACKS;
 use crate::theme::{Color, Theme};
 use crate::{RenderError, RenderOptions, View};
@@ -42,6 +42,23 @@ pub(super) fn document(scene: &Scene) -> String {
             ));
         }
     });
+    svg.group("hulls", |svg| {
+        let theme = scene.theme;
+        for hull in &scene.hulls {
+            let Rect { left, top, .. } = hull.rect;
+            svg.line(format_args!(
+                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"{}\" stroke=\"{}\"/>",
+                Number(left),
+                Number(top),
+                Number(hull.rect.width()),
+                Number(hull.rect.height()),
+                theme.ink_soft().mix(theme.paper(), 0.94),
+                theme.rule(),
+            ));
+            svg.text(&hull.label);
+        }
+    });
+    scene.matrix.iter().for_each(|matrix| svg.matrix(matrix));
     svg.group("edges", |svg| {
         // The busiest last, on top of the others.
         let mut order: Vec<usize> = (0..scene.edges.len()).collect();
@@ -139,9 +156,14 @@ impl Svg {
         if text.content.is_empty() {
             return;
         }
+        let turn = if text.turned {
+            format!(" transform=\"rotate(-90 {})\"", Pair(text.origin))
+        } else {
+            String::new()
+        };
         // The length holds another font to the width that was measured.
         self.line(format_args!(
-            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{} fill=\"{}\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\">{}</text>",
+            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{} fill=\"{}\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\"{turn}>{}</text>",
             Number(text.origin.x),
             Number(text.origin.y),
             Number(text.style.size),
@@ -150,6 +172,25 @@ impl Svg {
             Number(text.width),
             xml(&text.content),
         ));
+    }
+
+    fn matrix(&mut self, matrix: &Matrix) {
+        self.group("matrix", |svg| {
+            for (i, cell) in matrix.cells.iter().enumerate() {
+                svg.line(format_args!(
+                    "<g id=\"c{i}\" class=\"cell\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\">",
+                    Number(cell.rect.left),
+                    Number(cell.rect.top),
+                    Number(cell.rect.width()),
+                    Number(cell.rect.height()),
+                    cell.color
+                ));
+                svg.tooltip(&cell.tooltip);
+                svg.line(format_args!("</rect></g>"));
+            }
+            matrix.rules.iter().for_each(|rule| svg.stroke(rule));
+            matrix.labels.iter().for_each(|label| svg.text(label));
+        });
     }
 
     fn tooltip(&mut self, tooltip: &str) {

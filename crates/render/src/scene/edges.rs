@@ -4,7 +4,7 @@ use pcapviz_graph::Edge;
 
 use super::draft::{Detail, Draft, LOOP_HEIGHT};
 use super::flags::Flags;
-use super::{EdgeMark, Halo, Label, LeftOut, Outline, Rect, direction, labels, point};
+use super::{EdgeMark, Halo, Hull, Label, LeftOut, Outline, Rect, direction, labels, point};
 use crate::fold::Folded;
 use crate::layout::{Placement, Point};
 use crate::text::Ruler;
@@ -50,6 +50,7 @@ impl Picture {
         drafts: &[Draft<'_>],
         flags: &Flags,
         placement: &Placement,
+        hulls: &[Hull],
         options: &RenderOptions<'_>,
         ruler: &Ruler,
     ) -> Self {
@@ -57,13 +58,14 @@ impl Picture {
         let few = graph.edges.len() <= MOST_FREED;
         // Wishes from the fullest to the shortest: which label an edge would have.
         let wishes = labels::wishes(graph, theme, ruler);
-        let subject = Subject { view, graph, flags, theme };
+        let subject = Subject { view, graph, flags, hulls, theme };
         let mut best: Option<Self> = None;
         for stretch in STRETCHES {
             let picture = Self::stretched(&subject, drafts, placement, &wishes, stretch);
             let crossed = |p: &Self| if few { p.crossed_labels() } else { 0 };
             let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details, crossed(p));
-            let done = cost(&picture) == (0, 0, 0) || graph.edges.len() > MOST_STRETCHED;
+            // Frames do not stretch.
+            let done = cost(&picture) == (0, 0, 0) || graph.edges.len() > MOST_STRETCHED || !hulls.is_empty();
             if best.as_ref().is_none_or(|best| cost(&picture) < cost(best)) {
                 best = Some(picture);
             }
@@ -84,14 +86,15 @@ impl Picture {
         let graph = subject.graph;
         let mut nodes = place_nodes(graph, drafts, placement, stretch);
         let mut edges = marks(subject, &nodes, placement, stretch);
-        labels::settle(graph, &mut nodes, &edges);
+        labels::settle(graph, &mut nodes, &edges, subject.hulls);
         let mut left_out = LeftOut {
             node_labels: drafts.iter().filter(|d| d.detail == Detail::None).count(),
             node_details: drafts.iter().filter(|d| matches!(d.detail, Detail::Name | Detail::Brief)).count(),
             ..LeftOut::default()
         };
-        labels::place(&graph.edges, &nodes, &mut edges, wishes, &mut left_out);
-        let bounds = bounds(&nodes, &edges);
+        labels::place(&graph.edges, &nodes, &mut edges, subject.hulls, wishes, &mut left_out);
+        let frames = subject.hulls.iter().map(|hull| hull.rect);
+        let bounds = frames.chain(bounds(&nodes, &edges)).reduce(Rect::union).unwrap_or_default();
         Self { nodes, edges, bounds, left_out }
     }
 
@@ -155,7 +158,7 @@ fn place_nodes(graph: &Folded, drafts: &[Draft<'_>], placement: &Placement, stre
         .collect()
 }
 
-fn bounds(nodes: &[PlacedNode], edges: &[EdgeMark]) -> Rect {
+fn bounds(nodes: &[PlacedNode], edges: &[EdgeMark]) -> Option<Rect> {
     let nodes = nodes.iter().flat_map(|node| {
         // A shape's line is as wide again as the shape says.
         [Some(node.room().grown(1.0)), node.label.as_ref().map(|l| l.bounds)]
@@ -165,7 +168,7 @@ fn bounds(nodes: &[PlacedNode], edges: &[EdgeMark]) -> Rect {
             Rect::of(edge.spline.iter().chain(&edge.arrow).copied()).map(|r| r.grown(edge.width / 2.0 + 1.0));
         [line, edge.label.as_ref().map(|l| l.bounds)]
     });
-    nodes.chain(edges).flatten().reduce(Rect::union).unwrap_or_default()
+    nodes.chain(edges).flatten().reduce(Rect::union)
 }
 
 /// The widest line of an edge: wider where the busiest edge of the graph carries more.
@@ -190,7 +193,7 @@ pub(super) fn opacity(bytes: u64, most: u64, count: usize) -> f64 {
 }
 
 /// Where an edge stands by its bytes: from 1 for the busiest, by their logarithm, to 0 for a ten-thousandth of it.
-fn rank(bytes: u64, most: u64) -> f64 {
+pub(super) fn rank(bytes: u64, most: u64) -> f64 {
     let decades = (most.max(1) as f64 / bytes.max(1) as f64).log10();
     (1.0 - decades / 4.0).clamp(0.0, 1.0)
 }
@@ -215,11 +218,12 @@ struct Subject<'a> {
     view: &'a View<'a>,
     graph: &'a Folded,
     flags: &'a Flags,
+    hulls: &'a [Hull],
     theme: Theme,
 }
 
 fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, stretch: f64) -> Vec<EdgeMark> {
-    let Subject { view, graph, flags, theme } = *subject;
+    let Subject { view, graph, flags, theme, .. } = *subject;
     let edges = &graph.edges;
     let most = most_bytes(edges);
     let title = |i: usize| caption::group_title(view, &graph.nodes[i]);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{self, Draft};
-use super::edges::{self, Picture};
-use super::{Halo, Legend, MARGIN, Outline, Stroke, Text, point, size_in_words};
+use super::edges;
+use super::{Halo, LeftOut, Legend, MARGIN, Outline, Rect, Stroke, Text, point, size_in_words};
 use crate::fold::{Folded, Group, Kind};
 use crate::function::Function;
-use crate::layout::Point;
+use crate::layout::{Diagram, Point};
 use crate::shape::Shape;
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Family, Role, Theme};
@@ -47,11 +47,12 @@ impl Frame {
         graph: &Folded,
         options: &RenderOptions<'_>,
         drafts: &[Draft<'_>],
-        picture: &Picture,
+        bounds: Rect,
+        left_out: LeftOut,
         ruler: &Ruler,
     ) -> Self {
         let empty = drafts.is_empty();
-        let width = picture.bounds.width().max(NARROWEST);
+        let width = bounds.width().max(NARROWEST);
         let mut y = MARGIN;
         let stack = |lines: Vec<(String, Style, Color)>, top: f64| {
             let mut bottom = top;
@@ -65,6 +66,7 @@ impl Frame {
                         content,
                         style,
                         color,
+                        turned: false,
                     };
                     bottom += style.line_height();
                     text
@@ -76,11 +78,11 @@ impl Frame {
         y = bottom + 8.0;
         let mut rules = vec![(point(MARGIN, y), point(MARGIN + width, y))];
         y += SECTION_GAP;
-        let graph_origin = point(MARGIN + (width - picture.bounds.width()) / 2.0, y);
+        let graph_origin = point(MARGIN + (width - bounds.width()) / 2.0, y);
         let (notice, bottom) = if empty { stack(why_empty(view, options.theme), y) } else { (Vec::new(), y) };
-        y = bottom + picture.bounds.height() + SECTION_GAP;
+        y = bottom + bounds.height() + SECTION_GAP;
         let mut legend = Legend::default();
-        let blocks = blocks(view, graph, options, drafts, picture);
+        let blocks = blocks(view, graph, options, drafts, left_out);
         if !blocks.is_empty() {
             rules.push((point(MARGIN, y), point(MARGIN + width, y)));
             y = set(&blocks, &mut legend, options.theme, ruler, point(MARGIN, y + 10.0), width);
@@ -118,7 +120,8 @@ fn title(
         lines.push((capture_names(view, |text| ruler.width(text, SUBTITLE) <= width), SUBTITLE, theme.ink()));
     }
     lines.extend(time_and_totals(view).into_iter().map(|line| (line, LINE, theme.ink_soft())));
-    if let Some((totals, ..)) = lines.last_mut().filter(|_| graph.nodes.iter().any(Group::is_folded)) {
+    let totals = lines.len() - 1 - usize::from(view.selection.is_some());
+    if let Some((totals, ..)) = lines.get_mut(totals).filter(|_| graph.nodes.iter().any(Group::is_folded)) {
         let nodes = quantity::counted(graph.nodes.len() as u64, "node", "nodes");
         let edges = quantity::counted(graph.edges.len() as u64, "edge", "edges");
         totals.push_str(&format!("; drawn as {nodes}, {edges}"));
@@ -143,14 +146,28 @@ fn time_and_totals(view: &View<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(life.map(|(first, last)| quantity::span(first, last)));
     let totals = view.totals;
-    let in_graph = totals.in_graph(layer);
+    let unselected = view.selection.map_or(0, |(_, left_out)| left_out.traffic.packets);
+    let in_graph = totals.in_graph(layer).saturating_sub(unselected);
     let shown = if in_graph == totals.packets {
         quantity::packets(totals.packets)
     } else {
         format!("{} of {} shown", quantity::grouped(in_graph), quantity::packets(totals.packets))
     };
     lines.push(format!("{shown}, {}, {}", quantity::bytes(totals.bytes), size_in_words(view)));
+    lines.extend(selected(view));
     lines
+}
+
+/// Which part of the graph is shown, and how much is not.
+fn selected(view: &View<'_>) -> Option<String> {
+    let (selection, left_out) = view.selection?;
+    Some(format!(
+        "Selected: {selection}. Left out: {}, {}, {}, {}",
+        quantity::counted(left_out.nodes as u64, "node", "nodes"),
+        quantity::counted(left_out.edges as u64, "edge", "edges"),
+        quantity::packets(left_out.traffic.packets),
+        quantity::bytes(left_out.traffic.bytes),
+    ))
 }
 
 /// As many file names as fit, and how many more there are.
@@ -170,6 +187,14 @@ fn why_empty(view: &View<'_>, theme: Theme) -> Vec<(String, Style, Color)> {
     let mut lines = Vec::new();
     if view.totals.packets == 0 {
         lines.push(("There are no packets to draw.".to_owned(), SUBTITLE, theme.ink()));
+        return lines;
+    }
+    if view.selection.is_some_and(|(_, left_out)| left_out.edges > 0) {
+        lines.push((
+            "Nothing is left of the graph: the selection leaves all of it out.".to_owned(),
+            SUBTITLE,
+            theme.ink(),
+        ));
         return lines;
     }
     let wanted = match layer {
@@ -224,7 +249,7 @@ fn blocks(
     graph: &Folded,
     options: &RenderOptions<'_>,
     drafts: &[Draft<'_>],
-    picture: &Picture,
+    left_out: LeftOut,
 ) -> Vec<Block> {
     let theme = options.theme;
     let mut blocks = Vec::new();
@@ -245,7 +270,8 @@ fn blocks(
         .collect();
     blocks.push(Block { heading: "Nodes".to_owned(), rows });
     let functions: BTreeSet<Function> = drafts.iter().map(|d| d.function).collect();
-    if options.shape.is_none() && functions.len() > 1 {
+    let matrix = options.diagram == Diagram::Matrix;
+    if !matrix && options.shape.is_none() && functions.len() > 1 {
         let shape = |function: Function| {
             let outline = function.shape().outline(Point::default(), 5.5, Point::default());
             (Sample::Shape(outline, theme.paper(), theme.ink_soft()), function.description().to_owned())
@@ -265,7 +291,11 @@ fn blocks(
     let shared = caption::shared_protocols(&graph.edges);
     let heading = if shared.is_empty() { "Edges".to_owned() } else { format!("Edges, all {shared}") };
     blocks.push(Block { heading, rows });
-    if !graph.edges.is_empty() {
+    if matrix {
+        let rows =
+            vec![(Sample::None, "row: who sent; column: to whom; the darker, the more bytes".to_owned())];
+        blocks.push(Block { heading: "Cells".to_owned(), rows });
+    } else if !graph.edges.is_empty() {
         let most = edges::most_bytes(&graph.edges);
         let rows = round_steps(edges::fewest_bytes(&graph.edges), most)
             .into_iter()
@@ -282,7 +312,7 @@ fn blocks(
             .collect();
         blocks.push(Block { heading: "Edge width: bytes".to_owned(), rows });
     }
-    let sized = options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
+    let sized = !matrix && options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
     if sized && !drafts.is_empty() {
         let (fewest, most) = draft::bytes_range(graph);
         let fill = theme.ink_soft().mix(theme.paper(), 0.85);
@@ -306,7 +336,7 @@ fn blocks(
     add("Findings", findings(view, theme));
     add("Names and places from", sources(view, drafts));
     add("Folded into one node each", folds(view, graph));
-    add("Left out for lack of room", left_out(picture));
+    add("Left out for lack of room", left_out_rows(left_out));
     blocks.retain(|block| !block.rows.is_empty());
     blocks
 }
@@ -390,8 +420,7 @@ fn folds(view: &View<'_>, graph: &Folded) -> Vec<(Sample, String)> {
         .collect()
 }
 
-fn left_out(picture: &Picture) -> Vec<(Sample, String)> {
-    let out = picture.left_out;
+fn left_out_rows(out: LeftOut) -> Vec<(Sample, String)> {
     [
         (out.node_labels, "node without a label", "nodes without a label"),
         (out.node_details, "node with less text", "nodes with less text"),
@@ -423,7 +452,14 @@ fn set(blocks: &[Block], legend: &mut Legend, theme: Theme, ruler: &Ruler, origi
         }
         let mut put = |content: String, x: f64, baseline: f64, style: Style, color: Color| {
             let width = ruler.width(&content, style);
-            legend.texts.push(Text { origin: point(x, baseline), width, content, style, color });
+            legend.texts.push(Text {
+                origin: point(x, baseline),
+                width,
+                content,
+                style,
+                color,
+                turned: false,
+            });
         };
         put(block.heading.to_owned(), at.x, at.y + LEGEND_HEADING.ascent(), LEGEND_HEADING, theme.ink());
         let mut y = at.y + LEGEND_HEADING.line_height() + 2.0;

@@ -8,7 +8,7 @@ use pcapviz_graph::Edge;
 use super::draft::GAP;
 use super::edges::PlacedNode;
 use super::geometry::cubic;
-use super::{EdgeMark, Label, LeftOut, Rect, direction, point};
+use super::{EdgeMark, Hull, Label, LeftOut, Rect, direction, point};
 use crate::caption;
 use crate::fold::Folded;
 use crate::layout::Point;
@@ -29,6 +29,7 @@ pub(super) fn place(
     graph: &[Edge],
     nodes: &[PlacedNode],
     edges: &mut [EdgeMark],
+    hulls: &[Hull],
     wishes: &[Vec<Label>],
     left_out: &mut LeftOut,
 ) {
@@ -43,6 +44,9 @@ pub(super) fn place(
     }
     for (i, edge) in edges.iter().enumerate() {
         Rect::of(edge.arrow).iter().for_each(|arrow| obstacles.add(i, *arrow));
+    }
+    for (i, hull) in hulls.iter().enumerate() {
+        obstacles.add(i, hull.label.bounds());
     }
     // Lines are better not covered either.
     let lines = lines(edges);
@@ -198,7 +202,7 @@ fn lines(edges: &[EdgeMark]) -> Cover {
 
 /// Moves labels that lines pass through to where fewer do, the busiest node first: another side of their
 /// shape or beside one of its corners, wherever nothing else stands.
-pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark]) {
+pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark], hulls: &[Hull]) {
     if edges.len() > MOST_LABELS {
         return;
     }
@@ -225,6 +229,7 @@ pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark
             .filter_map(|(rank, moved)| {
                 let room = moved.bounds.grown(CLEARANCE);
                 let free = !moved.bounds.overlaps(&shape)
+                    && hulls.iter().all(|hull| hull.leaves_room(&shape, &moved.bounds))
                     && shapes.over(&room).chain(labels.over(&room)).all(|owner| owner == i);
                 free.then(|| (lines.count(&room), rank, moved))
             })

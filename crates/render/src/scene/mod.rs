@@ -10,11 +10,14 @@ mod flags;
 mod frame;
 mod geometry;
 mod labels;
+mod matrix;
 
-use pcapviz_graph::{NodeId, Severity};
+use pcapviz_graph::{Edge, GraphLayer, NodeId, Severity};
 
-use crate::fold::{Folded, fold};
-use crate::layout::{LayoutError, Point, Problem};
+use crate::fold::{Folded, fold_within};
+use crate::function::Function;
+use crate::grouping::Groups;
+use crate::layout::{Diagram, LayoutError, Placement, Point, Problem, grouped};
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Theme};
 use crate::{RenderOptions, View, quantity};
@@ -44,6 +47,10 @@ pub struct Scene {
     pub edges: Vec<EdgeMark>,
     /// The nodes, in the folded graph's order.
     pub nodes: Vec<NodeMark>,
+    /// Frames around nodes that belong together, below everything else.
+    pub hulls: Vec<Hull>,
+    /// A table in place of nodes and edges.
+    pub matrix: Option<Matrix>,
     /// What stands in place of a graph without nodes.
     pub notice: Vec<Text>,
     /// What the colours, shapes and sizes mean: only what occurs.
@@ -80,11 +87,22 @@ pub struct Text {
     pub style: Style,
     /// Its colour.
     pub color: Color,
+    /// Whether it runs upwards from its origin, instead of to the right.
+    pub turned: bool,
 }
 
 impl Text {
     /// The room it takes.
     pub fn bounds(&self) -> Rect {
+        if self.turned {
+            let left = self.origin.x - self.style.ascent();
+            return Rect {
+                left,
+                top: self.origin.y - self.width,
+                right: left + self.style.line_height(),
+                bottom: self.origin.y,
+            };
+        }
         let top = self.origin.y - self.style.ascent();
         Rect {
             left: self.origin.x,
@@ -206,6 +224,72 @@ pub struct EdgeMark {
     pub tooltip: String,
 }
 
+/// A frame around nodes that belong together.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Hull {
+    /// The frame.
+    pub rect: Rect,
+    /// What they have in common, in the frame's upper left corner.
+    pub label: Text,
+}
+
+impl Hull {
+    /// Whether a shape's label is not in the way of this frame: inside of it with its shape, or outside.
+    fn leaves_room(&self, shape: &Rect, label: &Rect) -> bool {
+        if self.rect.contains(shape) {
+            self.rect.contains(label) && !self.label.bounds().overlaps(label)
+        } else {
+            !self.rect.overlaps(label)
+        }
+    }
+
+    fn moved(mut self, by: Point) -> Self {
+        self.rect = self.rect.moved(by);
+        self.label.origin += by;
+        self
+    }
+}
+
+/// A square table: who sent how much to whom.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Matrix {
+    /// The table without its labels.
+    pub grid: Rect,
+    /// The fields in which there is something.
+    pub cells: Vec<Cell>,
+    /// Whose rows and columns they are.
+    pub labels: Vec<Text>,
+    /// The lines between rows and columns.
+    pub rules: Vec<Stroke>,
+}
+
+impl Matrix {
+    fn moved(mut self, by: Point) -> Self {
+        self.grid = self.grid.moved(by);
+        self.cells.iter_mut().for_each(|cell| cell.rect = cell.rect.moved(by));
+        self.labels.iter_mut().for_each(|label| label.origin += by);
+        for rule in &mut self.rules {
+            rule.from += by;
+            rule.to += by;
+        }
+        self
+    }
+}
+
+/// A field of the table: an edge.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Cell {
+    /// Its place.
+    pub rect: Rect,
+    /// Its colour.
+    pub color: Color,
+    /// All that is known of the edge, one line each; hostile.
+    pub tooltip: String,
+}
+
 /// What the colours, shapes and sizes mean.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -237,19 +321,53 @@ pub struct Stroke {
 }
 
 impl Scene {
+    fn of_matrix(
+        view: &View<'_>,
+        graph: &Folded,
+        drafts: &[draft::Draft<'_>],
+        options: &RenderOptions<'_>,
+        ruler: &Ruler,
+    ) -> Self {
+        let (matrix, room) = matrix::of(view, graph, drafts, options, ruler);
+        let frame = frame::Frame::of(view, graph, options, drafts, room, LeftOut::default(), ruler);
+        Self {
+            size: frame.size,
+            theme: options.theme,
+            name: frame.name,
+            title: frame.title,
+            rules: frame.rules,
+            edges: Vec::new(),
+            nodes: Vec::new(),
+            hulls: Vec::new(),
+            matrix: Some(matrix.moved(frame.graph_origin)),
+            notice: frame.notice,
+            legend: frame.legend,
+            left_out: LeftOut::default(),
+        }
+    }
+
     /// The picture of a view. O(n log n) in nodes and edges, besides the layout's own cost.
     ///
     /// # Errors
     /// If the layout has none.
     pub fn of(view: &View<'_>, options: &RenderOptions<'_>) -> Result<Self, LayoutError> {
         let ruler = Ruler::new();
-        let graph = fold(view, options.max_nodes.unwrap_or(usize::MAX), options.ports);
+        let groups = options.grouping.of(view);
+        let most = options.max_nodes.unwrap_or(usize::MAX);
+        let is_matrix = options.diagram == Diagram::Matrix;
+        let most = if is_matrix { most.min(matrix::MOST) } else { most };
+        let graph = fold_within(view, &groups, most, options.ports);
         let flags = flags::Flags::of(view, &graph);
         let drafts = draft::of(view, &graph, &flags.nodes, options, &ruler);
-        let problem = problem(&graph, &drafts);
-        let placement = options.layout.place(&problem)?;
-        let mut picture = edges::Picture::of(view, &graph, &drafts, &flags, &placement, options, &ruler);
-        let frame = frame::Frame::of(view, &graph, options, &drafts, &picture, &ruler);
+        if is_matrix && !drafts.is_empty() {
+            return Ok(Self::of_matrix(view, &graph, &drafts, options, &ruler));
+        }
+        let problem = problem(view, &graph, &drafts);
+        let (placement, hulls) = place(&problem, &graph, &groups, options, &ruler)?;
+        let mut picture =
+            edges::Picture::of(view, &graph, &drafts, &flags, &placement, &hulls, options, &ruler);
+        let frame =
+            frame::Frame::of(view, &graph, options, &drafts, picture.bounds, picture.left_out, &ruler);
         let offset = frame.graph_origin - point(picture.bounds.left, picture.bounds.top);
         picture.shift(offset);
         let nodes = graph
@@ -280,6 +398,8 @@ impl Scene {
             rules: frame.rules,
             edges: picture.edges,
             nodes,
+            hulls: hulls.into_iter().map(|hull| hull.moved(offset)).collect(),
+            matrix: None,
             notice: frame.notice,
             legend: frame.legend,
             left_out: picture.left_out,
@@ -296,16 +416,70 @@ fn badge(centre: Point, severity: Severity, on: Color, ruler: &Ruler) -> Text {
     let color = if light { Color(0, 0, 0) } else { Color(0xff, 0xff, 0xff) };
     // Capitals are about 0.71 of the size high.
     let origin = point(centre.x - width / 2.0, centre.y + style.size * 0.355);
-    Text { origin, width, content, style, color }
+    Text { origin, width, content, style, color, turned: false }
 }
 
-fn problem(graph: &Folded, drafts: &[draft::Draft<'_>]) -> Problem {
+fn problem(view: &View<'_>, graph: &Folded, drafts: &[draft::Draft<'_>]) -> Problem {
     let edges = &graph.edges;
+    // Who made contact in most of the conversations that an edge stands for: the one that was heard of first.
+    let first = |edge: &Edge| {
+        let back = edges.binary_search_by_key(&(edge.target, edge.source), |e| (e.source, e.target));
+        back.map_or(true, |back| (edge.position, edge.source) <= (edges[back].position, edges[back].source))
+    };
     Problem {
         boxes: drafts.iter().map(|draft| draft.size).collect(),
         edges: edges.iter().map(|edge| (edge.source, edge.target)).collect(),
         weights: edges.iter().map(|edge| (edge.traffic.bytes as f64).ln_1p()).collect(),
+        tiers: drafts.iter().map(|draft| draft.role.tier()).collect(),
+        forward: match view.graph.layer() {
+            // Ports tell better than what was heard of first.
+            GraphLayer::Endpoints => edges
+                .iter()
+                .map(|edge| match [edge.source, edge.target].map(|node| drafts[node].function) {
+                    [Function::Client, Function::Server | Function::Group] => true,
+                    [Function::Server | Function::Group, Function::Client] => false,
+                    _ => first(edge),
+                })
+                .collect(),
+            _ => edges.iter().map(first).collect(),
+        },
     }
+}
+
+/// Where the nodes go, and the frames around those that are kept together.
+fn place(
+    problem: &Problem,
+    graph: &Folded,
+    groups: &Groups,
+    options: &RenderOptions<'_>,
+    ruler: &Ruler,
+) -> Result<(Placement, Vec<Hull>), LayoutError> {
+    const LABEL: Style = Style::bold(9.5);
+    const WIDEST: f64 = 220.0;
+    if groups.labels.is_empty() {
+        return Ok((options.layout.place(problem)?, Vec::new()));
+    }
+    // Groups that are there still once nodes are folded.
+    let of_node: Vec<Option<usize>> =
+        graph.nodes.iter().map(|group| groups.of_node[group.members[0]]).collect();
+    let mut used: Vec<usize> = of_node.iter().flatten().copied().collect();
+    used.sort_unstable();
+    used.dedup();
+    let of_node: Vec<Option<usize>> =
+        of_node.into_iter().map(|group| used.binary_search(&group?).ok()).collect();
+    let texts: Vec<String> =
+        used.iter().map(|&group| ruler.fit(&groups.labels[group], LABEL, WIDEST)).collect();
+    let widths: Vec<f64> = texts.iter().map(|text| ruler.width(text, LABEL)).collect();
+    let (placement, frames) = grouped::place(problem, &of_node, &widths, options.layout)?;
+    let hull = |((content, width), (low, high)): ((String, f64), (Point, Point))| {
+        let origin = low + point(grouped::PADDING * 0.7, LABEL.ascent() + 4.0);
+        let color = options.theme.ink_soft();
+        Hull {
+            rect: Rect { left: low.x, top: low.y, right: high.x, bottom: high.y },
+            label: Text { origin, width, content, style: LABEL, color, turned: false },
+        }
+    };
+    Ok((placement, texts.into_iter().zip(widths).zip(frames).map(hull).collect()))
 }
 
 impl Outline {
@@ -407,7 +581,7 @@ impl Label {
             .map(|(content, style, color)| {
                 let width = ruler.width(&content, style);
                 let origin = point(top.x - width / 2.0, bounds.bottom + style.ascent());
-                let text = Text { origin, width, content, style, color };
+                let text = Text { origin, width, content, style, color, turned: false };
                 bounds = bounds.union(text.bounds());
                 text
             })
