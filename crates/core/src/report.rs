@@ -2,8 +2,8 @@ use pcapviz_analysis::{Inside, Observations, findings};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
-    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId, Totals,
-    Vlans,
+    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId,
+    SelectError, Selection, Totals, Unselected, Vlans,
 };
 use pcapviz_render::View;
 
@@ -146,6 +146,18 @@ impl Report {
     /// ```
     pub fn find(&mut self, inside: &Inside) {
         self.findings = findings(&self.table, &self.observations, inside);
+    }
+
+    /// A part of a graph, and what is left out of it: see [`Selection`].
+    ///
+    /// # Errors
+    /// If the selection names what is not in the graph.
+    pub fn select(
+        &self,
+        graph: &LayerGraph,
+        selection: &Selection,
+    ) -> Result<(LayerGraph, Unselected), SelectError> {
+        selection.apply(graph, &self.annotations)
     }
 
     /// A graph with all that is known about it, to draw or to write.

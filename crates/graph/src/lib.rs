@@ -35,6 +35,7 @@ mod node;
 mod outline;
 mod packed;
 mod partition;
+mod select;
 mod sort;
 mod table;
 mod totals;
@@ -50,6 +51,7 @@ pub use layer_graph::{Edge, LayerGraph, Node};
 pub use neighbours::{Claim, Claims, Device, Neighbours, Routing, Seen};
 pub use node::NodeId;
 pub use outline::Outline;
+pub use select::{SelectError, Selection, Target, Unselected};
 pub use table::FlowTable;
 pub use totals::{CaptureSummary, LeftOut, Outside, Totals};
 
