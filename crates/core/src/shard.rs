@@ -1,12 +1,14 @@
 use pcapviz_capture::{DissectOptions, Packet, dissect, identify, sightings};
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Defragmenter, FlowTable};
+use pcapviz_graph::{Defragmenter, FlowBatch, FlowTable};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
 pub(crate) struct Shard {
     pub(crate) table: FlowTable,
     pub(crate) names: NameTable,
+    /// What is not in the table yet: nothing once the shard is [settled](Self::settle).
+    batch: FlowBatch,
 }
 
 impl Shard {
@@ -26,14 +28,19 @@ impl Shard {
             sightings(application, |sighting| self.names.observe(packet.timestamp, sighting));
         }
         match defragmenter {
-            None => self.table.observe(capture, packet, &found),
+            None => self.table.observe_in(&mut self.batch, capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
         }
     }
 
+    /// Counts what waits for its turn: to be called before anything is read from the shard.
+    pub(crate) fn settle(&mut self) {
+        self.table.settle(&mut self.batch);
+    }
+
     /// An empty shard that merges with this one the fastest.
     pub(crate) fn sibling(&self) -> Self {
-        Self { table: self.table.sibling(), names: NameTable::default() }
+        Self { table: self.table.sibling(), ..Self::default() }
     }
 
     /// Adds another's, by up to so many threads.
