@@ -1,7 +1,9 @@
+use pcapviz_analysis::{Inside, Observations, findings};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
-    Annotations, CaptureSummary, Claims, FlowTable, LayerGraph, Name, Neighbours, NodeId, Totals, Vlans,
+    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId,
+    SelectError, Selection, Totals, Unselected, Vlans,
 };
 use pcapviz_render::View;
 
@@ -20,10 +22,13 @@ pub struct Report {
     pub captures: Vec<CaptureSummary>,
     /// Names, places and vendors; the names that the captures hold are there from the start.
     pub annotations: Annotations,
+    /// What the traffic is consistent with, alerts first: see [`find`](Self::find).
+    pub findings: Vec<Finding>,
     /// Why captures could not be read at all, in the order given.
     pub failures: Vec<CaptureError>,
     /// Where captures are cut short or damaged; what came before stands.
     pub damages: Vec<CaptureError>,
+    observations: Observations,
     /// Threads to work with.
     pub(crate) threads: usize,
     /// Whether MAC and IP addresses in the table are of the same frames.
@@ -38,9 +43,9 @@ impl Report {
         outcomes: impl Iterator<Item = Outcome>,
     ) -> Self {
         let outer = tunnels == Tunnels::Outer;
-        let Shard { table, mut names, claims, quic } = whole;
+        let Shard { table, mut names, claims, quic, observations, .. } = whole;
         quic.names(|time, sighting| names.observe(time, sighting));
-        let mut report = Self { table, claims, threads, outer, ..Self::default() };
+        let mut report = Self { table, claims, observations, threads, outer, ..Self::default() };
         names.annotate(&mut report.annotations);
         report.note_virtual_networks();
         for outcome in outcomes {
@@ -129,8 +134,34 @@ impl Report {
         enricher.enrich(&nodes, &mut self.annotations)
     }
 
+    /// Looks for findings anew, with other networks held to be inside. O(flows).
+    ///
+    /// ```
+    /// use pcapviz_core::Pipeline;
+    ///
+    /// let mut report = Pipeline::new().run();
+    /// report.find(&"198.51.100.0/24".parse()?);
+    /// assert!(report.findings.is_empty());
+    /// # Ok::<(), pcapviz_core::analysis::ParseNetworkError>(())
+    /// ```
+    pub fn find(&mut self, inside: &Inside) {
+        self.findings = findings(&self.table, &self.observations, inside);
+    }
+
+    /// A part of a graph, and what is left out of it: see [`Selection`].
+    ///
+    /// # Errors
+    /// If the selection names what is not in the graph.
+    pub fn select(
+        &self,
+        graph: &LayerGraph,
+        selection: &Selection,
+    ) -> Result<(LayerGraph, Unselected), SelectError> {
+        selection.apply(graph, &self.annotations)
+    }
+
     /// A graph with all that is known about it, to draw or to write.
     pub fn view<'a>(&'a self, graph: &'a LayerGraph) -> View<'a> {
-        View::new(graph, &self.annotations, &self.captures, self.totals())
+        View::new(graph, &self.annotations, &self.captures, self.totals()).with_findings(&self.findings)
     }
 }

@@ -1,9 +1,10 @@
+use pcapviz_analysis::Observations;
 use pcapviz_capture::{
     DissectOptions, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect,
     identify, sightings,
 };
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Claims, Defragmenter, FlowTable};
+use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
@@ -12,6 +13,9 @@ pub(crate) struct Shard {
     pub(crate) names: NameTable,
     pub(crate) claims: Claims,
     pub(crate) quic: QuicHellos,
+    pub(crate) observations: Observations,
+    /// What is not in the table yet: nothing once the shard is [settled](Self::settle).
+    batch: FlowBatch,
 }
 
 impl Shard {
@@ -35,10 +39,16 @@ impl Shard {
         hellos.observe(time, found.application.as_ref(), |time, sighting| self.see(time, sighting));
         device_sightings(packet, &found, options, |sighting| self.see(time, sighting));
         self.claims.observe(time, &found);
+        self.observations.observe(packet, &found);
         match defragmenter {
-            None => self.table.observe(capture, packet, &found),
+            None => self.table.observe_in(&mut self.batch, capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
         }
+    }
+
+    /// Counts what waits for its turn: to be called before anything is read from the shard.
+    pub(crate) fn settle(&mut self) {
+        self.table.settle(&mut self.batch);
     }
 
     /// Takes in what a packet says about an address.
@@ -63,5 +73,6 @@ impl Shard {
         self.names.merge(other.names);
         self.claims.merge(other.claims);
         self.quic.merge(other.quic);
+        self.observations.merge(other.observations);
     }
 }

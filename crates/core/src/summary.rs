@@ -32,6 +32,7 @@ impl Report {
 
     fn write_summary(&self, out: &mut Text) -> fmt::Result {
         self.captures(out)?;
+        self.findings(out)?;
         // An outline may take as much memory as half the flow table: each goes before the next is made, or
         // the one after it where another thread ranks its nodes.
         let [mut talkers, mut keys] = [out.later(), out.later()];
@@ -140,6 +141,22 @@ impl Report {
             [id.to_string(), key.to_string(), name, what]
         });
         out.table(rows.collect())
+    }
+
+    fn findings(&self, out: &mut Text) -> fmt::Result {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        out.heading("Findings, as seen from here")?;
+        let rows = self.findings.iter().take(ROWS).map(|finding| {
+            let severity = finding.severity.to_string();
+            [severity, finding.kind.to_owned(), escape::terminal(&finding.sentence).into_owned()]
+        });
+        out.table(rows.collect())?;
+        match self.findings.len().saturating_sub(ROWS) {
+            0 => Ok(()),
+            n => writeln!(out, "  {n} more in --format json"),
+        }
     }
 
     /// A node's best name with where it came from, and its country or vendor, for a terminal; empty where

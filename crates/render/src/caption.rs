@@ -290,9 +290,34 @@ pub(crate) fn edge_volume(edge: &Edge) -> String {
 
 /// An edge's protocols, and the virtual networks that it is in: `Ethernet | 802.1Q | IPv4 | UDP · VLAN 7`.
 pub(crate) fn edge_protocols(edge: &Edge, notes: Option<&EdgeNotes>) -> String {
+    with_notes(edge.protocols, notes)
+}
+
+/// The same without the protocols that all edges share, unless there are no others.
+pub(crate) fn own_protocols(edge: &Edge, shared: ProtocolSet, notes: Option<&EdgeNotes>) -> String {
+    let own: ProtocolSet = edge.protocols.iter().filter(|&p| !shared.contains(p)).collect();
+    with_notes(if own.is_empty() { edge.protocols } else { own }, notes)
+}
+
+fn with_notes(protocols: ProtocolSet, notes: Option<&EdgeNotes>) -> String {
     match notes {
-        Some(notes) => format!("{} · {notes}", edge.protocols),
-        None => edge.protocols.to_string(),
+        Some(notes) => format!("{protocols} · {notes}"),
+        None => protocols.to_string(),
+    }
+}
+
+/// The protocols of the link and network layers that every edge carries: there is no need to say them again at
+/// each.
+pub(crate) fn shared_protocols(edges: &[Edge]) -> ProtocolSet {
+    let below_transport = |p: &Protocol| *p <= Protocol::Ipv6;
+    match edges.split_first() {
+        Some((first, rest)) => first
+            .protocols
+            .iter()
+            .filter(below_transport)
+            .filter(|&p| rest.iter().all(|edge| edge.protocols.contains(p)))
+            .collect(),
+        None => ProtocolSet::default(),
     }
 }
 
@@ -312,15 +337,28 @@ pub(crate) fn edge_tooltip(edge: &Edge, notes: Option<&EdgeNotes>, source: &str,
 }
 
 /// The applications; where there is none, the innermost protocol, but the transport only in need.
+///
+/// ```
+/// use pcapviz_graph::{Protocol, ProtocolSet};
+/// use pcapviz_render::topmost_protocols;
+///
+/// let set: ProtocolSet = [Protocol::Ipv4, Protocol::Tcp, Protocol::Http].into_iter().collect();
+/// assert_eq!(topmost_protocols(set), [Protocol::Http].into_iter().collect());
+/// ```
+pub fn topmost_protocols(protocols: ProtocolSet) -> ProtocolSet {
+    let applications: ProtocolSet = protocols.iter().filter(|&p| p > Protocol::Sctp).collect();
+    if !applications.is_empty() {
+        return applications;
+    }
+    let all: Vec<Protocol> = protocols.iter().collect();
+    let told = all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
+    told.or(all.last()).copied().into_iter().collect()
+}
+
+/// The names of the topmost protocols.
 fn topmost(protocols: ProtocolSet) -> String {
     const MOST: usize = 3;
-    let all: Vec<Protocol> = protocols.iter().collect();
-    let mut names: Vec<&str> = all.iter().filter(|&&p| p > Protocol::Sctp).map(|p| p.name()).collect();
-    if names.is_empty() {
-        let told =
-            all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
-        names.extend(told.or(all.last()).map(|p| p.name()));
-    }
+    let mut names: Vec<&str> = topmost_protocols(protocols).iter().map(|p| p.name()).collect();
     let more = names.len() > MOST;
     names.truncate(MOST);
     if more {

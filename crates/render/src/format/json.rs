@@ -43,6 +43,8 @@ struct GraphDoc<C, N, E, F> {
     layer: u8,
     captures: C,
     totals: TotalsDoc,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selection: Option<SelectionDoc>,
     nodes: N,
     edges: E,
     findings: F,
@@ -57,6 +59,14 @@ impl GraphDoc<(), (), (), ()> {
             layer: graph.layer().number(),
             captures: Rows(move || captures.iter().map(CaptureDoc::of)),
             totals: TotalsDoc::of(&view),
+            selection: view.selection.map(|(selection, left_out)| SelectionDoc {
+                conditions: selection.to_string(),
+                left_out: UnselectedDoc {
+                    nodes: left_out.nodes,
+                    edges: left_out.edges,
+                    traffic: left_out.traffic.into(),
+                },
+            }),
             nodes: Rows(move || graph.nodes().iter().map(move |node| NodeDoc::of(&view, node))),
             edges: Rows(move || graph.edges().iter().map(move |edge| EdgeDoc::of(&view, edge))),
             findings: Rows(move || findings.iter().map(FindingDoc::of)),
@@ -94,6 +104,21 @@ impl<'a> CaptureDoc<'a> {
         let CaptureSummary { path, format, packets, bytes, life, .. } = capture;
         Self { path, format, packets: *packets, bytes: *bytes, life: (*life).into() }
     }
+}
+
+/// Which part of the layer's graph this is. The edges' packets with those left out are `in_graph`.
+#[derive(Serialize)]
+struct SelectionDoc {
+    conditions: String,
+    left_out: UnselectedDoc,
+}
+
+#[derive(Serialize)]
+struct UnselectedDoc {
+    nodes: usize,
+    edges: usize,
+    #[serde(flatten)]
+    traffic: TrafficDoc,
 }
 
 /// `in_graph` and all of `outside` together are `packets`.
