@@ -80,10 +80,11 @@ fn lldp(mut bytes: &[u8]) -> Said<'_> {
         match head >> 9 {
             0 => break,
             // Its subtypes 3 and 4 are addresses.
-            2 => match value.split_first() {
-                Some((1 | 2 | 5..=7, port)) => said.port = Some(port),
-                _ => {}
-            },
+            2 => {
+                if let Some((1 | 2 | 5..=7, port)) = value.split_first() {
+                    said.port = Some(port);
+                }
+            }
             5 => said.name = Some(value),
             // Length, family (IANA: 1 is IPv4, 2 is IPv6), address.
             8 => {
