@@ -134,7 +134,10 @@ fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
 fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     let mut add =
         |enricher: Result<Box<dyn Enricher>, EnrichError>| match enricher.and_then(|e| report.enrich(&*e)) {
-            Ok(enriched) => enriched.warnings.iter().for_each(|warning| messages.warn(warning)),
+            Ok(enriched) => {
+                enriched.warnings.iter().for_each(|warning| messages.warn(warning));
+                enriched.remarks.iter().for_each(|remark| messages.remark(remark));
+            }
             Err(error) => messages.warn(&error),
         };
     for path in &args.hosts {
@@ -150,7 +153,13 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     if args.resolve {
         let mut options = ResolveOptions::default();
         options.server = args.dns_server;
-        add(Ok(Box::new(ReverseResolver::new(options))));
+        let mut resolver = ReverseResolver::new(options);
+        let bar = if args.quiet { None } else { Bar::of_look_ups().map(Arc::new) };
+        if let Some(bar) = bar.clone() {
+            resolver = resolver.on_progress(move |progress| bar.set(progress.done, progress.total));
+        }
+        add(Ok(Box::new(resolver)));
+        bar.iter().for_each(|bar| bar.finish());
     }
 }
 
@@ -338,6 +347,13 @@ impl Messages {
         self.warned = true;
         if !self.quiet {
             self.say("warning", warning);
+        }
+    }
+
+    /// What is worth saying and changes nothing.
+    fn remark(&self, remark: &dyn std::fmt::Display) {
+        if !self.quiet {
+            self.say("note", remark);
         }
     }
 

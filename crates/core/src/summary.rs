@@ -174,7 +174,9 @@ impl Report {
                 0 => String::new(),
                 others => format!(" +{others}"),
             };
-            format!("{}{others} ({})", escape::terminal(&name.name), name.source)
+            let shown = format!("{}{others}", escape::terminal(&name.name));
+            // A protocol's address speaks for itself.
+            if name.source == NameSource::WellKnown { shown } else { format!("{shown} ({})", name.source) }
         });
         let country =
             notes.place.as_ref().and_then(|place| place.country.as_ref().or(place.country_code.as_ref()));
