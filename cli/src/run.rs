@@ -29,9 +29,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let report = read(args, &mut messages);
+    let mut report = read(args, &mut messages);
     if !report.captures.is_empty()
-        && let Err(error) = outputs.write(args, &report)
+        && let Err(error) = outputs.write(args, &mut report)
     {
         // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
         let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
@@ -149,12 +149,18 @@ impl<'a> Outputs<'a> {
         Ok(Self { out, layout: engine.layout(), shape })
     }
 
-    fn write(&self, args: &Args, report: &Report) -> Result<()> {
+    fn write(&self, args: &Args, report: &mut Report) -> Result<()> {
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
-            return print(&report.summary(bold(args.color)));
+            let bold = bold(args.color);
+            return print(
+                &args.key_nodes.map_or_else(|| report.summary(bold), |n| report.summary_with(bold, n)),
+            );
         }
         let graph = report.graph(args.layer());
+        if let Some(count) = args.key_nodes {
+            report.note_key_nodes(&graph, count);
+        }
         let view = report.view(&graph);
         if let Some((path, format)) = self.out {
             self.draw(args, &view, path, format)?;

@@ -1,7 +1,7 @@
 use pcapviz_analysis::{Inside, Observations, findings};
 use pcapviz_capture::{CaptureError, GraphLayer};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, Finding, FlowTable, LayerGraph, Totals, Vlans};
+use pcapviz_graph::{Annotations, CaptureSummary, Finding, FlowTable, LayerGraph, Outline, Totals, Vlans};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -23,7 +23,7 @@ pub struct Report {
     pub failures: Vec<CaptureError>,
     /// Where captures are cut short or damaged; what came before stands.
     pub damages: Vec<CaptureError>,
-    observations: Observations,
+    pub(crate) observations: Observations,
     /// Threads to work with.
     pub(crate) threads: usize,
 }
@@ -89,6 +89,13 @@ impl Report {
     /// ```
     pub fn find(&mut self, inside: &Inside) {
         self.findings = findings(&self.table, &self.observations, inside);
+    }
+
+    /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.
+    pub fn note_key_nodes(&mut self, graph: &LayerGraph, count: usize) {
+        for (node, reason) in self.key_nodes_with_reasons(&Outline::from(graph), count) {
+            self.annotations.entry(node).extra.insert("key".to_owned(), reason);
+        }
     }
 
     /// A graph with all that is known about it, to draw or to write.

@@ -42,12 +42,15 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for ((vlans, device), rows) in &claimed {
-        let moved = carriers.iter().filter(|((of, ..), by)| of == vlans && by.len() > 1 && by.contains_key(device));
+        let moved =
+            carriers.iter().filter(|((of, ..), by)| of == vlans && by.len() > 1 && by.contains_key(device));
         let moved: Vec<_> = moved.collect();
         let Some(((_, remote, victim), by)) = moved.first() else { continue };
         let Some((other, _)) = by.iter().find(|(mac, _)| *mac != device) else { continue };
         // The address that it answers for most is the one to look at.
-        let Some((_, address, _, claim)) = rows.iter().max_by_key(|row| (row.3.replies, row.1)) else { continue };
+        let Some((_, address, _, claim)) = rows.iter().max_by_key(|row| (row.3.replies, row.1)) else {
+            continue;
+        };
         let packets: u64 = moved.iter().filter_map(|(_, by)| by.get(device)).map(|(_, n)| n).sum();
         let mut finding = Finding::new("arp-conflict", Severity::Alert, NodeId::Device(*device));
         finding.object = Some(NodeId::Host(IpAddr::V4(*address)));
@@ -64,7 +67,8 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
             Evidence::new("remote hosts carried by both", moved.len() as f64, "hosts"),
             Evidence::new("packets carried", packets as f64, "packets"),
         ];
-        finding.innocent_causes = &["fail-over between redundant routers", "proxy ARP by a router or firewall"];
+        finding.innocent_causes =
+            &["fail-over between redundant routers", "proxy ARP by a router or firewall"];
         (finding.display_filter, finding.capture_filter) = material.filters.claims(*address, &[*device]);
         findings.push(finding);
     }

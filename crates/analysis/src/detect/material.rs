@@ -5,9 +5,7 @@ use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr};
 
 use pcapviz_capture::{Pair, Transport};
-use pcapviz_graph::{
-    AddressClass, FlowKey, FlowStats, FlowTable, GraphLayer, NodeId, Position, Timestamp,
-};
+use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, GraphLayer, NodeId, Position, Timestamp};
 
 use super::packets::{Carried, Clause, Filters};
 use super::threshold::{LONG, LONG_CAPTURE, LONG_SHARE, UPLOAD_NOTE};
