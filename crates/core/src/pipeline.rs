@@ -71,6 +71,13 @@ impl Pipeline {
         self
     }
 
+    /// Looks into ESP packets for payload that is not encrypted (RFC 2410): a guess by each packet's trailer.
+    #[must_use]
+    pub fn esp_null(mut self) -> Self {
+        self.options.esp_null = true;
+        self
+    }
+
     /// Only packets that match this filter; all unless set.
     #[must_use]
     pub fn filter(mut self, filter: impl Into<Arc<Filter>>) -> Self {
@@ -184,7 +191,12 @@ impl Pipeline {
             }
         });
         outcomes.sort_by_key(|(number, _)| *number);
-        let mut report = Report::new(whole, threads, outcomes.into_iter().map(|(_, outcome)| outcome));
+        let mut report = Report::new(
+            whole,
+            threads,
+            self.options.tunnels,
+            outcomes.into_iter().map(|(_, outcome)| outcome),
+        );
         report.find(&self.inside);
         report
     }

@@ -1,7 +1,10 @@
 use pcapviz_analysis::{Inside, Observations, findings};
-use pcapviz_capture::{CaptureError, GraphLayer};
+use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, Finding, FlowTable, LayerGraph, Outline, Totals, Vlans};
+use pcapviz_graph::{
+    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId, Outline,
+    SelectError, Selection, Totals, Unselected, Vlans,
+};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -13,6 +16,8 @@ use crate::shard::Shard;
 pub struct Report {
     /// Every flow.
     pub table: FlowTable,
+    /// Which addresses devices say are theirs.
+    pub claims: Claims,
     /// The captures that were read, in the order given.
     pub captures: Vec<CaptureSummary>,
     /// Names, places and vendors; the names that the captures hold are there from the start.
@@ -26,13 +31,22 @@ pub struct Report {
     pub(crate) observations: Observations,
     /// Threads to work with.
     pub(crate) threads: usize,
+    /// Whether MAC and IP addresses in the table are of the same frames.
+    pub(crate) outer: bool,
 }
 
 impl Report {
-    pub(crate) fn new(whole: Shard, threads: usize, outcomes: impl Iterator<Item = Outcome>) -> Self {
-        let mut report =
-            Self { table: whole.table, observations: whole.observations, threads, ..Self::default() };
-        whole.names.annotate(&mut report.annotations);
+    pub(crate) fn new(
+        whole: Shard,
+        threads: usize,
+        tunnels: Tunnels,
+        outcomes: impl Iterator<Item = Outcome>,
+    ) -> Self {
+        let outer = tunnels == Tunnels::Outer;
+        let Shard { table, mut names, claims, quic, observations } = whole;
+        quic.names(|time, sighting| names.observe(time, sighting));
+        let mut report = Self { table, claims, observations, threads, outer, ..Self::default() };
+        names.annotate(&mut report.annotations);
         report.note_virtual_networks();
         for outcome in outcomes {
             match outcome {
@@ -67,6 +81,36 @@ impl Report {
         self.table.project(layer)
     }
 
+    /// Which addresses stand behind which devices, and which of these are gateways.
+    /// O(flows): keep it rather than ask again.
+    pub fn neighbours(&self) -> Neighbours {
+        if self.outer {
+            Neighbours::of(&self.table, &self.claims)
+        } else {
+            Neighbours::of_claims(&self.claims)
+        }
+    }
+
+    /// Adds which addresses stand behind each device, and which devices before each of these hosts. A device
+    /// is known by its own hosts' names, so this comes after what adds names. O(flows).
+    pub fn join_devices(&mut self) {
+        for (mac, device) in self.neighbours().iter() {
+            let mut names = Vec::new();
+            for address in device.addresses.keys() {
+                let host = self.annotations.entry(NodeId::Host(*address));
+                host.devices.push(mac);
+                names.extend(host.names.iter().cloned());
+            }
+            let notes = self.annotations.entry(NodeId::Device(mac));
+            // DHCP names the device itself, and by that its hosts.
+            names.retain(|new: &Name| {
+                !notes.names.iter().any(|n| (n.source, &n.name) == (new.source, &new.name))
+            });
+            notes.add_names(names);
+            notes.device = Some(device.clone());
+        }
+    }
+
     /// Adds what an enricher knows of every device and host.
     ///
     /// # Errors
@@ -74,6 +118,19 @@ impl Report {
     pub fn enrich(&mut self, enricher: &dyn Enricher) -> Result<Enriched, EnrichError> {
         let mut nodes = self.table.nodes(GraphLayer::Devices);
         nodes.extend(self.table.nodes(GraphLayer::Hosts));
+        enricher.enrich(&nodes, &mut self.annotations)
+    }
+
+    /// The same for the nodes of one graph only.
+    ///
+    /// # Errors
+    /// If the enricher could learn nothing at all.
+    pub fn enrich_graph(
+        &mut self,
+        graph: &LayerGraph,
+        enricher: &dyn Enricher,
+    ) -> Result<Enriched, EnrichError> {
+        let nodes: Vec<NodeId> = graph.nodes().iter().map(|node| node.id).collect();
         enricher.enrich(&nodes, &mut self.annotations)
     }
 
@@ -96,6 +153,18 @@ impl Report {
         for (node, reason) in self.key_nodes_with_reasons(&Outline::from(graph), count) {
             self.annotations.entry(node).extra.insert("key".to_owned(), reason);
         }
+    }
+
+    /// A part of a graph, and what is left out of it: see [`Selection`].
+    ///
+    /// # Errors
+    /// If the selection names what is not in the graph.
+    pub fn select(
+        &self,
+        graph: &LayerGraph,
+        selection: &Selection,
+    ) -> Result<(LayerGraph, Unselected), SelectError> {
+        selection.apply(graph, &self.annotations)
     }
 
     /// A graph with all that is known about it, to draw or to write.

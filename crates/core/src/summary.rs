@@ -5,11 +5,12 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use pcapviz_analysis::{Centrality, bridges, gateways, key_nodes, services, top_talkers};
-use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NodeId, Outline};
+use pcapviz_enrich::Enricher;
+use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, packets, span};
 
-use crate::Report;
+use crate::{Embedded, Report};
 
 /// Edges up to which the measures of centrality are computed: about a tenth of a second.
 const CENTRALITY_EDGES: usize = 200_000;
@@ -130,7 +131,8 @@ impl Report {
             let sent = format!("{} sent", bytes(outline.sent()[node]));
             let received = format!("{} received", bytes(outline.received()[node]));
             let id = outline.id(node);
-            [id.to_string(), sent, received, self.name(id)]
+            let [name, what] = self.known(id);
+            [id.to_string(), sent, received, name, what]
         });
         out.table(rows.collect())
     }
@@ -141,7 +143,10 @@ impl Report {
             return Ok(());
         }
         out.heading(&format!("Key nodes, layer {}, as seen from here", outline.layer().number()))?;
-        let rows = keys.into_iter().map(|(id, reason)| [id.to_string(), reason, self.name(id)]);
+        let rows = keys.into_iter().map(|(id, reason)| {
+            let [name, what] = self.known(id);
+            [id.to_string(), reason, name, what]
+        });
         out.table(rows.collect())?;
         if outline.layer() == GraphLayer::Hosts {
             for bridge in bridges(outline, out.key_nodes) {
@@ -199,9 +204,27 @@ impl Report {
         }
     }
 
-    /// A node's best name for a terminal; empty without one.
-    fn name(&self, id: NodeId) -> String {
-        name(&self.annotations, id).unwrap_or_default()
+    /// A node's best name with where it came from, and its country or vendor, for a terminal; empty where
+    /// there is none.
+    fn known(&self, id: NodeId) -> [String; 2] {
+        let mut known = Annotations::default();
+        if let Some(notes) = self.annotations.get(id) {
+            *known.entry(id.host()) = notes.clone();
+        }
+        // What is embedded never fails, and is too much to be noted of every node.
+        let _ = Embedded.enrich(&[id], &mut known);
+        let Some(notes) = known.get(id) else { return Default::default() };
+        let name = notes.best_name().map(|name| {
+            let others = match notes.other_names() {
+                0 => String::new(),
+                others => format!(" +{others}"),
+            };
+            format!("{}{others} ({})", escape::terminal(&name.name), name.source)
+        });
+        let country =
+            notes.place.as_ref().and_then(|place| place.country.as_ref().or(place.country_code.as_ref()));
+        let what = country.or(notes.vendor.as_ref()).map(|text| escape::terminal(text).into_owned());
+        [name.unwrap_or_default(), what.unwrap_or_default()]
     }
 
     /// The lines of `-fi`: for each node that was contacted, by how many distinct nodes, the node, and its
@@ -230,8 +253,9 @@ impl Report {
     }
 }
 
+/// A host's or device's name for a list; a protocol's well-known address is none.
 fn name(annotations: &Annotations, id: NodeId) -> Option<String> {
-    let name = annotations.get(id)?.best_name()?;
+    let name = annotations.get(id)?.best_name().filter(|name| name.source != NameSource::WellKnown)?;
     Some(escape::terminal(&name.name).into_owned())
 }
 
