@@ -189,10 +189,14 @@ impl Report {
     }
 
     fn findings(&self, out: &mut Text) -> fmt::Result {
-        if self.findings.is_empty() {
+        let is_whole = self.observations.is_whole();
+        if self.findings.is_empty() && is_whole {
             return Ok(());
         }
         out.heading("Findings, as seen from here")?;
+        if !is_whole {
+            writeln!(out, "  from a sample: the captures have more connections or DNS names than are kept")?;
+        }
         let rows = self.findings.iter().take(ROWS).map(|finding| {
             let severity = finding.severity.to_string();
             [severity, finding.kind.to_owned(), escape::terminal(&finding.sentence).into_owned()]

@@ -71,6 +71,10 @@ impl Handshakes {
         self.0.add(Connection { hosts: hosts.addresses, ports: ports.ports }, seen);
     }
 
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.share() == 1.0
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.merge(other.0);
     }
