@@ -182,6 +182,11 @@ impl<'a> Outputs<'a> {
             bail!("--split and --each write several files, so -o must name a file, not standard output");
         }
         args.packet_filter()?;
+        if let (Some((path, _)), Some(dot)) = (out, args.graphviz.as_deref())
+            && path == dot
+        {
+            bail!("-o and -g write to the same file, {}: name another one", path.display());
+        }
         // A slip such as `-g` before a capture must not cost the capture. Only files: a pipe would block.
         let written = out.map(|(path, _)| path).into_iter().chain(args.graphviz.as_deref());
         for path in written.filter(|path| path.is_file()) {
@@ -226,6 +231,9 @@ impl<'a> Outputs<'a> {
         }
         if args.lists(Frequent::In) {
             print(&report.contacted_list(&graph))?;
+        }
+        if lists == [true, true] {
+            print("\n")?;
         }
         if args.lists(Frequent::Out) {
             print(&report.contacting_list(&graph))?;

@@ -193,6 +193,7 @@ impl<'a> Part<'a> {
                 self.told = self.told.max(done);
             }
         }
+        self.shard.settle();
         if let Some(defragmenter) = &mut self.defragmenter {
             defragmenter.finish(&mut self.shard.table);
         }

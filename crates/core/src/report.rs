@@ -43,7 +43,7 @@ impl Report {
         outcomes: impl Iterator<Item = Outcome>,
     ) -> Self {
         let outer = tunnels == Tunnels::Outer;
-        let Shard { table, mut names, claims, quic, observations } = whole;
+        let Shard { table, mut names, claims, quic, observations, .. } = whole;
         quic.names(|time, sighting| names.observe(time, sighting));
         let mut report = Self { table, claims, observations, threads, outer, ..Self::default() };
         names.annotate(&mut report.annotations);

@@ -4,7 +4,7 @@ use pcapviz_capture::{
     identify, sightings,
 };
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Claims, Defragmenter, FlowTable};
+use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub(crate) struct Shard {
     pub(crate) claims: Claims,
     pub(crate) quic: QuicHellos,
     pub(crate) observations: Observations,
+    /// What is not in the table yet: nothing once the shard is [settled](Self::settle).
+    batch: FlowBatch,
 }
 
 impl Shard {
@@ -39,9 +41,14 @@ impl Shard {
         self.claims.observe(time, &found);
         self.observations.observe(packet, &found);
         match defragmenter {
-            None => self.table.observe(capture, packet, &found),
+            None => self.table.observe_in(&mut self.batch, capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
         }
+    }
+
+    /// Counts what waits for its turn: to be called before anything is read from the shard.
+    pub(crate) fn settle(&mut self) {
+        self.table.settle(&mut self.batch);
     }
 
     /// Takes in what a packet says about an address.

@@ -25,6 +25,7 @@
 mod activity;
 mod address_class;
 mod annotation;
+mod batch;
 mod defragment;
 mod domain;
 mod finding;
@@ -43,6 +44,7 @@ mod totals;
 pub use activity::Activity;
 pub use address_class::AddressClass;
 pub use annotation::{Annotations, EdgeNotes, Name, NameSource, Notes, Place};
+pub use batch::FlowBatch;
 pub use defragment::Defragmenter;
 pub use domain::registered_domain;
 pub use finding::{Evidence, Finding, Severity};
