@@ -203,6 +203,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SEVERITY", help_heading = "Findings")]
     findings_fail: Option<FailOn>,
 
+    /// How many key nodes of each layer to list; with an output, also to note them there with their reasons
+    #[arg(long, value_name = "N", help_heading = "Findings")]
+    pub(crate) key_nodes: Option<usize>,
+
     /// Threads to use at most
     #[arg(value_parser = positive::<NonZero<usize>>, long, value_name = "N")]
     pub(crate) threads: Option<NonZero<usize>>,

@@ -211,12 +211,18 @@ impl<'a> Outputs<'a> {
     fn write(&self, args: &Args, report: &mut Report) -> Result<()> {
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
-            return print(&report.summary(bold(args.color)));
+            let bold = bold(args.color);
+            return print(
+                &args.key_nodes.map_or_else(|| report.summary(bold), |n| report.summary_with(bold, n)),
+            );
         }
         let whole = report.graph(args.layer());
         if self.out.is_some() || args.graphviz.is_some() {
             report.enrich_graph(&whole, &Embedded)?;
             report.join_devices();
+        }
+        if let Some(count) = args.key_nodes {
+            report.note_key_nodes(&whole, count);
         }
         let selection = args.selection();
         let (graph, left_out) = report.select(&whole, &selection)?;
