@@ -160,6 +160,12 @@ impl<'a> Outputs<'a> {
             bail!("--split and --each write several files, so -o must name a file, not standard output");
         }
         args.packet_filter()?;
+        let selects = !args.selection().is_everything();
+        if selects && args.out.is_none() && args.graphviz.is_none() && !lists_any(args) {
+            bail!(
+                "--focus, --path, --top and the protocols select parts of a graph: add -o FILE, -fi or -fo to show it"
+            );
+        }
         // A slip such as `-g` before a capture must not cost the capture. Only files: a pipe would block.
         let written = out.map(|(path, _)| path).into_iter().chain(args.graphviz.as_deref());
         for path in written.filter(|path| path.is_file()) {
@@ -265,6 +271,10 @@ fn named(path: &Path, part: &str) -> PathBuf {
 fn capture_name(report: &Report) -> String {
     let path = report.captures.first().map(|capture| &*capture.path).unwrap_or_default();
     path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+}
+
+fn lists_any(args: &Args) -> bool {
+    args.lists(Frequent::In) || args.lists(Frequent::Out)
 }
 
 fn print(text: &str) -> Result<()> {

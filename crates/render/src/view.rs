@@ -28,4 +28,10 @@ impl<'a> View<'a> {
     ) -> Self {
         Self { graph, annotations, captures, totals, findings: &[], selection: None }
     }
+
+    /// The same view, with what was found.
+    #[must_use]
+    pub fn with_findings(self, findings: &'a [Finding]) -> Self {
+        Self { findings, ..self }
+    }
 }
