@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Parser, ValueEnum};
+use pcapviz_core::analysis::Inside;
 use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
-use pcapviz_core::graph::{MacAddr, Protocol, ProtocolSet, Selection};
+use pcapviz_core::graph::{MacAddr, Protocol, ProtocolSet, Selection, Severity};
 use pcapviz_core::render::layout::ENGINES;
 use pcapviz_core::render::theme::Theme;
 use pcapviz_core::render::{Format, Grouping, Shape, fold};
@@ -69,6 +70,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHICH", default_value = "outer", help_heading = "Graph")]
     tunnels: Which,
 
+    /// Look into ESP packets for payload that is not encrypted (RFC 2410): a guess by each packet's trailer
+    #[arg(long, help_heading = "Graph")]
+    pub(crate) esp_null: bool,
+
     /// Only packets that match this pcap-filter(7) expression, such as 'tcp port 443 and not net 10/8'
     #[arg(long, value_name = "EXPR", value_parser = filter, help_heading = "Packets")]
     pub(crate) filter: Option<Arc<Filter>>,
@@ -82,7 +87,7 @@ pub(crate) struct Args {
     pub(crate) to: Option<TimeSpec>,
 
     /// Stop each capture after so many packets that passed the filter and the times
-    #[arg(short, long, value_name = "N", help_heading = "Packets")]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Packets")]
     pub(crate) count: Option<u64>,
 
     /// Leave out packets that a mirror port delivered twice
@@ -141,6 +146,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", help_heading = "Names and places")]
     pub(crate) hosts: Vec<PathBuf>,
 
+    /// Vendors of MAC addresses in the form of Wireshark's manuf; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Names and places")]
+    pub(crate) manuf: Vec<PathBuf>,
+
     /// Ask DNS for the names of addresses (tells the network what you are looking at)
     #[arg(long, help_heading = "Names and places")]
     pub(crate) resolve: bool,
@@ -185,6 +194,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHICH", default_value = "servers", help_heading = "Picture")]
     ports: Ports,
 
+    /// Which networks are inside, for the findings, such as 198.51.100.0/24 [default: private addresses]
+    #[arg(long, value_name = "CIDR", num_args = 1.., help_heading = "Findings")]
+    internal: Vec<Inside>,
+
+    /// Exit with status 3 if there is a finding of this severity or above
+    #[arg(long, value_name = "SEVERITY", help_heading = "Findings")]
+    findings_fail: Option<FailOn>,
+
     /// Threads to use at most
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZero<usize>>,
@@ -203,7 +220,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Exit status: 0 done, with warnings on standard error; 1 a capture or an output failed; 2 wrong usage.
+Exit status: 0 done, with warnings on standard error; 1 a capture or an output failed; 2 wrong usage;
+3 findings, as asked by --findings-fail.
 
 Examples:
   pcapviz office.pcapng                          a summary on the terminal
@@ -218,6 +236,14 @@ enum Which {
     Outer,
     /// Who talks through the tunnel
     Inner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Any finding
+    Note,
+    /// Alerts only
+    Alert,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -351,6 +377,19 @@ impl Args {
             Ports::Servers => fold::Ports::Servers,
             Ports::All => fold::Ports::All,
         }
+    }
+
+    /// Which networks are inside.
+    pub(crate) fn inside(&self) -> Inside {
+        self.internal.iter().cloned().fold(Inside::default(), Inside::and)
+    }
+
+    /// From which severity on findings make the exit status 3.
+    pub(crate) fn findings_fail(&self) -> Option<Severity> {
+        self.findings_fail.map(|fail| match fail {
+            FailOn::Note => Severity::Note,
+            FailOn::Alert => Severity::Alert,
+        })
     }
 
     /// Which headers of tunnelled packets count.

@@ -8,14 +8,19 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::ColorChoice;
 use pcapviz_core::capture::{CaptureReader, captures_in};
-use pcapviz_core::enrich::{EnrichError, Enricher, GeoDatabases, HostsFile, ResolveOptions, ReverseResolver};
+use pcapviz_core::enrich::{
+    EnrichError, Enricher, GeoDatabases, HostsFile, ManufFile, ResolveOptions, ReverseResolver,
+};
 use pcapviz_core::graph::{ProtocolSet, Selection, Unselected};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render, topmost_protocols};
-use pcapviz_core::{LayerGraph, Pipeline, Report};
+use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
 
 use crate::args::{Args, Frequent, Split};
 use crate::progress::Bar;
+
+/// The exit status that says that there are findings.
+const FINDINGS: u8 = 3;
 
 /// Does what the arguments say: messages go to standard error, data to standard output.
 pub(crate) fn run(args: &Args) -> ExitCode {
@@ -27,10 +32,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let mut worst = None;
     for captures in portions(args, &mut messages) {
-        let report = read(args, &captures, &mut messages);
+        let mut report = read(args, &captures, &mut messages);
         if !report.captures.is_empty()
-            && let Err(error) = outputs.write(args, &report)
+            && let Err(error) = outputs.write(args, &mut report)
         {
             // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
             let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
@@ -38,8 +44,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
                 messages.fail(&error);
             }
         }
+        worst = worst.max(report.findings.iter().map(|finding| finding.severity).max());
     }
-    if messages.failed || (args.strict && messages.warned) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if messages.failed || (args.strict && messages.warned) {
+        return ExitCode::FAILURE;
+    }
+    let fails = |severity| worst.is_some_and(|worst| worst >= severity);
+    if args.findings_fail().is_some_and(fails) { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS }
 }
 
 /// The captures that go into one output together: all, or each alone, folders replaced by what is in them.
@@ -67,6 +78,7 @@ fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
     let mut pipeline = captures.iter().fold(Pipeline::new().tunnels(args.tunnels()), |pipeline, path| {
         if path.as_os_str() == "-" { pipeline.stdin() } else { pipeline.capture(path) }
     });
+    pipeline = pipeline.inside(args.inside());
     if let Some(threads) = args.threads {
         pipeline = pipeline.threads(threads);
     }
@@ -82,6 +94,9 @@ fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
     }
     if let Some(count) = args.count {
         pipeline = pipeline.count(count);
+    }
+    if args.esp_null {
+        pipeline = pipeline.esp_null();
     }
     if args.defragment {
         pipeline = pipeline.defragment();
@@ -106,6 +121,9 @@ fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
     for damage in &report.damages {
         messages.warn(damage);
     }
+    for refusal in args.filter.iter().flat_map(|filter| filter.refusals()) {
+        messages.warn(&format_args!("filter: {}, so none of its packets match", refusal.message()));
+    }
     if !report.captures.is_empty() {
         enrich(args, &mut report, messages);
     }
@@ -122,6 +140,10 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     for path in &args.hosts {
         add(HostsFile::open(path).map(|file| Box::new(file) as _));
     }
+    for path in &args.manuf {
+        add(ManufFile::open(path).map(|file| Box::new(file) as _));
+    }
+    // Each by itself, so that a broken one does not cost the others.
     for path in &args.geopath {
         add(GeoDatabases::open([path], &args.geolang).map(|databases| Box::new(databases) as _));
     }
@@ -178,12 +200,16 @@ impl<'a> Outputs<'a> {
         Ok(Self { out, engine, layout: engine.layout(), shape })
     }
 
-    fn write(&self, args: &Args, report: &Report) -> Result<()> {
+    fn write(&self, args: &Args, report: &mut Report) -> Result<()> {
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
             return print(&report.summary(bold(args.color)));
         }
         let whole = report.graph(args.layer());
+        if self.out.is_some() || args.graphviz.is_some() {
+            report.enrich_graph(&whole, &Embedded)?;
+            report.join_devices();
+        }
         let selection = args.selection();
         let (graph, left_out) = report.select(&whole, &selection)?;
         let mut view = report.view(&graph);

@@ -35,6 +35,9 @@ impl Activity {
     /// The same activity over a longer life.
     #[inline]
     fn stretched(self, from: (Timestamp, Timestamp), to: (Timestamp, Timestamp)) -> u64 {
+        if from == to {
+            return self.bits;
+        }
         let ((old_exponent, old_base), (exponent, base)) = (scale(from.0, from.1), scale(to.0, to.1));
         if (old_exponent, old_base) == (exponent, base) {
             return self.bits;

@@ -67,8 +67,7 @@ impl<K: Packed> Partition<K> {
     #[inline]
     pub(crate) fn add(&mut self, hash: u32, key: &K, stats: &FlowStats, may_grow: bool) -> Added {
         if let Some(row) = self.find(hash, key) {
-            let (chunk, place) = split(row);
-            self.chunks[chunk][place].stats.add(stats, &mut self.sets);
+            self.add_to(row, stats);
             return Added::Known;
         }
         if may_grow {
@@ -77,6 +76,26 @@ impl<K: Packed> Partition<K> {
             return Added::New;
         }
         Added::No
+    }
+
+    /// Adds to a row that is known to be the flow's.
+    #[inline]
+    pub(crate) fn add_to(&mut self, row: u32, stats: &FlowStats) {
+        let (chunk, place) = split(row);
+        self.chunks[chunk][place].stats.add(stats, &mut self.sets);
+    }
+
+    /// The row that a flow with this hash most likely has.
+    #[inline]
+    pub(crate) fn guess(&self, hash: u32) -> Option<u32> {
+        self.index.find(spread(hash), |slot| slot.hash == hash).map(|slot| slot.row)
+    }
+
+    /// Whether the row is this flow's.
+    #[inline]
+    pub(crate) fn is_of(&self, row: u32, key: &K) -> bool {
+        let (chunk, place) = split(row);
+        self.chunks[chunk][place].key.same_as(key)
     }
 
     /// Adds another partition's flows, made with the same hasher, which `hash` asks. Chunks whose flows are
@@ -119,10 +138,7 @@ impl<K: Packed> Partition<K> {
 
     #[inline]
     fn find(&self, hash: u32, key: &K) -> Option<u32> {
-        let same = |slot: &Slot| {
-            let (chunk, place) = split(slot.row);
-            slot.hash == hash && self.chunks[chunk][place].key.same_as(key)
-        };
+        let same = |slot: &Slot| slot.hash == hash && self.is_of(slot.row, key);
         self.index.find(spread(hash), same).map(|slot| slot.row)
     }
 

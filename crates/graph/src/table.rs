@@ -8,7 +8,7 @@ use pcapviz_capture::{Dissection, GraphLayer, Packet};
 use crate::outline::Numbered;
 use crate::packed::{Packed, PackedV4, PackedV6};
 use crate::partition::{Added, Partition};
-use crate::{FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
+use crate::{FlowBatch, FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
 
 /// Every flow seen, with what is known of it: the one table that all three graphs are projections of.
 ///
@@ -83,6 +83,42 @@ impl FlowTable {
             }
         }
         self.totals.observe(packet, found);
+    }
+
+    /// As [`observe`](Self::observe), but the packet's flow may wait in the batch until that is
+    /// [settled](Self::settle): faster by as much as memory is slow. A table with a
+    /// [limit](Self::max_flows) lets nothing wait.
+    ///
+    /// ```
+    /// use pcapviz_capture::{DissectOptions, LinkType, Packet, dissect};
+    /// use pcapviz_graph::{FlowBatch, FlowTable};
+    ///
+    /// let packet = Packet::new(LinkType::ETHERNET, b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06");
+    /// let (mut table, mut batch) = (FlowTable::new(), FlowBatch::default());
+    /// table.observe_in(&mut batch, 0, &packet, &dissect(&packet, &DissectOptions::default()));
+    /// table.settle(&mut batch);
+    /// assert_eq!(table.len(), 1);
+    /// ```
+    pub fn observe_in(
+        &mut self,
+        batch: &mut FlowBatch,
+        capture: u32,
+        packet: &Packet<'_>,
+        found: &Dissection<'_>,
+    ) {
+        if self.limit < usize::MAX {
+            return self.observe(capture, packet, found);
+        }
+        if found.devices.is_some() || found.hosts.is_some() {
+            let stats = FlowStats::of(capture, packet, found);
+            self.len += batch.add(&FlowKey::of(found), stats, self.seed, &mut self.v4, &mut self.v6);
+        }
+        self.totals.observe(packet, found);
+    }
+
+    /// Counts all packets that wait in the batch.
+    pub fn settle(&mut self, batch: &mut FlowBatch) {
+        self.len += batch.settle(self.seed, &mut self.v4, &mut self.v6);
     }
 
     /// Counts one packet that is left out of every graph, as asked.
@@ -184,7 +220,7 @@ impl FlowTable {
 
 /// The partition that a flow lies in, and the hash by which it is found there.
 #[inline]
-fn place<K: Packed>(seed: u64, key: &K) -> (usize, u32) {
+pub(crate) fn place<K: Packed>(seed: u64, key: &K) -> (usize, u32) {
     let mut hasher = SeedableRandomState::with_seed(seed, SharedSeed::global_random()).build_hasher();
     key.words().iter().for_each(|&word| hasher.write_u64(word));
     let hash = hasher.finish();
@@ -273,14 +309,18 @@ mod tests {
     }
 
     fn table(specs: &[(usize, Spec)]) -> FlowTable {
-        let mut table = FlowTable::new();
+        let (mut table, mut batched, mut batch) = (FlowTable::new(), FlowTable::new(), FlowBatch::default());
         for (i, spec) in specs {
             let frame = frame(spec);
             let mut packet = Packet::new(LinkType::ETHERNET, &frame);
             packet.number = *i as u64 + 1;
             packet.timestamp = spec.time.map(Timestamp::from_nanos);
-            table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+            let found = dissect(&packet, &DissectOptions::default());
+            table.observe(0, &packet, &found);
+            batched.observe_in(&mut batch, 0, &packet, &found);
         }
+        batched.settle(&mut batch);
+        assert!(same(&table, &batched), "counted in batches");
         table
     }
 

@@ -1,43 +1,53 @@
 //! DNS (RFC 1035), and multicast DNS (RFC 6762) and LLMNR (RFC 4795), which share its format.
+//!
+//! Nothing is copied out of a message until it is known to name an address: names are read where they stand.
 
+use std::iter::FusedIterator;
 use std::net::{IpAddr, Ipv6Addr};
 
-use hickory_proto::rr::Name;
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, DecodeError};
+use hickory_proto::serialize::binary::{BinDecoder, DecodeError};
 
 use super::text::{folded, text};
-use super::{Named, Sighting, be16};
+use super::{DetailKind, Named, Sighting, be16};
 use crate::Protocol;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const PTR: u16 = 12;
 const AAAA: u16 = 28;
+const SRV: u16 = 33;
 const INTERNET: u16 = 1;
 
-/// The kinds of records that give a name to an address, or an alias to a name; NetBIOS's NB and NBSTAT with them.
-const NAMING: [u16; 6] = [A, CNAME, PTR, AAAA, 0x20, 0x21];
+/// The kinds of records that give a name to an address, an alias to a name, or a host to a service; NetBIOS's NB
+/// with them (its NBSTAT has SRV's number).
+const NAMING: [u16; 6] = [A, CNAME, PTR, AAAA, SRV, 0x20];
 
 /// Aliases followed from the name that was asked for; resolvers give up earlier.
 const MAX_ALIASES: usize = 32;
 
 /// A resource record, its data not looked into.
 pub(super) struct Record<'a> {
-    pub(super) owner: Name,
+    pub(super) owner: Name<'a>,
     pub(super) kind: u16,
     pub(super) class: u16,
     pub(super) data: &'a [u8],
-    message: &'a [u8],
     data_at: usize,
 }
 
 /// What could be read of a message.
 #[derive(Default)]
 pub(super) struct Message<'a> {
-    pub(super) question: Option<Name>,
+    pub(super) question: Option<Name<'a>>,
     pub(super) records: Vec<Record<'a>>,
     /// Whether it ends where its last record does.
     is_whole: bool,
+}
+
+/// A name where it stands in its message, read once and found to make sense.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name<'a> {
+    message: &'a [u8],
+    at: usize,
 }
 
 /// Every name that a message gives to an address, in whichever of its sections: an address record's is the
@@ -48,21 +58,46 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
         return;
     }
     let aliases = aliases(question, &records);
-    for record in records.iter().filter(|record| record.class == INTERNET) {
+    let of_internet = || records.iter().filter(|record| record.class == INTERNET);
+    for record in of_internet().filter(|record| record.kind == SRV) {
+        services(record, of_internet(), see);
+    }
+    for record in of_internet() {
         let named = match record.kind {
             A | AAAA => record.address().map(|address| {
                 let asked = aliases.first().filter(|_| aliases.contains(&record.owner));
-                (address, asked.unwrap_or(&record.owner).clone())
+                (address, *asked.unwrap_or(&record.owner))
             }),
-            PTR => reversed_address(&record.owner).zip(record.name()),
+            PTR => reversed_address(record.owner).zip(record.name()),
             _ => None,
         };
         let Some((address, name)) = named else { continue };
-        let name = name.iter().collect::<Vec<_>>().join(&b'.');
+        let name = name.dotted();
         // Multicast DNS names are the hosts' own, and their case is meant to be seen.
         let name = if protocol == Protocol::Dns { folded(&name) } else { text(&name) };
         if let Some(name) = name {
             see(Sighting::Name { of: Named::Host(address), name: &name, protocol });
+        }
+    }
+}
+
+/// The service of an SRV record (RFC 2782), as a detail of the hosts that the message's other records say it is
+/// on: `Printer._ipp._tcp.local, port 631`.
+fn services<'a>(
+    record: &Record<'_>,
+    others: impl Iterator<Item = &'a Record<'a>>,
+    see: &mut dyn FnMut(Sighting<'_>),
+) {
+    let Some(&[_, _, _, _, high, low]) = record.data.first_chunk() else { return };
+    let Some(target) = Name::at(record.owner.message, record.data_at + 6) else { return };
+    let mut service = None;
+    for address in others.filter(|other| matches!(other.kind, A | AAAA) && other.owner == target) {
+        let service = service.get_or_insert_with(|| {
+            let port = u16::from_be_bytes([high, low]);
+            text(&record.owner.dotted()).map(|name| format!("{name}, port {port}"))
+        });
+        if let (Some(text), Some(host)) = (service, address.address()) {
+            see(Sighting::Detail { of: Named::Host(host), kind: DetailKind::Service, text });
         }
     }
 }
@@ -96,8 +131,8 @@ fn begins_message(bytes: &[u8]) -> bool {
 }
 
 /// The name that was asked for and those that it is an alias of, in order.
-fn aliases(question: Option<Name>, records: &[Record<'_>]) -> Vec<Name> {
-    let mut chain: Vec<Name> = question.into_iter().collect();
+fn aliases<'a>(question: Option<Name<'a>>, records: &[Record<'a>]) -> Vec<Name<'a>> {
+    let mut chain: Vec<Name<'_>> = question.into_iter().collect();
     while let Some(last) = chain.last().filter(|_| chain.len() < MAX_ALIASES) {
         let alias = records.iter().find(|record| record.kind == CNAME && record.owner == *last);
         match alias.and_then(Record::name).filter(|target| !chain.contains(target)) {
@@ -132,7 +167,7 @@ impl<'a> Message<'a> {
             let at = decoder.index();
             step_over_name(&mut decoder)?;
             decoder.read_slice(4)?; // type and class
-            self.question = self.question.take().or_else(|| name_at(bytes, at));
+            self.question = self.question.or_else(|| Name::at(bytes, at));
         }
         for _ in 0..count {
             let owner_at = decoder.index();
@@ -144,26 +179,13 @@ impl<'a> Message<'a> {
             let len = decoder.read_u16()?.unverified();
             let data_at = decoder.index();
             let data = decoder.read_slice(len.into())?.unverified();
-            // Reading a name is what costs, and the other kinds name no address.
-            let owner = if NAMING.contains(&kind) { name_at(bytes, owner_at) } else { None };
-            self.records.extend(owner.map(|owner| Record {
-                owner,
-                kind,
-                class,
-                data,
-                message: bytes,
-                data_at,
-            }));
+            // The other kinds name no address.
+            let owner = if NAMING.contains(&kind) { Name::at(bytes, owner_at) } else { None };
+            self.records.extend(owner.map(|owner| Record { owner, kind, class, data, data_at }));
         }
         self.is_whole = decoder.is_empty();
         Ok(())
     }
-}
-
-/// Reads the name at this place of a message; `None` where it makes no sense (a pointer forwards, more than
-/// 255 bytes).
-fn name_at(message: &[u8], at: usize) -> Option<Name> {
-    Name::read(&mut BinDecoder::new(message).clone(u16::try_from(at).ok()?)).ok()
 }
 
 fn step_over_name(decoder: &mut BinDecoder<'_>) -> Result<(), DecodeError> {
@@ -180,7 +202,7 @@ fn step_over_name(decoder: &mut BinDecoder<'_>) -> Result<(), DecodeError> {
     }
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
     fn address(&self) -> Option<IpAddr> {
         match self.kind {
             A => <[u8; 4]>::try_from(self.data).ok().map(IpAddr::from),
@@ -189,14 +211,107 @@ impl Record<'_> {
     }
 
     /// The name that is the data; it may point anywhere before itself in the message.
-    fn name(&self) -> Option<Name> {
-        name_at(self.message, self.data_at)
+    fn name(&self) -> Option<Name<'a>> {
+        Name::at(self.owner.message, self.data_at)
     }
 }
 
+/// The most bytes that a name has, the length of each label and the root's counted (RFC 1035, 2.3.4).
+const MAX_NAME: usize = 255;
+
+impl<'a> Name<'a> {
+    /// The name at this place of a message; `None` where it makes no sense (a pointer forwards, more than
+    /// 255 bytes, no end).
+    fn at(message: &'a [u8], at: usize) -> Option<Self> {
+        let mut len = 1;
+        for label in Labels::at(message, at) {
+            len += label?.len() + 1;
+            if len > MAX_NAME {
+                return None;
+            }
+        }
+        Some(Self { message, at })
+    }
+
+    pub(super) fn labels(self) -> impl Iterator<Item = &'a [u8]> {
+        Labels::at(self.message, self.at).flatten()
+    }
+
+    /// The labels with a dot between each two.
+    fn dotted(self) -> Vec<u8> {
+        let mut name = Vec::with_capacity(MAX_NAME);
+        for label in self.labels() {
+            if !name.is_empty() {
+                name.push(b'.');
+            }
+            name.extend_from_slice(label);
+        }
+        name
+    }
+}
+
+/// The same but for case (RFC 4343).
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let (mut mine, mut theirs) = (self.labels(), other.labels());
+        loop {
+            match (mine.next(), theirs.next()) {
+                (Some(a), Some(b)) if a.eq_ignore_ascii_case(b) => {}
+                (a, b) => return a.is_none() && b.is_none(),
+            }
+        }
+    }
+}
+
+/// The labels of a name up to the root, then nothing; or `None` as the last one where it is malformed.
+struct Labels<'a> {
+    message: &'a [u8],
+    /// Where the next label stands, if there may be one.
+    next: Option<usize>,
+    /// Where the labels after the latest pointer start.
+    start: usize,
+    /// Where those before that pointer start: labels may not run into them. So no name goes in circles.
+    limit: usize,
+}
+
+impl<'a> Labels<'a> {
+    fn at(message: &'a [u8], at: usize) -> Self {
+        Self { message, next: Some(at), start: at, limit: usize::MAX }
+    }
+}
+
+impl<'a> Iterator for Labels<'a> {
+    type Item = Option<&'a [u8]>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut at = self.next.take()?;
+        loop {
+            let rest = self.message.get(at..).filter(|_| at < self.limit).unwrap_or_default();
+            match *rest {
+                [0, ..] => return None,
+                [len @ 1..=63, ref rest @ ..] => {
+                    let label = rest.get(..len.into());
+                    self.next = label.map(|label| at + 1 + label.len());
+                    return Some(label);
+                }
+                [high, low, ..] if high >= 0xc0 => {
+                    at = usize::from(u16::from_be_bytes([high & 0x3f, low]));
+                    if at >= self.start {
+                        return Some(None);
+                    }
+                    (self.start, self.limit) = (at, self.start);
+                }
+                _ => return Some(None),
+            }
+        }
+    }
+}
+
+impl FusedIterator for Labels<'_> {}
+
 /// The address that a name below in-addr.arpa (RFC 1035, 3.5) or ip6.arpa (RFC 3596, 2.5) stands for.
-fn reversed_address(name: &Name) -> Option<IpAddr> {
-    let labels: Vec<&[u8]> = name.iter().collect();
+fn reversed_address(name: Name<'_>) -> Option<IpAddr> {
+    let labels: Vec<&[u8]> = name.labels().collect();
     let (digits, zone) = labels.split_at_checked(labels.len().checked_sub(2)?)?;
     if !zone[1].eq_ignore_ascii_case(b"arpa") {
         return None;
@@ -220,4 +335,44 @@ fn reversed_address(name: &Name) -> Option<IpAddr> {
         return Some(Ipv6Addr::from(bits).into());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr;
+    use hickory_proto::serialize::binary::BinDecodable;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Bytes among which labels, ends and pointers are frequent.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            (0..64_u8, any::<u8>()).prop_map(|(len, byte)| [&[len][..], &vec![byte; len.into()]].concat()),
+            any::<u8>().prop_map(|low| vec![0xc0, low]),
+            Just(vec![0]),
+            any::<u8>().prop_map(|byte| vec![byte]),
+        ];
+        prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_those_that_hickory_reads(message in bytes(), at in 0..80_usize) {
+            let expected = (at <= message.len())
+                .then(|| rr::Name::read(&mut BinDecoder::new(&message).clone(at as u16)).ok())
+                .flatten();
+            let found = Name::at(&message, at);
+            prop_assert_eq!(
+                found.map(|name| name.labels().collect::<Vec<_>>()),
+                expected.as_ref().map(|name| name.iter().collect::<Vec<_>>())
+            );
+            if let (Some(found), Some(expected)) = (found, expected) {
+                prop_assert_eq!(found.dotted(), expected.iter().collect::<Vec<_>>().join(&b'.'));
+                let other = Name::at(&message, 0).filter(|other| *other == found);
+                let theirs = rr::Name::read(&mut BinDecoder::new(&message)).ok().filter(|other| *other == expected);
+                prop_assert_eq!(other.is_some(), theirs.is_some());
+            }
+        }
+    }
 }

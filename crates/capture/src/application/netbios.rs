@@ -26,7 +26,7 @@ pub(super) fn name_service(application: &Application<'_>, see: &mut dyn FnMut(Si
         match record.kind {
             // Flags and address, for each of the name's owners.
             NB => {
-                let Some(name) = record.owner.iter().next().and_then(decode) else { continue };
+                let Some(name) = record.owner.labels().next().and_then(decode) else { continue };
                 for owner in record.data.chunks_exact(6).filter(|owner| owner[0] & GROUP == 0) {
                     report(&name, Ipv4Addr::new(owner[2], owner[3], owner[4], owner[5]).into(), see);
                 }

@@ -126,7 +126,7 @@ pub(super) fn of<'a>(
     for (position, &node) in by_bytes.iter().enumerate() {
         rank[node] = position;
     }
-    let functions = Function::of(view.graph);
+    let functions = Function::of(view);
     let mut has_loop = vec![false; nodes.len()];
     for edge in graph.edges.iter().filter(|edge| edge.source == edge.target) {
         has_loop[edge.source] = true;
@@ -180,7 +180,7 @@ fn lines(
         lines.push((fit(first, name), name, ink));
     }
     if detail == Detail::Full {
-        lines.extend(second.map(|text| (fit(text, ADDRESS), ADDRESS, theme.ink())));
+        lines.extend(second.map(|text| (fit(&caption.with_source(text), ADDRESS), ADDRESS, theme.ink())));
         lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, theme.ink_soft())));
     }
     if matches!(detail, Detail::Full | Detail::Brief) {

@@ -430,7 +430,10 @@ fn problem(view: &View<'_>, graph: &Folded, drafts: &[draft::Draft<'_>]) -> Prob
         boxes: drafts.iter().map(|draft| draft.size).collect(),
         edges: edges.iter().map(|edge| (edge.source, edge.target)).collect(),
         weights: edges.iter().map(|edge| (edge.traffic.bytes as f64).ln_1p()).collect(),
-        tiers: drafts.iter().map(|draft| draft.role.tier()).collect(),
+        tiers: drafts
+            .iter()
+            .map(|draft| if draft.function == Function::Gateway { 1 } else { draft.role.tier() })
+            .collect(),
         forward: match view.graph.layer() {
             // Ports tell better than what was heard of first.
             GraphLayer::Endpoints => edges
