@@ -88,6 +88,7 @@ fn json_is_as_the_contract_says() {
         node("8.8.4.4"),
         json!({
             "id": "8.8.4.4",
+            "class": "public",
             "names": [{"name": "video.example.com", "source": "TLS", "count": 1}],
             "place": {"city": "Zürich", "country": "Switzerland", "sources": ["GeoLite2-City"]},
             "sent": {"packets": 70, "bytes": 98000, "payload_bytes": 0},
@@ -136,17 +137,15 @@ fn png_is_as_wide_as_asked_for() {
 }
 
 #[test]
-fn pdf_is_one_page_and_always_the_same() {
+fn pdf_is_small_and_always_the_same() {
     for engine in [None, Some("matrix")] {
         let mut s = office();
         s.engine = engine;
         let pdf = s.render(GraphLayer::Hosts, "pdf");
         assert!(pdf.starts_with(b"%PDF-"));
         assert_eq!(pdf, s.render(GraphLayer::Hosts, "pdf"));
-        let size = s.scene(GraphLayer::Hosts).size;
-        let text = String::from_utf8_lossy(&pdf);
-        let page = format!("/MediaBox [0 0 {} {}]", size.x, size.y);
-        assert!(text.contains(&page) && text.contains("/FontFile"), "{page}");
+        // Letters are stored once, however often they stand on the page.
+        assert!((5_000..100_000).contains(&pdf.len()), "{} bytes", pdf.len());
     }
 }
 
