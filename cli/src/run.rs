@@ -11,7 +11,7 @@ use pcapviz_core::capture::{CaptureReader, captures_in};
 use pcapviz_core::enrich::{
     EnrichError, Enricher, GeoDatabases, HostsFile, ManufFile, ResolveOptions, ReverseResolver,
 };
-use pcapviz_core::graph::{ProtocolSet, Selection, Unselected};
+use pcapviz_core::graph::{Protocol, ProtocolSet, Selection, Unselected};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render, topmost_protocols};
 use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
@@ -242,8 +242,15 @@ impl<'a> Outputs<'a> {
         path: &Path,
         format: Format,
     ) -> Result<()> {
-        let topmost = graph.edges().iter().map(|edge| topmost_protocols(edge.protocols));
-        let protocols = topmost.fold(ProtocolSet::EMPTY, ProtocolSet::union);
+        // ICMP and the like beside the applications, which are above the transports.
+        let beside =
+            |set: ProtocolSet| set.iter().filter(|p| (Protocol::Ah..Protocol::Tcp).contains(p)).collect();
+        let told = |set: ProtocolSet| topmost_protocols(set).union(beside(set));
+        let protocols = graph
+            .edges()
+            .iter()
+            .map(|edge| told(edge.protocols))
+            .fold(ProtocolSet::EMPTY, ProtocolSet::union);
         for protocol in protocols.iter() {
             let mut selection = args.selection();
             selection.protocols = Some([protocol].into_iter().collect());

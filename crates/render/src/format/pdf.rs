@@ -95,9 +95,7 @@ impl Canvas<'_, '_> {
             }
             matrix.labels.iter().for_each(|label| self.text(label));
         }
-        let mut edges: Vec<&EdgeMark> = scene.edges.iter().collect();
-        edges.sort_by(|a, b| a.width.total_cmp(&b.width));
-        edges.into_iter().for_each(|edge| self.edge(edge));
+        scene.drawing_order().into_iter().for_each(|i| self.edge(&scene.edges[i]));
         scene.nodes.iter().for_each(|node| self.node(node));
         scene.hulls.iter().for_each(|hull| self.text(&hull.label));
         scene.edges.iter().filter_map(|edge| edge.label.as_ref()).for_each(|label| self.label(label));

@@ -57,10 +57,7 @@ pub(super) fn document(scene: &Scene) -> String {
     });
     scene.matrix.iter().for_each(|matrix| svg.matrix(matrix));
     svg.group("edges", |svg| {
-        // The busiest last, on top of the others.
-        let mut order: Vec<usize> = (0..scene.edges.len()).collect();
-        order.sort_by(|&a, &b| scene.edges[a].width.total_cmp(&scene.edges[b].width).then(a.cmp(&b)));
-        order.into_iter().for_each(|i| svg.edge(i, &scene.edges[i]));
+        scene.drawing_order().into_iter().for_each(|i| svg.edge(i, &scene.edges[i]));
     });
     svg.group("nodes", |svg| {
         scene.nodes.iter().enumerate().for_each(|(i, node)| svg.node(i, node));
