@@ -11,7 +11,7 @@ use pcapviz_core::capture::{CaptureReader, captures_in};
 use pcapviz_core::enrich::{
     EnrichError, Enricher, GeoDatabases, HostsFile, ManufFile, ResolveOptions, ReverseResolver,
 };
-use pcapviz_core::graph::{ProtocolSet, Selection, Unselected};
+use pcapviz_core::graph::{Protocol, ProtocolSet, Selection, Unselected};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render, topmost_protocols};
 use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
@@ -196,6 +196,12 @@ impl<'a> Outputs<'a> {
         {
             bail!("-o and -g write to the same file, {}: name another one", path.display());
         }
+        let selects = !args.selection().is_everything();
+        if selects && args.out.is_none() && args.graphviz.is_none() && !lists_any(args) {
+            bail!(
+                "--focus, --path, --top and the protocols select parts of a graph: add -o FILE, -fi or -fo to show it"
+            );
+        }
         // A slip such as `-g` before a capture must not cost the capture. Only files: a pipe would block.
         let written = out.map(|(path, _)| path).into_iter().chain(args.graphviz.as_deref());
         for path in written.filter(|path| path.is_file()) {
@@ -259,8 +265,15 @@ impl<'a> Outputs<'a> {
         path: &Path,
         format: Format,
     ) -> Result<()> {
-        let topmost = graph.edges().iter().map(|edge| topmost_protocols(edge.protocols));
-        let protocols = topmost.fold(ProtocolSet::EMPTY, ProtocolSet::union);
+        // ICMP and the like beside the applications, which are above the transports.
+        let beside =
+            |set: ProtocolSet| set.iter().filter(|p| (Protocol::Ah..Protocol::Tcp).contains(p)).collect();
+        let told = |set: ProtocolSet| topmost_protocols(set).union(beside(set));
+        let protocols = graph
+            .edges()
+            .iter()
+            .map(|edge| told(edge.protocols))
+            .fold(ProtocolSet::EMPTY, ProtocolSet::union);
         for protocol in protocols.iter() {
             let mut selection = args.selection();
             selection.protocols = Some([protocol].into_iter().collect());
@@ -314,6 +327,10 @@ fn named(path: &Path, part: &str) -> PathBuf {
 fn capture_name(report: &Report) -> String {
     let path = report.captures.first().map(|capture| &*capture.path).unwrap_or_default();
     path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+}
+
+fn lists_any(args: &Args) -> bool {
+    args.lists(Frequent::In) || args.lists(Frequent::Out)
 }
 
 fn print(text: &str) -> Result<()> {

@@ -69,6 +69,10 @@ fn mistakes_are_named_in_one_line() {
     check(&[&nothing], 1, &["no capture in the folder"]);
     check(&[&letter, &office, "-fi"], 1, &["letter.txt"]);
     check(&[&office, "-s", "dodecahedron"], 2, &["dodecahedron", "trapezium", "plaintext"]);
+    check(&[&office, "--focus", "10.99.0.1", "-o", "-", "--format", "svg"], 1, &["10.99.0.1", "layer 3"]);
+    check(&[&office, "--top", "3"], 2, &["--top", "-o FILE"]);
+    check(&[&office, "--protocols", "DSN", "-fi"], 2, &["DSN", "mDNS"]);
+    check(&[&office, "--split", "protocol", "-o", "-", "--format", "svg"], 2, &["--split", "-o"]);
     check(&[&office, "-E", "spring"], 2, &["spring", "sfdp", "circular"]);
     check(&[&office, "-o", "graph.docx"], 2, &["docx", "svg", "png", "dot", "json"]);
     check(&[&office, "-o", "-"], 2, &["--format"]);
@@ -240,7 +244,7 @@ fn every_picture_format_is_written_the_same_each_time() {
         (path.clone(), fs::read(path).unwrap())
     };
     for (extension, start) in
-        [("svg", &b"<"[..]), ("png", b"\x89PNG"), ("dot", b"digraph"), ("gv", b"digraph")]
+        [("svg", &b"<"[..]), ("png", b"\x89PNG"), ("dot", b"digraph"), ("gv", b"digraph"), ("pdf", b"%PDF")]
     {
         let (first, again) = (draw(&format!("a.{extension}")).1, draw(&format!("b.{extension}")).1);
         assert!(first.starts_with(start), "{extension}");
@@ -264,6 +268,35 @@ fn the_picture_in_the_readme_is_current() {
     }
     let current = fs::read(&picture).unwrap() == out.stdout;
     assert!(current, "testdata/office.svg is another picture: if that is wanted, run with PCAPVIZ_BLESS=1");
+}
+
+#[test]
+fn parts_of_a_graph_and_several_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let (office, tunnel) = (testdata("office.pcap"), testdata("tunnel.pcap"));
+    let out = folder.path().join("x.svg");
+    let out = out.to_str().unwrap();
+    // Which files are there after each, and what stands in the first.
+    for (arguments, files, said) in [
+        (&[&*office, "--top", "3"][..], &["x.svg"][..], "Selected: top 3. Left out: "),
+        (&[&office, "--focus", "192.168.1.10", "--theme", "dark"], &["x.svg"], "1 hop around"),
+        (&[&office, "-w", "DNS", "-i", &office], &["x.svg"], "Selected: protocols DNS."),
+        (&[&office, "--split", "protocol", "-w", "DNS"], &["x.dns.svg"], "Selected: protocols DNS."),
+        (&[&office, &tunnel, "--each"], &["x.office.pcap.svg", "x.tunnel.pcap.svg"], "office.pcap"),
+    ] {
+        let status = run(&[arguments, &["-o", out]].concat());
+        assert_eq!(text(&status.stderr), "", "{arguments:?}");
+        let mut there: Vec<PathBuf> =
+            fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        there.sort();
+        let names: Vec<_> = there.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, files, "{arguments:?}");
+        let svg = fs::read_to_string(&there[0]).unwrap();
+        assert!(svg.contains(said), "{arguments:?}: {said}");
+        there.iter().for_each(|path| fs::remove_file(path).unwrap());
+    }
+    let only = json(&[office.as_str(), "--mac", "00:00:00:00:00:01", "--filter", "ip"]);
+    assert_eq!(only["totals"]["packets"], 0);
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&folder)?;
     let mut captures: Vec<PathBuf> = arguments.collect();
     if captures.is_empty() {
-        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/captures");
+        let shared = pcapviz_testkit::shared("captures").unwrap_or_default();
         captures = CAPTURES.iter().map(|name| shared.join(name)).filter(|path| path.is_file()).collect();
         captures.push(large(&folder)?);
     }

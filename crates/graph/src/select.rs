@@ -312,9 +312,11 @@ impl LayerGraph {
 
 #[cfg(test)]
 mod tests {
-    use pcapviz_capture::MacAddr;
+    use pcapviz_capture::{DissectOptions, GraphLayer, LinkType, MacAddr, Packet, Protocol, dissect};
+    use pcapviz_testkit::frame::{Ethernet, Frame, Ipv4, Tcp};
 
     use super::*;
+    use crate::{FlowTable, Name, NameSource};
 
     #[test]
     fn targets_are_read_as_what_they_look_like() {
@@ -330,6 +332,84 @@ mod tests {
             ("example.org", Target::Name("example.org".to_owned())),
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+    }
+
+    /// Five hosts, 10.0.0.1 to 10.0.0.5, in a row, each having sent to the next; the first to 10.1.0.9 over another
+    /// protocol as well.
+    fn row() -> (LayerGraph, Annotations) {
+        let mut table = FlowTable::new();
+        let mut send = |from: [u8; 4], to: [u8; 4], port: u16, packets: u32| {
+            let frame: Frame = Ethernet::between(1, 2)
+                .carry(Ipv4::between(from, to).carry(Tcp::ports(50_000, port).carry(&[0; 10])));
+            for _ in 0..packets {
+                let packet = Packet::new(LinkType::ETHERNET, frame.bytes());
+                table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+            }
+        };
+        for i in 1..5 {
+            send([10, 0, 0, i], [10, 0, 0, i + 1], 443, u32::from(i));
+        }
+        send([10, 0, 0, 1], [10, 1, 0, 9], 22, 9);
+        let mut annotations = Annotations::default();
+        let host = NodeId::Host("10.0.0.3".parse().unwrap());
+        annotations.entry(host).names.push(Name::new(NameSource::Dns, "c.example.org"));
+        (table.project(GraphLayer::Hosts), annotations)
+    }
+
+    /// The last numbers of the addresses that stay.
+    fn check(what: &str, selection: &Selection, expected: &[u8]) {
+        let (graph, annotations) = row();
+        let (part, left_out) = selection.apply(&graph, &annotations).unwrap();
+        let last = |id: NodeId| match id.ip() {
+            Some(IpAddr::V4(ip)) => ip.octets()[3],
+            _ => 0,
+        };
+        let stay: Vec<u8> = part.nodes().iter().map(|node| last(node.id)).collect();
+        assert_eq!(stay, expected, "{what}");
+        assert_eq!(left_out.nodes, graph.nodes().len() - part.nodes().len(), "{what}");
+        assert_eq!(left_out.traffic.packets + sum(&part).packets, sum(&graph).packets, "{what}");
+        let sent: u64 = part.nodes().iter().map(|node| node.sent.packets).sum();
+        assert_eq!(sent, sum(&part).packets, "{what}: sums are those of the edges that stay");
+        assert!(part.nodes().windows(2).all(|pair| pair[0].id < pair[1].id), "{what}: sorted");
+    }
+
+    #[test]
+    fn parts_of_a_row() {
+        let focus =
+            |text: &str, hops| Selection { focus: vec![text.parse().unwrap()], hops, ..Selection::default() };
+        let tls: ProtocolSet = [Protocol::Tls].into_iter().collect();
+        let ends = Some(("10.0.0.2".parse().unwrap(), "10.0.0.4".parse().unwrap()));
+        for (what, selection, expected) in [
+            ("everything", Selection::default(), &[1, 2, 3, 4, 5, 9][..]),
+            ("an address", focus("10.0.0.3", 1), &[2, 3, 4]),
+            ("a name", focus("example.org", 1), &[2, 3, 4]),
+            ("two hops", focus("10.0.0.5", 2), &[3, 4, 5]),
+            ("a network", focus("10.1.0.0/16", 1), &[1, 9]),
+            ("a path", Selection { path: ends, ..Selection::default() }, &[2, 3, 4]),
+            ("a protocol", Selection { protocols: Some(tls), ..Selection::default() }, &[1, 2, 3, 4, 5]),
+            ("all but it", Selection { not_protocols: tls, ..Selection::default() }, &[1, 9]),
+            ("the busiest", Selection { top: Some(2), ..Selection::default() }, &[1, 9]),
+            ("both", Selection { not_protocols: tls, ..focus("10.0.0.1", 0) }, &[]),
+        ] {
+            check(what, &selection, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        let (graph, annotations) = row();
+        let path = |to: &str| Selection {
+            path: Some(("10.0.0.1".parse().unwrap(), to.parse().unwrap())),
+            not_protocols: [Protocol::Ssh].into_iter().collect(),
+            ..Selection::default()
+        };
+        for (selection, said) in [
+            (path("10.1.0.9"), "\"10.1.0.9\" is not in the graph of layer 3"),
+            (Selection { focus: vec![Target::Name("x".into())], ..Selection::default() }, "\"x\" is not"),
+        ] {
+            let error = selection.apply(&graph, &annotations).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
         }
     }
 

@@ -6,8 +6,8 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use pcapviz_graph::{
-    AddressClass, Device, Edge, EdgeNotes, GraphLayer, MacAddr, Name, NameSource, Node, NodeId, Notes,
-    Protocol, ProtocolSet,
+    AddressClass, Device, Edge, EdgeNotes, GraphLayer, Name, NameSource, Node, NodeId, Notes, Protocol,
+    ProtocolSet,
 };
 
 use crate::fold::{Group, Kind, common_network};
@@ -49,11 +49,9 @@ impl<'a> NodeCaption<'a> {
                     details.push(parts.join(", "));
                 }
             }
-            let is_gateway = |mac: &MacAddr| {
-                let device = view.annotations.get(NodeId::Device(*mac)).and_then(|n| n.device.as_ref());
-                device.is_some_and(Device::is_gateway)
-            };
-            details.extend(notes.devices.iter().any(is_gateway).then(|| "gateway".to_owned()));
+            if node.id.ip().is_some() && is_gateway(view, node.id.host()) {
+                details.push("gateway".to_owned());
+            }
             details.extend(notes.device.as_ref().map(behind).into_iter().flatten());
             details.extend(notes.vendor.clone());
             details.extend(notes.extra.iter().take(MOST_EXTRA).map(|(key, value)| format!("{key}: {value}")));
@@ -137,6 +135,17 @@ impl<'a> NodeCaption<'a> {
         let address = self.address.as_deref().map(|address| self.with_source(address));
         let details = self.details.iter().cloned();
         [self.title.clone()].into_iter().chain(address).chain(details).chain([self.volume.clone()])
+    }
+}
+
+/// Whether a device passes on packets of others, or an address is such a device's own.
+pub(crate) fn is_gateway(view: &View<'_>, id: NodeId) -> bool {
+    let device = |id: NodeId| view.annotations.get(id).and_then(|notes| notes.device.as_ref());
+    match id {
+        NodeId::Device(_) => device(id).is_some_and(Device::is_gateway),
+        _ => view.annotations.get(id).is_some_and(|notes| {
+            notes.devices.iter().any(|&mac| device(NodeId::Device(mac)).is_some_and(Device::is_gateway))
+        }),
     }
 }
 

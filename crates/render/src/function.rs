@@ -2,6 +2,8 @@
 
 use pcapviz_graph::{Edge, GraphLayer, LayerGraph, NodeId};
 
+use crate::View;
+use crate::caption;
 use crate::fold::{Group, servers};
 use crate::shape::Shape;
 use crate::theme::Role;
@@ -16,20 +18,23 @@ pub enum Function {
     Server,
     /// A device.
     Device,
+    /// A device that passes on packets of others, or its own address.
+    Gateway,
     /// A multicast or broadcast address, which never answers.
     Group,
 }
 
 impl Function {
     /// Every function, in the order of the legend.
-    pub const ALL: [Self; 4] = [Self::Client, Self::Server, Self::Device, Self::Group];
+    pub const ALL: [Self; 5] = [Self::Client, Self::Server, Self::Device, Self::Gateway, Self::Group];
 
     /// Each node's function, in the graph's order.
     ///
     /// At layer 4, ports tell servers from clients. Hosts have made contact with whom they sent to before
     /// they heard from them; a capture that begins amidst a conversation can show that the wrong way round.
     /// O(edges log edges).
-    pub(crate) fn of(graph: &LayerGraph) -> Vec<Self> {
+    pub(crate) fn of(view: &View<'_>) -> Vec<Self> {
+        let graph = view.graph;
         let serves = match graph.layer() {
             GraphLayer::Devices => vec![false; graph.nodes().len()],
             GraphLayer::Hosts => contacted_more(graph),
@@ -37,6 +42,7 @@ impl Function {
         };
         let function = |(id, serves): (NodeId, bool)| match (Role::of(id), id) {
             (Role::Group, _) => Self::Group,
+            _ if caption::is_gateway(view, id.host()) => Self::Gateway,
             (_, NodeId::Device(_)) => Self::Device,
             _ if serves => Self::Server,
             _ => Self::Client,
@@ -57,6 +63,7 @@ impl Function {
             Self::Client => "makes contact (client)",
             Self::Server => "is contacted (server)",
             Self::Device => "device",
+            Self::Gateway => "gateway",
             Self::Group => "multicast or broadcast",
         }
     }
@@ -67,6 +74,7 @@ impl Function {
             Self::Client => "client",
             Self::Server => "server",
             Self::Device => "device",
+            Self::Gateway => "gateway",
             Self::Group => "group",
         }
     }
@@ -76,6 +84,7 @@ impl Function {
         match self {
             Self::Client | Self::Device => Shape::CIRCLE,
             Self::Server => Shape::SQUARE,
+            Self::Gateway => Shape::HEXAGON,
             Self::Group => Shape::DIAMOND,
         }
     }

@@ -134,6 +134,8 @@ impl Shape {
     pub const SQUARE: Self = Self(&TABLE[4]);
     /// A diamond.
     pub const DIAMOND: Self = Self(&TABLE[6]);
+    /// A hexagon.
+    pub const HEXAGON: Self = Self(&TABLE[8]);
 
     /// Every shape, in the order of the help.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -257,9 +259,12 @@ mod tests {
         for shape in Shape::all() {
             assert_eq!(shape.name().parse(), Ok(shape));
         }
-        for (constant, name) in
-            [(Shape::CIRCLE, "circle"), (Shape::SQUARE, "square"), (Shape::DIAMOND, "diamond")]
-        {
+        for (constant, name) in [
+            (Shape::CIRCLE, "circle"),
+            (Shape::SQUARE, "square"),
+            (Shape::DIAMOND, "diamond"),
+            (Shape::HEXAGON, "hexagon"),
+        ] {
             assert_eq!(constant.name(), name);
         }
     }

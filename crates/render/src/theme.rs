@@ -232,12 +232,11 @@ impl Role {
         }
     }
 
-    /// Where it stands where a network is drawn in tiers: 0 is on top.
+    /// Where it stands where a network is drawn in tiers: 0 is on top, gateways are at 1.
     pub(crate) fn tier(self) -> u8 {
         match self {
             Self::Outside => 0,
-            Self::Device | Self::LocalDevice => 1,
-            Self::Inside => 2,
+            Self::Inside | Self::Device | Self::LocalDevice => 2,
             Self::Group => 3,
         }
     }

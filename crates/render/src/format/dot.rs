@@ -27,7 +27,7 @@ pub(super) fn write(
         "  edge [fontname=\"Noto Sans,Helvetica,Arial\", fontsize=8, fontcolor=\"{}\"];",
         theme.ink_soft()
     )?;
-    let functions = Function::of(view.graph);
+    let functions = Function::of(view);
     for (node, function) in view.graph.nodes().iter().zip(functions) {
         let role = Role::of(node.id);
         let (shape, style) = options.shape.unwrap_or(function.shape()).graphviz();

@@ -2,6 +2,7 @@
 
 mod dot;
 mod json;
+mod pdf;
 mod png;
 mod svg;
 
@@ -129,6 +130,14 @@ static TABLE: &[Row] = &[
         write: png::write,
     },
     Row {
+        name: "pdf",
+        extensions: &["pdf"],
+        description: "page with text that can be selected",
+        kind: Kind::Picture,
+        max_nodes: Some(120),
+        write: pdf::write,
+    },
+    Row {
         name: "dot",
         extensions: &["dot", "gv"],
         description: "the graph in Graphviz's language",
@@ -254,6 +263,12 @@ pub enum RenderError {
     /// The output could not be written; a closed pipe is one of the reasons.
     #[error("cannot write the output: {0}")]
     Write(#[from] std::io::Error),
+    /// The picture could not be made into a page.
+    #[error("cannot make a PDF: {reason}; write svg instead")]
+    Page {
+        /// What went wrong.
+        reason: String,
+    },
     /// The picture could not be turned into pixels.
     #[error("cannot make a picture of {width} x {height} pixels: {reason}; write svg instead")]
     Pixels {
@@ -322,7 +337,7 @@ mod tests {
     fn errors_list_what_there_is() {
         for (path, start) in [("a.docx", "unknown format \"docx\": "), ("a", "a file name without")] {
             let text = Format::of_path(Path::new(path)).unwrap_err().to_string();
-            assert!(text.starts_with(start) && text.ends_with("svg, png, dot, gv, json"), "{text}");
+            assert!(text.starts_with(start) && text.ends_with("svg, png, pdf, dot, gv, json"), "{text}");
         }
     }
 }

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use pcapviz_graph::Severity;
-
 use crate::escape::xml;
 use crate::layout::Point;
 use crate::scene::{EdgeMark, Label, Matrix, NodeMark, Outline, Rect, Scene, Stroke, Text};
@@ -55,19 +53,19 @@ pub(super) fn document(scene: &Scene) -> String {
                 theme.ink_soft().mix(theme.paper(), 0.94),
                 theme.rule(),
             ));
-            svg.text(&hull.label);
         }
     });
     scene.matrix.iter().for_each(|matrix| svg.matrix(matrix));
     svg.group("edges", |svg| {
-        // The busiest last, on top of the others.
-        let mut order: Vec<usize> = (0..scene.edges.len()).collect();
-        order.sort_by(|&a, &b| scene.edges[a].width.total_cmp(&scene.edges[b].width).then(a.cmp(&b)));
-        order.into_iter().for_each(|i| svg.edge(i, &scene.edges[i]));
+        scene.drawing_order().into_iter().for_each(|i| svg.edge(i, &scene.edges[i]));
     });
     svg.group("nodes", |svg| {
         scene.nodes.iter().enumerate().for_each(|(i, node)| svg.node(i, node));
     });
+    let head = format!(
+        "hull-labels\" stroke=\"{paper}\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke"
+    );
+    svg.group(&head, |svg| scene.hulls.iter().for_each(|hull| svg.text(&hull.label)));
     // Labels come last: a line that passes under one must not be drawn over it.
     svg.labels("edge-labels", "e", 3, scene.edges.iter().map(|edge| edge.label.as_ref()));
     // A label inside its shape needs no rim: no line passes there.
@@ -88,10 +86,6 @@ pub(super) fn document(scene: &Scene) -> String {
     });
     svg.line(format_args!("</svg>"));
     svg.out
-}
-
-fn severity_class(severity: Severity) -> &'static str {
-    if severity == Severity::Alert { "alert" } else { "note" }
 }
 
 /// A length with at most two decimals: a hundredth of a point is below what any device shows.
@@ -225,7 +219,7 @@ impl Svg {
         if let Some(halo) = &edge.halo {
             self.line(format_args!(
                 "<path class=\"halo {}\" d=\"{way}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{}/>",
-                severity_class(halo.severity),
+                halo.severity,
                 halo.color,
                 Number(width + 6.0),
                 line_style(halo.dash, 0.45)
@@ -252,7 +246,7 @@ impl Svg {
         if let Some(halo) = &node.halo {
             let paint = format!(
                 "class=\"halo {}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2.5\"{}",
-                severity_class(halo.severity),
+                halo.severity,
                 halo.color,
                 line_style(halo.dash, 1.0)
             );

@@ -72,9 +72,10 @@ fn squeeze(boxes: &[Point]) -> f64 {
 
 /// Lays out a connected graph.
 fn component(net: &Network, boxes: &[Point]) -> Vec<Point> {
-    let leaves = leaves(net);
-    let is_leaf = |node: usize| net.degree(node) == 1 && !leaves[net.neighbours(node)[0]].is_empty();
-    let core: Vec<usize> = (0..net.len()).filter(|&node| !is_leaf(node)).collect();
+    let leaves = leaves(net, boxes);
+    let mut is_leaf = vec![false; net.len()];
+    leaves.iter().flatten().for_each(|&leaf| is_leaf[leaf] = true);
+    let core: Vec<usize> = (0..net.len()).filter(|&node| !is_leaf[node]).collect();
     let inner = net.part(&core, &mut vec![0; net.len()]);
     let many = core.len() > stress::FULL;
     let fans: Vec<Option<Fan>> = parallel::map(core.len(), |i| {
@@ -112,8 +113,10 @@ fn component(net: &Network, boxes: &[Point]) -> Vec<Point> {
     centres
 }
 
-/// For each node the leaves that stand in rings around it.
-fn leaves(net: &Network) -> Vec<Vec<usize>> {
+/// For each node the leaves that stand in rings around it: those of about one size.
+fn leaves(net: &Network, boxes: &[Point]) -> Vec<Vec<usize>> {
+    /// A box so many times as large as most of its like would make the rings too wide.
+    const LARGE: f64 = 4.0;
     let mut leaves = vec![Vec::new(); net.len()];
     for node in (0..net.len()).filter(|&node| net.degree(node) == 1) {
         let hub = net.neighbours(node)[0];
@@ -122,6 +125,11 @@ fn leaves(net: &Network) -> Vec<Vec<usize>> {
         }
     }
     for (hub, own) in leaves.iter_mut().enumerate() {
+        let area = |leaf: usize| boxes[leaf].x * boxes[leaf].y;
+        let mut areas: Vec<f64> = own.iter().map(|&leaf| area(leaf)).collect();
+        areas.sort_by(f64::total_cmp);
+        let usual = areas.get(areas.len() / 2).copied().unwrap_or(0.0);
+        own.retain(|&leaf| area(leaf) <= LARGE * usual);
         let star = own.len() == net.degree(hub);
         if own.len() < RING && !star {
             own.clear();

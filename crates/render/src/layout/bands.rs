@@ -47,6 +47,10 @@ impl Bands<'_> {
             line.iter().for_each(|&node| line_of[node] = nth);
         }
         let along = self.along(&lines);
+        let mut nth_of = vec![0; line_of.len()];
+        for line in &lines {
+            line.iter().enumerate().for_each(|(nth, &node)| nth_of[node] = nth);
+        }
         let mut centres = vec![Point::default(); along.len()];
         let mut edge = 0.0;
         for (nth, line) in lines.iter().enumerate() {
@@ -60,7 +64,7 @@ impl Bands<'_> {
             }
             edge += depth;
         }
-        let routes = self.routes(&centres, &line_of);
+        let routes = self.routes(&centres, &line_of, &nth_of);
         Placement { centres, routes }
     }
 
@@ -124,24 +128,13 @@ impl Bands<'_> {
         length.max(longest)
     }
 
-    /// A band in lines no longer than the limit, all about equally long.
+    /// A band in lines no longer than the limit. Neighbours in the band's order go to different lines, so that every
+    /// line spans the whole of it.
     fn wrapped(&self, band: Vec<usize>, limit: f64) -> Vec<Vec<usize>> {
         let length: f64 = band.iter().map(|&node| self.size(node).x + GAP).sum();
-        let count = (length / limit).ceil().max(1.0);
-        let part = length / count;
-        let mut lines: Vec<Vec<usize>> = Vec::new();
-        let mut filled = f64::INFINITY;
-        for node in band {
-            let size = self.size(node).x + GAP;
-            if filled + size / 2.0 > part {
-                lines.push(Vec::new());
-                filled = 0.0;
-            }
-            filled += size;
-            if let Some(line) = lines.last_mut() {
-                line.push(node);
-            }
-        }
+        let count = ((length / limit).ceil() as usize).clamp(1, band.len());
+        let mut lines = vec![Vec::new(); count];
+        band.into_iter().enumerate().for_each(|(nth, node)| lines[nth % count].push(node));
         lines
     }
 
@@ -164,7 +157,10 @@ impl Bands<'_> {
         const ROUNDS: usize = 6;
         let around = self.around();
         let mut along = vec![0.0; self.bands.len()];
-        let apart = |a: usize, b: usize| (self.size(a).x + self.size(b).x) / 2.0 + GAP;
+        let apart = |a: usize, b: usize| {
+            let joined = around[a].binary_search(&b).is_ok();
+            (self.size(a).x + self.size(b).x) / 2.0 + if joined { BAND_GAP } else { GAP }
+        };
         for line in lines {
             let length: f64 = line.windows(2).map(|pair| apart(pair[0], pair[1])).sum();
             let mut at = -length / 2.0;
@@ -199,9 +195,9 @@ impl Bands<'_> {
     }
 
     /// Ways for edges within a line, around what stands between their ends; the others are straight.
-    fn routes(&self, centres: &[Point], line_of: &[usize]) -> Vec<Vec<Point>> {
+    fn routes(&self, centres: &[Point], line_of: &[usize], nth_of: &[usize]) -> Vec<Vec<Point>> {
         let route = |&(a, b): &(usize, usize)| {
-            if a == b || line_of[a] != line_of[b] {
+            if a == b || line_of[a] != line_of[b] || nth_of[a].abs_diff(nth_of[b]) == 1 {
                 return Vec::new();
             }
             let (from, to) = (self.turned(centres[a]), self.turned(centres[b]));

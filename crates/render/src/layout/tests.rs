@@ -65,7 +65,7 @@ fn small_graphs() -> Vec<(&'static str, Problem)> {
 #[test]
 fn built_in_engines_place_small_graphs() {
     for (name, problem) in small_graphs() {
-        for engine in ["auto", "circular"] {
+        for engine in ["auto", "circular", "tiers", "layered"] {
             eprintln!("{engine}: {name}");
             check(engine, &problem);
         }
@@ -126,6 +126,53 @@ fn a_page_is_landscape_and_filled() {
     }
 }
 
+#[test]
+fn tiers_stand_one_below_another() {
+    let mut problem = star(60);
+    problem.tiers = (0..61).map(|node| u8::from(node % 3 == 0) + u8::from(node == 0)).collect();
+    let placement = check("tiers", &problem);
+    for a in 0..61 {
+        for b in (0..61).filter(|&b| problem.tiers[a] < problem.tiers[b]) {
+            assert!(placement.centres[a].y < placement.centres[b].y, "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn who_contacts_stands_left_of_whom() {
+    let mut problem = alike(7, vec![(0, 1), (1, 0), (1, 2), (2, 1), (3, 1), (4, 1), (5, 4), (6, 5)]);
+    problem.forward = vec![true, false, true, false, true, true, true, true];
+    let placement = check("layered", &problem);
+    for (&(a, b), _) in problem.edges.iter().zip(&problem.forward).filter(|(_, forward)| **forward) {
+        assert!(placement.centres[a].x < placement.centres[b].x, "{a} {b}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn groups_stay_in_frames_that_do_not_overlap(
+        problem in graphs(),
+        picks in prop::collection::vec(0_usize..6, 60),
+        widths in prop::collection::vec(0.0_f64..200.0, 4),
+    ) {
+        let groups: Vec<Option<usize>> =
+            picks[..problem.boxes.len()].iter().map(|&pick| (pick < 4).then_some(pick)).collect();
+        let (placement, frames) = grouped::place(&problem, &groups, &widths, &Auto).unwrap();
+        prop_assert_eq!(overlaps(&placement.centres, &problem.boxes), vec![]);
+        for (node, group) in groups.iter().enumerate() {
+            let half = problem.boxes[node] * 0.5;
+            let (low, high) = (placement.centres[node] - half, placement.centres[node] + half);
+            for (i, (from, to)) in frames.iter().enumerate() {
+                let inside = from.x <= low.x && from.y <= low.y && high.x <= to.x && high.y <= to.y;
+                let outside = high.x <= from.x || to.x <= low.x || high.y <= from.y || to.y <= low.y;
+                prop_assert!(if *group == Some(i) { inside } else { outside }, "node {}, frame {}", node, i);
+            }
+        }
+    }
+}
+
 fn graphs() -> impl Strategy<Value = Problem> {
     (1_usize..60).prop_flat_map(|nodes| {
         let boxes = prop::collection::vec((0.0_f64..300.0, 0.0_f64..90.0), nodes);
@@ -141,8 +188,9 @@ proptest! {
 
     #[test]
     fn any_graph_is_placed(problem in graphs()) {
-        check("auto", &problem);
-        check("circular", &problem);
+        for engine in ["auto", "circular", "tiers", "layered"] {
+            check(engine, &problem);
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ pub(super) fn of<'a>(
     for (position, &node) in by_bytes.iter().enumerate() {
         rank[node] = position;
     }
-    let functions = Function::of(view.graph);
+    let functions = Function::of(view);
     let mut has_loop = vec![false; nodes.len()];
     for edge in graph.edges.iter().filter(|edge| edge.source == edge.target) {
         has_loop[edge.source] = true;

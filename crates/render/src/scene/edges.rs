@@ -9,7 +9,7 @@ use crate::fold::Folded;
 use crate::layout::{Placement, Point};
 use crate::text::Ruler;
 use crate::theme::{Family, Theme};
-use crate::{RenderOptions, View, caption};
+use crate::{View, caption};
 
 /// How much a small picture may be stretched to make room for its edges' labels.
 const STRETCHES: [f64; 4] = [1.0, 1.2, 1.4, 1.65];
@@ -45,23 +45,18 @@ pub(super) struct Picture {
 
 impl Picture {
     pub(super) fn of(
-        view: &View<'_>,
-        graph: &Folded,
+        subject: &Subject<'_>,
         drafts: &[Draft<'_>],
-        flags: &Flags,
         placement: &Placement,
-        hulls: &[Hull],
-        options: &RenderOptions<'_>,
         ruler: &Ruler,
     ) -> Self {
-        let theme = options.theme;
+        let Subject { graph, hulls, theme, .. } = *subject;
         let few = graph.edges.len() <= MOST_FREED;
         // Wishes from the fullest to the shortest: which label an edge would have.
         let wishes = labels::wishes(graph, theme, ruler);
-        let subject = Subject { view, graph, flags, hulls, theme };
         let mut best: Option<Self> = None;
         for stretch in STRETCHES {
-            let picture = Self::stretched(&subject, drafts, placement, &wishes, stretch);
+            let picture = Self::stretched(subject, drafts, placement, &wishes, stretch);
             let crossed = |p: &Self| if few { p.crossed_labels() } else { 0 };
             let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details, crossed(p));
             // Frames do not stretch.
@@ -73,7 +68,7 @@ impl Picture {
                 break;
             }
         }
-        best.unwrap_or_else(|| Self::stretched(&subject, drafts, placement, &wishes, 1.0))
+        best.unwrap_or_else(|| Self::stretched(subject, drafts, placement, &wishes, 1.0))
     }
 
     fn stretched(
@@ -214,12 +209,12 @@ pub(crate) fn most_bytes(edges: &[Edge]) -> u64 {
 }
 
 /// What is drawn, and in which colours.
-struct Subject<'a> {
-    view: &'a View<'a>,
-    graph: &'a Folded,
-    flags: &'a Flags,
-    hulls: &'a [Hull],
-    theme: Theme,
+pub(super) struct Subject<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) graph: &'a Folded,
+    pub(super) flags: &'a Flags,
+    pub(super) hulls: &'a [Hull],
+    pub(super) theme: Theme,
 }
 
 fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, stretch: f64) -> Vec<EdgeMark> {

@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Family, Role, Theme};
 use crate::{RenderOptions, View, caption, quantity};
-use pcapviz_graph::{GraphLayer, Severity};
+use pcapviz_graph::GraphLayer;
 
 const HEADING: Style = Style::bold(17.0);
 const SUBTITLE: Style = Style::bold(10.0);
@@ -363,8 +363,7 @@ fn findings(view: &View<'_>, theme: Theme) -> Vec<(Sample, String)> {
     let row = |finding: &&pcapviz_graph::Finding| {
         let halo = Halo::new(finding.severity, theme);
         let sample = Sample::Stroke { width: 4.0, color: halo.color, opacity: 0.6, dash: halo.dash.to_vec() };
-        let word = if finding.severity == Severity::Alert { "alert" } else { "note" };
-        (sample, format!("{word}, {}: {}", finding.kind, finding.sentence))
+        (sample, format!("{}, {}: {}", finding.severity, finding.kind, finding.sentence))
     };
     let mut rows: Vec<_> = all.iter().take(MOST).map(row).collect();
     if all.len() > MOST {

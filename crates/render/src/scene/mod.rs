@@ -321,6 +321,18 @@ pub struct Stroke {
 }
 
 impl Scene {
+    /// The edges in the order in which they are drawn, each over those before: what findings mark last, else the
+    /// busiest.
+    pub fn drawing_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.edges.len()).collect();
+        let key = |i: usize| (self.edges[i].halo.as_ref().map(|halo| halo.severity), self.edges[i].width);
+        order.sort_by(|&a, &b| {
+            let ((mark_a, width_a), (mark_b, width_b)) = (key(a), key(b));
+            mark_a.cmp(&mark_b).then(width_a.total_cmp(&width_b)).then(a.cmp(&b))
+        });
+        order
+    }
+
     fn of_matrix(
         view: &View<'_>,
         graph: &Folded,
@@ -364,8 +376,9 @@ impl Scene {
         }
         let problem = problem(view, &graph, &drafts);
         let (placement, hulls) = place(&problem, &graph, &groups, options, &ruler)?;
-        let mut picture =
-            edges::Picture::of(view, &graph, &drafts, &flags, &placement, &hulls, options, &ruler);
+        let subject =
+            edges::Subject { view, graph: &graph, flags: &flags, hulls: &hulls, theme: options.theme };
+        let mut picture = edges::Picture::of(&subject, &drafts, &placement, &ruler);
         let frame =
             frame::Frame::of(view, &graph, options, &drafts, picture.bounds, picture.left_out, &ruler);
         let offset = frame.graph_origin - point(picture.bounds.left, picture.bounds.top);
@@ -383,10 +396,9 @@ impl Scene {
                 class: format!("{} {}", draft.role.class(), draft.function.class()),
                 label: placed.label,
                 halo: draft.flag.map(|severity| Halo::new(severity, options.theme)),
-                badge: draft
-                    .flag
-                    .filter(|_| !draft.shape.holds_label())
-                    .map(|severity| badge(placed.centre, severity, draft.fill, &ruler)),
+                badge: draft.flag.filter(|_| !draft.shape.holds_label()).map(|severity| {
+                    badge(placed.centre, draft.outline.bounds(), severity, draft.fill, &ruler)
+                }),
                 tooltip: crate::caption::group_tooltip(view, group),
             })
             .collect();
@@ -408,9 +420,10 @@ impl Scene {
 }
 
 /// An exclamation mark for an alert, an i for a note, in whatever is read better on the shape.
-fn badge(centre: Point, severity: Severity, on: Color, ruler: &Ruler) -> Text {
+fn badge(centre: Point, shape: Rect, severity: Severity, on: Color, ruler: &Ruler) -> Text {
+    let size = (0.6 * shape.height().min(shape.width())).clamp(11.0, 24.0);
     let (content, style) =
-        (if severity == Severity::Alert { "!" } else { "i" }.to_owned(), Style::bold(12.0));
+        (if severity == Severity::Alert { "!" } else { "i" }.to_owned(), Style::bold(size));
     let width = ruler.width(&content, style);
     let light = f64::from(on.0) * 0.3 + f64::from(on.1) * 0.59 + f64::from(on.2) * 0.11 > 140.0;
     let color = if light { Color(0, 0, 0) } else { Color(0xff, 0xff, 0xff) };
@@ -430,7 +443,10 @@ fn problem(view: &View<'_>, graph: &Folded, drafts: &[draft::Draft<'_>]) -> Prob
         boxes: drafts.iter().map(|draft| draft.size).collect(),
         edges: edges.iter().map(|edge| (edge.source, edge.target)).collect(),
         weights: edges.iter().map(|edge| (edge.traffic.bytes as f64).ln_1p()).collect(),
-        tiers: drafts.iter().map(|draft| draft.role.tier()).collect(),
+        tiers: drafts
+            .iter()
+            .map(|draft| if draft.function == Function::Gateway { 1 } else { draft.role.tier() })
+            .collect(),
         forward: match view.graph.layer() {
             // Ports tell better than what was heard of first.
             GraphLayer::Endpoints => edges

@@ -7,9 +7,11 @@ use std::thread;
 use pcapviz_capture::{CaptureReader, DissectOptions, dissect};
 use pcapviz_graph::{CaptureSummary, GraphLayer};
 use pcapviz_render::RenderOptions;
+use pcapviz_render::fold::{Ports, fold};
 use pcapviz_render::layout::Engine;
 use pcapviz_render::scene::Scene;
 
+use crate::folding;
 use crate::graphs::Scenario;
 use crate::invariants::check;
 
@@ -43,11 +45,15 @@ fn draw(path: &Path) -> usize {
     let layout = Engine::by_name("auto").unwrap().layout();
     for layer in GraphLayer::ALL {
         s.view(layer, |view, _| {
+            let what = format!("{} {layer:?}", path.display());
+            for most in [80, 10] {
+                folding::check(&what, view.graph, &fold(view, most, Ports::Servers));
+            }
             let mut options = RenderOptions::new(&*layout);
             options.max_nodes = Some(80);
             let scene = Scene::of(view, &options).unwrap();
             nodes += scene.nodes.len();
-            check(&format!("{} {layer:?}", path.display()), &scene);
+            check(&what, &scene);
         });
     }
     nodes

@@ -17,7 +17,7 @@ fn sum(traffic: impl Iterator<Item = Traffic>) -> Traffic {
 }
 
 /// Nothing is lost, nothing is twice, and the order is the one that the drawing relies on.
-fn check(what: &str, graph: &LayerGraph, folded: &Folded) {
+pub(crate) fn check(what: &str, graph: &LayerGraph, folded: &Folded) {
     assert_eq!(
         sum(folded.edges.iter().map(|edge| edge.traffic)),
         sum(graph.edges().iter().map(|edge| edge.traffic)),

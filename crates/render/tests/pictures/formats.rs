@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use pcapviz_graph::{GraphLayer, NameSource};
-use pcapviz_render::{Format, Shape, escape};
+use pcapviz_graph::{GraphLayer, NameSource, Protocol, Selection};
+use pcapviz_render::{Format, RenderOptions, Shape, escape, render};
 use serde_json::{Value, json};
 
 use crate::graphs::{NASTY, Over, Scenario, office};
@@ -87,7 +87,8 @@ fn json_is_as_the_contract_says() {
     assert_eq!(
         node("8.8.4.4"),
         json!({
-            "id": "8.8.4.4", "class": "public",
+            "id": "8.8.4.4",
+            "class": "public",
             "names": [{"name": "video.example.com", "source": "TLS", "count": 1}],
             "place": {"city": "Zürich", "country": "Switzerland", "sources": ["GeoLite2-City"]},
             "sent": {"packets": 70, "bytes": 98000, "payload_bytes": 0},
@@ -116,6 +117,49 @@ fn png_is_a_picture_of_the_page() {
     assert_eq!((number(16), number(20)), ((size.x * 2.0) as u32, (size.y * 2.0) as u32));
     // Something is drawn: an empty page of this size would take a tenth of it.
     assert!(png.len() > 20_000, "{} bytes", png.len());
+}
+
+#[test]
+fn png_is_as_wide_as_asked_for() {
+    for (scale, width, expected) in [(1.0, None, 1.0), (0.5, None, 0.5), (1.0, Some(333), 0.0)] {
+        let s = office();
+        let size = s.scene(GraphLayer::Hosts).size;
+        let png = s.view(GraphLayer::Hosts, |view, options| {
+            let mut out = Vec::new();
+            let mut options = RenderOptions::new(options.layout);
+            (options.scale, options.width) = (scale, width);
+            render(view, &options, "png".parse().unwrap(), &mut out).unwrap();
+            out
+        });
+        let columns = u32::from_be_bytes(png[16..20].try_into().unwrap());
+        assert_eq!(columns, width.unwrap_or((size.x * expected).ceil() as u32), "{scale} {width:?}");
+    }
+}
+
+#[test]
+fn pdf_is_small_and_always_the_same() {
+    for engine in [None, Some("matrix")] {
+        let mut s = office();
+        s.engine = engine;
+        let pdf = s.render(GraphLayer::Hosts, "pdf");
+        assert!(pdf.starts_with(b"%PDF-"));
+        assert_eq!(pdf, s.render(GraphLayer::Hosts, "pdf"));
+        // Letters are stored once, however often they stand on the page.
+        assert!((5_000..100_000).contains(&pdf.len()), "{} bytes", pdf.len());
+    }
+}
+
+#[test]
+fn json_says_what_a_selection_left_out() {
+    let mut s = office();
+    let mut selection = Selection::default();
+    selection.not_protocols = [Protocol::Tls].into_iter().collect();
+    s.selection = Some(selection);
+    let json: Value = serde_json::from_str(&s.text(GraphLayer::Hosts, "json")).unwrap();
+    let left_out = json!({"nodes": 1, "edges": 2, "packets": 110, "bytes": 102_800, "payload_bytes": 0});
+    assert_eq!(json["selection"], json!({"conditions": "protocols but TLS", "left_out": left_out}));
+    let packets: u64 = json["edges"].as_array().unwrap().iter().map(|e| e["packets"].as_u64().unwrap()).sum();
+    assert_eq!(json["totals"]["in_graph"].as_u64().unwrap(), packets + 110);
 }
 
 #[test]

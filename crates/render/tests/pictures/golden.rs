@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use pcapviz_graph::{GraphLayer, NameSource};
-use pcapviz_render::Shape;
+use pcapviz_graph::{GraphLayer, NameSource, Selection, Severity};
+use pcapviz_render::theme::Theme;
+use pcapviz_render::{Grouping, Shape};
 
 use crate::graphs::{NASTY, Over, Scenario, arp, office};
 
@@ -103,6 +104,53 @@ fn every_protocol_family_has_its_colour() {
     }
     s.frames(&arp(), 3, 60);
     check("families", Devices, &s);
+}
+
+#[test]
+fn findings_are_marked() {
+    let mut s = office();
+    s.find("bulk-upload", Severity::Alert, "192.168.1.10", Some("8.8.4.4"));
+    s.find("long-connection", Severity::Note, "192.168.1.11", None);
+    check("findings", Hosts, &s);
+}
+
+#[test]
+fn themes() {
+    for theme in [Theme::Dark, Theme::Print] {
+        let mut s = office();
+        s.find("scan", Severity::Alert, "192.168.1.11", Some("192.168.1.10"));
+        s.theme = theme;
+        check(&format!("theme-{}", theme.name()), Hosts, &s);
+    }
+}
+
+#[test]
+fn engines() {
+    for engine in ["auto", "tiers", "layered", "matrix"] {
+        let mut s = office();
+        s.engine = Some(engine);
+        check(&format!("engine-{engine}"), Hosts, &s);
+    }
+}
+
+#[test]
+fn groups_have_frames() {
+    let mut s = office();
+    s.send("192.168.2.7", "192.168.1.10", Over::Tcp(50_300, 22), 9, 400);
+    s.send("192.168.2.8", "192.168.1.10", Over::Tcp(50_400, 22), 9, 400);
+    s.grouping = Grouping::Subnet;
+    s.engine = Some("auto");
+    check("groups", Hosts, &s);
+}
+
+#[test]
+fn a_selection_says_what_it_leaves_out() {
+    let mut s = office();
+    let mut selection = Selection::default();
+    selection.focus = vec!["example.com".parse().unwrap()];
+    selection.hops = 1;
+    s.selection = Some(selection);
+    check("selection", Hosts, &s);
 }
 
 #[test]

@@ -3,10 +3,14 @@
 use std::net::IpAddr;
 
 use pcapviz_capture::{DissectOptions, LinkType, Packet, Timestamp, dissect};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, GraphLayer, Name, NameSource, NodeId, Place};
-use pcapviz_render::layout::{Layout, LayoutError, Placement, Point, Problem};
+use pcapviz_graph::{
+    Annotations, CaptureSummary, Finding, FlowTable, GraphLayer, Name, NameSource, NodeId, Place, Selection,
+    Severity,
+};
+use pcapviz_render::layout::{Engine, Layout, LayoutError, Placement, Point, Problem};
 use pcapviz_render::scene::Scene;
-use pcapviz_render::{RenderOptions, Shape, View, render};
+use pcapviz_render::theme::Theme;
+use pcapviz_render::{Grouping, RenderOptions, Shape, View, render};
 
 /// All nodes on a circle that is wide enough: what a picture looks like does not hang on the layout's art.
 pub(crate) struct Ring;
@@ -42,6 +46,12 @@ pub(crate) struct Scenario {
     pub(crate) annotations: Annotations,
     pub(crate) captures: Vec<CaptureSummary>,
     pub(crate) shape: Option<Shape>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) theme: Theme,
+    pub(crate) grouping: Grouping,
+    /// The engine; all on a ring without one.
+    pub(crate) engine: Option<&'static str>,
+    pub(crate) selection: Option<Selection>,
 }
 
 /// The first packet's time: 2024-05-01T08:00:00Z, in nanoseconds.
@@ -90,6 +100,14 @@ impl Scenario {
         self
     }
 
+    pub(crate) fn find(&mut self, kind: &'static str, severity: Severity, from: &str, to: Option<&str>) {
+        let node = |ip: &str| NodeId::Host(ip.parse().unwrap());
+        let mut finding = Finding::new(kind, severity, node(from));
+        finding.object = to.map(node);
+        finding.sentence = format!("{from} did what is called {kind}");
+        self.findings.push(finding);
+    }
+
     pub(crate) fn place(&mut self, ip: &str, city: Option<&str>, country: &str) -> &mut Self {
         let mut place = Place::default();
         place.city = city.map(str::to_owned);
@@ -105,10 +123,22 @@ impl Scenario {
         layer: GraphLayer,
         with: impl FnOnce(&View<'_>, &RenderOptions<'_>) -> T,
     ) -> T {
-        let graph = self.table.project(layer);
-        let view = View::new(&graph, &self.annotations, &self.captures, self.table.totals());
-        let mut options = RenderOptions::new(&Ring);
+        let mut graph = self.table.project(layer);
+        let mut left_out = None;
+        if let Some(selection) = &self.selection {
+            let (part, rest) = selection.apply(&graph, &self.annotations).unwrap();
+            (graph, left_out) = (part, Some((selection, rest)));
+        }
+        let mut view = View::new(&graph, &self.annotations, &self.captures, self.table.totals())
+            .with_findings(&self.findings);
+        view.selection = left_out;
+        let engine = self.engine.map(|name| Engine::by_name(name).unwrap());
+        let layout: Box<dyn Layout> = engine.map_or(Box::new(Ring), Engine::layout);
+        let mut options = RenderOptions::new(&*layout);
+        options.diagram = engine.map(|engine| engine.diagram).unwrap_or_default();
         options.shape = self.shape;
+        options.theme = self.theme;
+        options.grouping = self.grouping;
         with(&view, &options)
     }
 

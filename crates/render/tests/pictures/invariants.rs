@@ -1,8 +1,9 @@
 //! What must hold of every scene: nothing on top of another, nothing outside the page.
 
-use pcapviz_graph::{GraphLayer, NameSource};
-use pcapviz_render::Shape;
+use pcapviz_graph::{GraphLayer, NameSource, Severity};
 use pcapviz_render::scene::{Rect, Scene};
+use pcapviz_render::theme::Theme;
+use pcapviz_render::{Grouping, Shape};
 use proptest::prelude::*;
 
 use crate::graphs::{NASTY, Over, Scenario, arp, office};
@@ -24,6 +25,28 @@ pub(crate) fn check(what: &str, scene: &Scene) {
     }
     for (i, edge) in scene.edges.iter().enumerate() {
         solid.extend(edge.label.iter().map(|label| (format!("label of edge {i}"), label.bounds)));
+    }
+    for hull in &scene.hulls {
+        solid.push((format!("label of frame {:?}", hull.label.content), hull.label.bounds()));
+    }
+    for (i, hull) in scene.hulls.iter().enumerate() {
+        assert!(scene.hulls[..i].iter().all(|other| !other.rect.overlaps(&hull.rect)), "{what}: frame {i}");
+        for (name, rect) in &solid {
+            let edge = name.starts_with("label of edge");
+            let apart = hull.rect.contains(rect) || !hull.rect.overlaps(rect);
+            assert!(edge || apart, "{what}: {name} {rect:?} is across frame {i} {:?}", hull.rect);
+        }
+    }
+    if let Some(matrix) = &scene.matrix {
+        solid.push(("the table".to_owned(), matrix.grid));
+        solid.extend(matrix.labels.iter().map(|label| (label.content.clone(), label.bounds())));
+        for (i, cell) in matrix.cells.iter().enumerate() {
+            assert!(matrix.grid.contains(&cell.rect), "{what}: cell {i}");
+            assert!(
+                matrix.cells[..i].iter().all(|other| !other.rect.overlaps(&cell.rect)),
+                "{what}: cell {i}"
+            );
+        }
     }
     let frame = scene.title.iter().chain(&scene.notice).chain(&scene.legend.texts);
     solid.extend(frame.map(|text| (format!("{:?}", text.content), text.bounds())));
@@ -93,6 +116,10 @@ prop_compose! {
         names in prop::collection::vec((0_u8..24, any::<String>()), 0..12),
         nasty in prop::collection::vec((0_u8..24, prop::sample::select(NASTY)), 0..4),
         shape in prop::option::of(prop::sample::select(Shape::all().collect::<Vec<_>>())),
+        theme in prop::sample::select(Theme::ALL.to_vec()),
+        engine in prop::option::of(prop::sample::select(vec!["auto", "tiers", "layered", "matrix"])),
+        grouping in prop::sample::select(vec![Grouping::None, Grouping::None, Grouping::Subnet]),
+        found in prop::collection::vec((0_u8..24, prop::option::of(0_u8..24), any::<bool>()), 0..4),
     ) -> Scenario {
         let mut s = Scenario::new();
         // Inside, outside and a group.
@@ -108,7 +135,11 @@ prop_compose! {
         for (i, name) in names.iter().map(|(i, n)| (i, &**n)).chain(nasty.iter().map(|(i, n)| (i, *n))) {
             s.name(&ip(*i), NameSource::Dns, name);
         }
-        s.shape = shape;
+        for (from, to, grave) in found {
+            let severity = if grave { Severity::Alert } else { Severity::Note };
+            s.find("scan", severity, &ip(from), to.map(ip).as_deref());
+        }
+        (s.shape, s.theme, s.engine, s.grouping) = (shape, theme, engine, grouping);
         s
     }
 }
