@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Parser, ValueEnum};
+use pcapviz_core::analysis::Inside;
 use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
+use pcapviz_core::graph::{MacAddr, Protocol, ProtocolSet, Selection, Severity};
 use pcapviz_core::render::layout::ENGINES;
-use pcapviz_core::render::{Format, Shape, fold};
+use pcapviz_core::render::theme::Theme;
+use pcapviz_core::render::{Format, Grouping, Shape, fold};
 use pcapviz_core::{GraphLayer, Tunnels};
 
 /// Draws who talks to whom in packet captures: devices (layer 2), IP hosts (layer 3), or TCP, UDP and
@@ -67,6 +70,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHICH", default_value = "outer", help_heading = "Graph")]
     tunnels: Which,
 
+    /// Look into ESP packets for payload that is not encrypted (RFC 2410): a guess by each packet's trailer
+    #[arg(long, help_heading = "Graph")]
+    pub(crate) esp_null: bool,
+
     /// Only packets that match this pcap-filter(7) expression, such as 'tcp port 443 and not net 10/8'
     #[arg(long, value_name = "EXPR", value_parser = filter, help_heading = "Packets")]
     pub(crate) filter: Option<Arc<Filter>>,
@@ -80,7 +87,7 @@ pub(crate) struct Args {
     pub(crate) to: Option<TimeSpec>,
 
     /// Stop each capture after so many packets that passed the filter and the times
-    #[arg(short, long, value_name = "N", help_heading = "Packets")]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Packets")]
     pub(crate) count: Option<u64>,
 
     /// Leave out packets that a mirror port delivered twice
@@ -90,6 +97,42 @@ pub(crate) struct Args {
     /// Credit later fragments, which have no ports, to the flow of their datagram
     #[arg(long, help_heading = "Packets")]
     pub(crate) defragment: bool,
+
+    /// Only traffic from or to these devices' MAC addresses (Ethernet)
+    #[arg(short = 'r', long, visible_alias = "restrict", value_name = "MAC", num_args = 1.., value_delimiter = ',', help_heading = "Packets")]
+    mac: Vec<MacAddr>,
+
+    /// Only what is around these: addresses, networks such as 10.0.0.0/8, or names
+    #[arg(long, value_name = "WHOM", value_delimiter = ',', help_heading = "Selection")]
+    focus: Vec<String>,
+
+    /// How many edges away is around the focus
+    #[arg(long, value_name = "N", default_value = "1", requires = "focus", help_heading = "Selection")]
+    hops: usize,
+
+    /// Only the shortest ways from one to the other
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], help_heading = "Selection")]
+    path: Vec<String>,
+
+    /// Only so many nodes, those with the most bytes
+    #[arg(long, value_name = "N", help_heading = "Selection")]
+    top: Option<NonZero<usize>>,
+
+    /// Only edges with one of these protocols, such as DNS,HTTP
+    #[arg(short = 'w', long, visible_alias = "whitelist", value_name = "PROTOCOL", num_args = 1.., value_delimiter = ',', value_parser = protocol, help_heading = "Selection")]
+    protocols: Vec<Protocol>,
+
+    /// No edges with any of these protocols
+    #[arg(short = 'b', long, visible_alias = "blacklist", value_name = "PROTOCOL", num_args = 1.., value_delimiter = ',', value_parser = protocol, help_heading = "Selection")]
+    not_protocols: Vec<Protocol>,
+
+    /// One output for each, its name added to the file's: out.http.svg, out.dns.svg
+    #[arg(long, value_name = "BY", requires = "out", help_heading = "Output")]
+    pub(crate) split: Option<Split>,
+
+    /// One output for each capture, its name added to the file's
+    #[arg(long, requires = "out", help_heading = "Output")]
+    pub(crate) each: bool,
 
     /// A MaxMind database with cities, countries or networks; may be given several times
     #[arg(short = 'G', long, value_name = "MMDB", help_heading = "Names and places")]
@@ -102,6 +145,10 @@ pub(crate) struct Args {
     /// Names in the form of /etc/hosts; may be given several times
     #[arg(long, value_name = "FILE", help_heading = "Names and places")]
     pub(crate) hosts: Vec<PathBuf>,
+
+    /// Vendors of MAC addresses in the form of Wireshark's manuf; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Names and places")]
+    pub(crate) manuf: Vec<PathBuf>,
 
     /// Ask DNS for the names of addresses (tells the network what you are looking at)
     #[arg(long, help_heading = "Names and places")]
@@ -119,6 +166,22 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "SHAPE", value_parser = PossibleValuesParser::new(Shape::names()), help_heading = "Picture")]
     pub(crate) shape: Option<String>,
 
+    /// Colours: for screens and reports, for dark rooms, or for printers without colour
+    #[arg(long, value_name = "THEME", default_value = "light", value_parser = PossibleValuesParser::new(Theme::ALL.map(Theme::name)), help_heading = "Picture")]
+    theme: String,
+
+    /// Pixels per point of a png (1/72 inch)
+    #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = scale, conflicts_with = "width", help_heading = "Picture")]
+    pub(crate) scale: f32,
+
+    /// How many pixels wide a png is
+    #[arg(long, value_name = "PIXELS", help_heading = "Picture")]
+    pub(crate) width: Option<NonZero<u32>>,
+
+    /// Keep those together that have this in common, in a labelled frame
+    #[arg(long, value_name = "BY", default_value = "none", value_parser = PossibleValuesParser::new(Grouping::ALL.map(Grouping::name)), help_heading = "Picture")]
+    group: String,
+
     /// Keep no more than so many flows, the first ones; what the others sent is counted in one sum
     #[arg(long, value_name = "N", help_heading = "Packets")]
     pub(crate) max_flows: Option<usize>,
@@ -130,6 +193,14 @@ pub(crate) struct Args {
     /// Which ports are nodes of their own in a picture of layer 4
     #[arg(long, value_name = "WHICH", default_value = "servers", help_heading = "Picture")]
     ports: Ports,
+
+    /// Which networks are inside, for the findings, such as 198.51.100.0/24 [default: private addresses]
+    #[arg(long, value_name = "CIDR", num_args = 1.., help_heading = "Findings")]
+    internal: Vec<Inside>,
+
+    /// Exit with status 3 if there is a finding of this severity or above
+    #[arg(long, value_name = "SEVERITY", help_heading = "Findings")]
+    findings_fail: Option<FailOn>,
 
     /// Threads to use at most
     #[arg(long, value_name = "N")]
@@ -149,7 +220,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "\
-Exit status: 0 done, with warnings on standard error; 1 a capture or an output failed; 2 wrong usage.
+Exit status: 0 done, with warnings on standard error; 1 a capture or an output failed; 2 wrong usage;
+3 findings, as asked by --findings-fail.
 
 Examples:
   pcapviz office.pcapng                          a summary on the terminal
@@ -167,11 +239,52 @@ enum Which {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Any finding
+    Note,
+    /// Alerts only
+    Alert,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Ports {
     /// Those that serve; a host's client ports are one node
     Servers,
     /// Every port
     All,
+}
+
+/// What there is one output for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Split {
+    /// Each topmost protocol
+    Protocol,
+}
+
+/// A protocol by its name, or by one that PcapViz (scapy) has for it.
+fn protocol(name: &str) -> Result<Protocol, String> {
+    let known = match &*name.to_ascii_lowercase() {
+        "ip" => "IPv4",
+        "ether" => "Ethernet",
+        "https" | "ssl" => "TLS",
+        "nbns" | "nbt" => "NetBIOS",
+        "bootp" => "DHCP",
+        _ => name,
+    };
+    Protocol::ALL.iter().copied().find(|p| p.name().eq_ignore_ascii_case(known)).ok_or_else(|| {
+        let names: Vec<_> = Protocol::ALL.iter().map(|p| p.name()).collect();
+        format!(
+            "no such protocol; captures stand before the list or after -i; protocols: {}",
+            names.join(", ")
+        )
+    })
+}
+
+fn scale(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(scale) if scale.is_finite() && scale > 0.0 => Ok(scale),
+        _ => Err("a number above 0, such as 2 or 1.5".to_owned()),
+    }
 }
 
 fn filter(text: &str) -> Result<Arc<Filter>, FilterError> {
@@ -213,12 +326,70 @@ impl Args {
             }
     }
 
+    /// The filter of packets, with the devices asked for.
+    pub(crate) fn packet_filter(&self) -> Result<Option<Arc<Filter>>, FilterError> {
+        if self.mac.is_empty() {
+            return Ok(self.filter.clone());
+        }
+        let devices: Vec<_> = self.mac.iter().map(|mac| format!("ether host {mac}")).collect();
+        let devices = devices.join(" or ");
+        let text = match &self.filter {
+            Some(filter) if !filter.expression().trim().is_empty() => {
+                format!("({}) and ({devices})", filter.expression())
+            }
+            _ => devices,
+        };
+        filter(&text).map(Some)
+    }
+
+    /// Which part of the graph is wanted.
+    pub(crate) fn selection(&self) -> Selection {
+        let target = |text: &String| match text.parse() {
+            Ok(target) => target,
+            Err(never) => match never {},
+        };
+        let set = |protocols: &[Protocol]| protocols.iter().copied().collect::<ProtocolSet>();
+        let mut selection = Selection::default();
+        selection.focus = self.focus.iter().map(target).collect();
+        selection.hops = self.hops;
+        if let [from, to] = &*self.path {
+            selection.path = Some((target(from), target(to)));
+        }
+        selection.protocols = (!self.protocols.is_empty()).then(|| set(&self.protocols));
+        selection.not_protocols = set(&self.not_protocols);
+        selection.top = self.top.map(NonZero::get);
+        selection
+    }
+
+    /// The colours of a picture.
+    pub(crate) fn theme(&self) -> Theme {
+        Theme::by_name(&self.theme).unwrap_or_default()
+    }
+
+    /// What keeps nodes of a picture together.
+    pub(crate) fn grouping(&self) -> Grouping {
+        Grouping::by_name(&self.group).unwrap_or_default()
+    }
+
     /// Which ports are nodes of their own in a picture.
     pub(crate) fn ports(&self) -> fold::Ports {
         match self.ports {
             Ports::Servers => fold::Ports::Servers,
             Ports::All => fold::Ports::All,
         }
+    }
+
+    /// Which networks are inside.
+    pub(crate) fn inside(&self) -> Inside {
+        self.internal.iter().cloned().fold(Inside::default(), Inside::and)
+    }
+
+    /// From which severity on findings make the exit status 3.
+    pub(crate) fn findings_fail(&self) -> Option<Severity> {
+        self.findings_fail.map(|fail| match fail {
+            FailOn::Note => Severity::Note,
+            FailOn::Alert => Severity::Alert,
+        })
     }
 
     /// Which headers of tunnelled packets count.

@@ -1,7 +1,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pcapviz_core::Progress;
 
 /// A bar on standard error, shown once the work takes longer than a second.
@@ -17,7 +17,8 @@ impl Bar {
     /// A bar if standard error is a terminal.
     pub(crate) fn new() -> Option<Self> {
         std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::hidden();
+            // With a length of its own, to which each capture adds; without one, the bar would stay empty.
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
             let template = "reading {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
@@ -40,7 +41,7 @@ impl Progress for Bar {
     fn advance(&self, bytes: u64) {
         self.bar.inc(bytes);
         if self.bar.is_hidden() && self.start.elapsed() > PATIENCE {
-            self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 }

@@ -1,20 +1,26 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::ColorChoice;
-use pcapviz_core::capture::CaptureReader;
-use pcapviz_core::enrich::{EnrichError, Enricher, GeoDatabases, HostsFile, ResolveOptions, ReverseResolver};
+use pcapviz_core::capture::{CaptureReader, captures_in};
+use pcapviz_core::enrich::{
+    EnrichError, Enricher, GeoDatabases, HostsFile, ManufFile, ResolveOptions, ReverseResolver,
+};
+use pcapviz_core::graph::{ProtocolSet, Selection, Unselected};
 use pcapviz_core::render::layout::{Engine, Layout};
-use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
-use pcapviz_core::{Pipeline, Report};
+use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render, topmost_protocols};
+use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
 
-use crate::args::{Args, Frequent};
+use crate::args::{Args, Frequent, Split};
 use crate::progress::Bar;
+
+/// The exit status that says that there are findings.
+const FINDINGS: u8 = 3;
 
 /// Does what the arguments say: messages go to standard error, data to standard output.
 pub(crate) fn run(args: &Args) -> ExitCode {
@@ -26,29 +32,59 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let report = read(args, &mut messages);
-    if !report.captures.is_empty()
-        && let Err(error) = outputs.write(args, &report)
-    {
-        // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
-        let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
-        if !error.chain().any(|cause| cause.downcast_ref().is_some_and(enough)) {
-            messages.fail(&error);
+    let mut worst = None;
+    for captures in portions(args, &mut messages) {
+        let mut report = read(args, &captures, &mut messages);
+        if !report.captures.is_empty()
+            && let Err(error) = outputs.write(args, &mut report)
+        {
+            // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
+            let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+            if !error.chain().any(|cause| cause.downcast_ref().is_some_and(enough)) {
+                messages.fail(&error);
+            }
+        }
+        worst = worst.max(report.findings.iter().map(|finding| finding.severity).max());
+    }
+    if messages.failed || (args.strict && messages.warned) {
+        return ExitCode::FAILURE;
+    }
+    let fails = |severity| worst.is_some_and(|worst| worst >= severity);
+    if args.findings_fail().is_some_and(fails) { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS }
+}
+
+/// The captures that go into one output together: all, or each alone, folders replaced by what is in them.
+fn portions(args: &Args, messages: &mut Messages) -> Vec<Vec<PathBuf>> {
+    let all = args.captures().cloned();
+    if !args.each {
+        return vec![all.collect()];
+    }
+    let mut portions = Vec::new();
+    for path in all {
+        if !path.is_dir() {
+            portions.push(vec![path]);
+            continue;
+        }
+        match captures_in(&path) {
+            Ok(inside) => portions.extend(inside.into_iter().map(|path| vec![path])),
+            Err(error) => messages.fail(&error),
         }
     }
-    if messages.failed || (args.strict && messages.warned) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    portions
 }
 
 /// Reads the captures and adds what else is asked for about their nodes.
-fn read(args: &Args, messages: &mut Messages) -> Report {
-    let mut pipeline = args.captures().fold(Pipeline::new().tunnels(args.tunnels()), |pipeline, path| {
+fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
+    let mut pipeline = captures.iter().fold(Pipeline::new().tunnels(args.tunnels()), |pipeline, path| {
         if path.as_os_str() == "-" { pipeline.stdin() } else { pipeline.capture(path) }
     });
+    pipeline = pipeline.inside(args.inside());
     if let Some(threads) = args.threads {
         pipeline = pipeline.threads(threads);
     }
-    if let Some(filter) = &args.filter {
-        pipeline = pipeline.filter(filter.clone());
+    match args.packet_filter() {
+        Ok(filter) => pipeline = filter.into_iter().fold(pipeline, Pipeline::filter),
+        Err(error) => messages.fail(&error),
     }
     if let Some(from) = args.from {
         pipeline = pipeline.from(from);
@@ -58,6 +94,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     }
     if let Some(count) = args.count {
         pipeline = pipeline.count(count);
+    }
+    if args.esp_null {
+        pipeline = pipeline.esp_null();
     }
     if args.defragment {
         pipeline = pipeline.defragment();
@@ -82,6 +121,9 @@ fn read(args: &Args, messages: &mut Messages) -> Report {
     for damage in &report.damages {
         messages.warn(damage);
     }
+    for refusal in args.filter.iter().flat_map(|filter| filter.refusals()) {
+        messages.warn(&format_args!("filter: {}, so none of its packets match", refusal.message()));
+    }
     if !report.captures.is_empty() {
         enrich(args, &mut report, messages);
     }
@@ -98,6 +140,10 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     for path in &args.hosts {
         add(HostsFile::open(path).map(|file| Box::new(file) as _));
     }
+    for path in &args.manuf {
+        add(ManufFile::open(path).map(|file| Box::new(file) as _));
+    }
+    // Each by itself, so that a broken one does not cost the others.
     for path in &args.geopath {
         add(GeoDatabases::open([path], &args.geolang).map(|databases| Box::new(databases) as _));
     }
@@ -111,6 +157,7 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
 /// What is to be written, checked before the captures are read: a slip of the pen should not cost a minute.
 struct Outputs<'a> {
     out: Option<(&'a Path, Format)>,
+    engine: &'static Engine,
     layout: Box<dyn Layout>,
     shape: Option<Shape>,
 }
@@ -129,6 +176,12 @@ impl<'a> Outputs<'a> {
             (Some(path), Some(format)) => Some((path, format)),
             (Some(path), None) => Some((path, Format::of_path(path)?)),
         };
+        if (args.split.is_some() || args.each)
+            && args.out.as_deref().is_some_and(|path| path.as_os_str() == "-")
+        {
+            bail!("--split and --each write several files, so -o must name a file, not standard output");
+        }
+        args.packet_filter()?;
         // A slip such as `-g` before a capture must not cost the capture. Only files: a pipe would block.
         let written = out.map(|(path, _)| path).into_iter().chain(args.graphviz.as_deref());
         for path in written.filter(|path| path.is_file()) {
@@ -138,18 +191,29 @@ impl<'a> Outputs<'a> {
         }
         let engine = Engine::by_name(args.layoutengine.as_deref().unwrap_or("auto"))?;
         let shape = args.shape.as_deref().map(str::parse).transpose()?;
-        Ok(Self { out, layout: engine.layout(), shape })
+        Ok(Self { out, engine, layout: engine.layout(), shape })
     }
 
-    fn write(&self, args: &Args, report: &Report) -> Result<()> {
+    fn write(&self, args: &Args, report: &mut Report) -> Result<()> {
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
             return print(&report.summary(bold(args.color)));
         }
-        let graph = report.graph(args.layer());
-        let view = report.view(&graph);
+        let whole = report.graph(args.layer());
+        if self.out.is_some() || args.graphviz.is_some() {
+            report.enrich_graph(&whole, &Embedded)?;
+            report.join_devices();
+        }
+        let selection = args.selection();
+        let (graph, left_out) = report.select(&whole, &selection)?;
+        let mut view = report.view(&graph);
+        view.selection = (!selection.is_everything()).then_some((&selection, left_out));
         if let Some((path, format)) = self.out {
-            self.draw(args, &view, path, format)?;
+            let path = if args.each { named(path, &capture_name(report)) } else { path.to_owned() };
+            match args.split {
+                None => self.draw(args, &view, &path, format)?,
+                Some(Split::Protocol) => self.draw_split(args, report, &graph, &path, format)?,
+            }
         }
         if let Some(path) = &args.graphviz {
             self.draw(args, &view, path, "dot".parse()?)?;
@@ -163,9 +227,40 @@ impl<'a> Outputs<'a> {
         Ok(())
     }
 
+    /// One picture for each topmost protocol of the graph.
+    fn draw_split(
+        &self,
+        args: &Args,
+        report: &Report,
+        graph: &LayerGraph,
+        path: &Path,
+        format: Format,
+    ) -> Result<()> {
+        let topmost = graph.edges().iter().map(|edge| topmost_protocols(edge.protocols));
+        let protocols = topmost.fold(ProtocolSet::EMPTY, ProtocolSet::union);
+        for protocol in protocols.iter() {
+            let mut selection = args.selection();
+            selection.protocols = Some([protocol].into_iter().collect());
+            // What else is selected holds for the whole graph, and is done.
+            let only = Selection::of_protocols([protocol].into_iter().collect());
+            let (part, _) = report.select(graph, &only)?;
+            let whole = report.graph(args.layer());
+            let left_out = Unselected::between(&whole, &part);
+            let mut view = report.view(&part);
+            view.selection = Some((&selection, left_out));
+            self.draw(args, &view, &named(path, &protocol.name().to_lowercase()), format)?;
+        }
+        Ok(())
+    }
+
     fn draw(&self, args: &Args, view: &View<'_>, path: &Path, format: Format) -> Result<()> {
         let mut options = RenderOptions::new(&*self.layout);
         options.shape = self.shape;
+        options.theme = args.theme();
+        options.scale = args.scale;
+        options.width = args.width.map(NonZero::get);
+        options.grouping = args.grouping();
+        options.diagram = self.engine.diagram;
         options.max_nodes = args.max_nodes.map(NonZero::get);
         options.ports = args.ports();
         if path.as_os_str() == "-" {
@@ -177,6 +272,25 @@ impl<'a> Outputs<'a> {
         render(view, &options, format, &mut out).map_err(|error| unwritten(path, error))?;
         out.flush().map_err(|error| unwritten(path, error))
     }
+}
+
+/// The file name with a part more before its extension: `out.svg` and `dns` give `out.dns.svg`.
+fn named(path: &Path, part: &str) -> PathBuf {
+    let harmless = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let part: String = part.chars().map(harmless).collect();
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!(".{part}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// The first capture's file name.
+fn capture_name(report: &Report) -> String {
+    let path = report.captures.first().map(|capture| &*capture.path).unwrap_or_default();
+    path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
 }
 
 fn print(text: &str) -> Result<()> {

@@ -7,6 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use pcapviz_testkit::capture::{Pcap, Record};
+use pcapviz_testkit::frame::{Ethernet, Header, Ipv4, Udp};
 use serde_json::Value;
 
 fn testdata(name: &str) -> String {
@@ -169,6 +171,20 @@ fn tunnels_show_their_own_ends_or_who_talks_through_them() {
 }
 
 #[test]
+fn esp_is_looked_into_only_if_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("esp.pcap");
+    let datagram = Udp::ports(1, 2).carry(b"12");
+    let esp = [&[0, 0, 0, 9, 0, 0, 0, 1], datagram.bytes(), &[1, 2, 2, 17], &[0xee; 12]].concat();
+    let packet = Ipv4::default().carry(Header::new(&esp, 0, 50).carry(b""));
+    let frame = Ethernet::default().carry(packet);
+    fs::write(&path, Pcap::default().file(&[Record::new(0, frame.bytes())])).unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(json(&[path, "--layer4"])["totals"]["in_graph"], 0);
+    assert_eq!(json(&[path, "--layer4", "--esp-null"])["totals"]["in_graph"], 1);
+}
+
+#[test]
 fn what_is_left_out_is_accounted_for() {
     let office = testdata("office.pcap");
     let all = json(&[&office])["totals"]["packets"].as_u64().unwrap();
@@ -183,6 +199,18 @@ fn what_is_left_out_is_accounted_for() {
     }
     assert_eq!(json(&[office.as_str(), "--filter", "udp port 53"])["totals"]["in_graph"], 10);
     assert_eq!(json(&[office.as_str(), "-c", "7"])["totals"]["packets"], 7);
+}
+
+#[test]
+fn a_filter_that_a_link_type_cannot_answer_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("raw.pcap");
+    fs::write(&raw, Pcap { link_type: 101, ..Pcap::default() }.file(&[Record::new(0, &[0x45; 40])])).unwrap();
+    let out = run(&["--filter", "udp or vlan 5", raw.to_str().unwrap()]);
+    assert_eq!(out.status.code(), Some(0));
+    let said = "pcapviz: warning: filter: RAW has no VLAN tags, so none of its packets match\n";
+    assert_eq!(text(&out.stderr), said);
+    assert_eq!(text(&run(&["--filter", "vlan 5", &testdata("office.pcap")]).stderr), "");
 }
 
 #[test]
@@ -215,6 +243,24 @@ fn every_picture_format_is_written_the_same_each_time() {
         assert!(first.starts_with(start), "{extension}");
         assert!(first == again, "{extension} differs from run to run");
     }
+}
+
+/// It is drawn by the command that stands there.
+#[test]
+fn the_picture_in_the_readme_is_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let picture = root.join("testdata/office.svg");
+    let out = Command::new(env!("CARGO_BIN_EXE_pcapviz"))
+        .args(["testdata/office.pcap", "--format", "svg", "-o", "-"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", text(&out.stderr));
+    if std::env::var_os("PCAPVIZ_BLESS").is_some_and(|v| v == "1") {
+        fs::write(&picture, &out.stdout).unwrap();
+    }
+    let current = fs::read(&picture).unwrap() == out.stdout;
+    assert!(current, "testdata/office.svg is another picture: if that is wanted, run with PCAPVIZ_BLESS=1");
 }
 
 #[test]

@@ -27,7 +27,8 @@ mod packet;
 mod protocol;
 mod time_spec;
 
-pub use application::{Named, Sighting, identify, sightings};
+pub use application::hello::{HelloWindow, QuicConnection, QuicHellos};
+pub use application::{DetailKind, Named, Sighting, device_sightings, identify, sightings};
 pub use dissect::{
     Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
     Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,

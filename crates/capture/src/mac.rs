@@ -27,6 +27,28 @@ impl MacAddr {
         self.0[0] & 1 != 0
     }
 
+    /// The number of the virtual router, if the address is one that routers share: VRRP's and CARP's
+    /// (RFC 9568, 7.3), HSRP's version 1 or 2, or GLBP's.
+    ///
+    /// ```
+    /// use pcapviz_capture::MacAddr;
+    ///
+    /// assert_eq!(MacAddr([0, 0, 0x5e, 0, 1, 7]).virtual_router(), Some(("VRRP", 7)));
+    /// assert_eq!(MacAddr([0, 0, 0x0c, 0x9f, 0xf1, 2]).virtual_router(), Some(("HSRP", 0x102)));
+    /// assert_eq!(MacAddr([0, 0, 0x0c, 0, 0, 1]).virtual_router(), None);
+    /// ```
+    pub fn virtual_router(self) -> Option<(&'static str, u16)> {
+        let number = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+        match self.0 {
+            [0, 0, 0x5e, 0, 1 | 2, id] => Some(("VRRP", id.into())),
+            [0, 0, 0x0c, 0x07, 0xac, id] => Some(("HSRP", id.into())),
+            [0, 0, 0x0c, 0x9f, high @ 0xf0..=0xff, low] => Some(("HSRP", number(high & 0x0f, low))),
+            [0, 5, 0x73, 0xa0, high @ 0..=0x0f, low] => Some(("HSRP", number(high, low))),
+            [0, 7, 0xb4, high @ 0..=3, group, _] => Some(("GLBP", number(high, group))),
+            _ => None,
+        }
+    }
+
     /// Whether the address was chosen locally and names no vendor (IEEE 802: the U/L bit).
     pub fn is_local(self) -> bool {
         self.0[0] & 2 != 0

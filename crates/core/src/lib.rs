@@ -18,6 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod embedded;
 mod intake;
 mod pipeline;
 mod reading;
@@ -25,6 +26,7 @@ mod report;
 mod shard;
 mod summary;
 
+pub use embedded::Embedded;
 pub use pipeline::{Pipeline, Progress};
 pub use report::Report;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use pcapviz_analysis::Inside;
 use pcapviz_capture::{DissectOptions, Filter, TimeSpec, Tunnels, captures_in};
 
 use crate::intake::Selection;
@@ -33,6 +34,7 @@ pub struct Pipeline {
     options: DissectOptions,
     selection: Selection,
     threads: Option<NonZero<usize>>,
+    inside: Inside,
     progress: Option<Arc<dyn Progress>>,
 }
 
@@ -66,6 +68,13 @@ impl Pipeline {
     pub fn tunnels(mut self, tunnels: Tunnels) -> Self {
         self.options.tunnels = tunnels;
         self.selection.tunnels = tunnels;
+        self
+    }
+
+    /// Looks into ESP packets for payload that is not encrypted (RFC 2410): a guess by each packet's trailer.
+    #[must_use]
+    pub fn esp_null(mut self) -> Self {
+        self.options.esp_null = true;
         self
     }
 
@@ -122,6 +131,13 @@ impl Pipeline {
         self
     }
 
+    /// Which networks are inside, for the findings; private and link-local addresses unless set.
+    #[must_use]
+    pub fn inside(mut self, inside: Inside) -> Self {
+        self.inside = inside;
+        self
+    }
+
     /// How many threads to use at most; as many as there are cores unless set. The result is the same.
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
@@ -175,7 +191,14 @@ impl Pipeline {
             }
         });
         outcomes.sort_by_key(|(number, _)| *number);
-        Report::new(whole, threads, outcomes.into_iter().map(|(_, outcome)| outcome))
+        let mut report = Report::new(
+            whole,
+            threads,
+            self.options.tunnels,
+            outcomes.into_iter().map(|(_, outcome)| outcome),
+        );
+        report.find(&self.inside);
+        report
     }
 
     /// The captures to read with their numbers, in the order given, folders replaced by what is in them;

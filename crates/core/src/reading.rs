@@ -4,7 +4,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::thread;
 
-use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, DuplicateWindow, Named, Timestamp};
+use pcapviz_capture::{
+    CaptureError, CaptureReader, DissectOptions, DuplicateWindow, HelloWindow, Named, Timestamp,
+};
 use pcapviz_graph::{CaptureSummary, Defragmenter, NameSource};
 
 use crate::intake::{Intake, Selection};
@@ -85,7 +87,11 @@ impl<'a> Reading<'a> {
         let mut parts: Vec<_> = parts
             .into_iter()
             .zip(shards)
-            .map(|(reader, shard)| Part::new(*self, number, reader, fresh.clone(), shard))
+            .enumerate()
+            .map(|(i, (reader, shard))| {
+                let hellos = if i == 0 { HelloWindow::default() } else { HelloWindow::of_later_part() };
+                Part { hellos, ..Part::new(*self, number, reader, fresh.clone(), shard) }
+            })
             .collect();
         thread::scope(|scope| {
             let mut parts = parts.iter_mut();
@@ -122,6 +128,7 @@ struct Part<'a> {
     before: u64,
     intake: Intake<'a>,
     defragmenter: Option<Defragmenter>,
+    hellos: HelloWindow,
     shard: Shard,
     life: Option<(Timestamp, Timestamp)>,
     damage: Option<CaptureError>,
@@ -146,6 +153,7 @@ impl<'a> Part<'a> {
             before: 0,
             intake,
             defragmenter,
+            hellos: HelloWindow::default(),
             shard,
             life: None,
             damage: None,
@@ -164,7 +172,8 @@ impl<'a> Part<'a> {
                     match self.intake.admit(&packet, self.shard.table.totals_mut()) {
                         Ok(()) => {
                             let options = self.reading.options;
-                            self.shard.observe(self.number, &packet, options, self.defragmenter.as_mut());
+                            let defragmenter = self.defragmenter.as_mut();
+                            self.shard.observe(self.number, &packet, options, &mut self.hellos, defragmenter);
                         }
                         Err(reason) => self.shard.table.leave_out(&packet, reason),
                     }
@@ -206,6 +215,7 @@ impl<'a> Part<'a> {
         self.before += self.reader.packets();
         self.reader = next.reader;
         self.intake.join(next.intake, self.shard.table.totals_mut());
+        self.hellos.join(next.hellos, |time, sighting| self.shard.see(time, sighting));
         self.shard.merge(next.shard, threads);
         self.life = join(self.life, next.life);
         self.damage = next.damage.map(|damage| damage.after(self.before));

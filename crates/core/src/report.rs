@@ -1,6 +1,10 @@
-use pcapviz_capture::{CaptureError, GraphLayer};
+use pcapviz_analysis::{Inside, Observations, findings};
+use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
-use pcapviz_graph::{Annotations, CaptureSummary, FlowTable, LayerGraph, Totals, Vlans};
+use pcapviz_graph::{
+    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId,
+    SelectError, Selection, Totals, Unselected, Vlans,
+};
 use pcapviz_render::View;
 
 use crate::reading::Outcome;
@@ -12,22 +16,37 @@ use crate::shard::Shard;
 pub struct Report {
     /// Every flow.
     pub table: FlowTable,
+    /// Which addresses devices say are theirs.
+    pub claims: Claims,
     /// The captures that were read, in the order given.
     pub captures: Vec<CaptureSummary>,
     /// Names, places and vendors; the names that the captures hold are there from the start.
     pub annotations: Annotations,
+    /// What the traffic is consistent with, alerts first: see [`find`](Self::find).
+    pub findings: Vec<Finding>,
     /// Why captures could not be read at all, in the order given.
     pub failures: Vec<CaptureError>,
     /// Where captures are cut short or damaged; what came before stands.
     pub damages: Vec<CaptureError>,
+    observations: Observations,
     /// Threads to work with.
     pub(crate) threads: usize,
+    /// Whether MAC and IP addresses in the table are of the same frames.
+    pub(crate) outer: bool,
 }
 
 impl Report {
-    pub(crate) fn new(whole: Shard, threads: usize, outcomes: impl Iterator<Item = Outcome>) -> Self {
-        let mut report = Self { table: whole.table, threads, ..Self::default() };
-        whole.names.annotate(&mut report.annotations);
+    pub(crate) fn new(
+        whole: Shard,
+        threads: usize,
+        tunnels: Tunnels,
+        outcomes: impl Iterator<Item = Outcome>,
+    ) -> Self {
+        let outer = tunnels == Tunnels::Outer;
+        let Shard { table, mut names, claims, quic, observations, .. } = whole;
+        quic.names(|time, sighting| names.observe(time, sighting));
+        let mut report = Self { table, claims, observations, threads, outer, ..Self::default() };
+        names.annotate(&mut report.annotations);
         report.note_virtual_networks();
         for outcome in outcomes {
             match outcome {
@@ -62,6 +81,36 @@ impl Report {
         self.table.project(layer)
     }
 
+    /// Which addresses stand behind which devices, and which of these are gateways.
+    /// O(flows): keep it rather than ask again.
+    pub fn neighbours(&self) -> Neighbours {
+        if self.outer {
+            Neighbours::of(&self.table, &self.claims)
+        } else {
+            Neighbours::of_claims(&self.claims)
+        }
+    }
+
+    /// Adds which addresses stand behind each device, and which devices before each of these hosts. A device
+    /// is known by its own hosts' names, so this comes after what adds names. O(flows).
+    pub fn join_devices(&mut self) {
+        for (mac, device) in self.neighbours().iter() {
+            let mut names = Vec::new();
+            for address in device.addresses.keys() {
+                let host = self.annotations.entry(NodeId::Host(*address));
+                host.devices.push(mac);
+                names.extend(host.names.iter().cloned());
+            }
+            let notes = self.annotations.entry(NodeId::Device(mac));
+            // DHCP names the device itself, and by that its hosts.
+            names.retain(|new: &Name| {
+                !notes.names.iter().any(|n| (n.source, &n.name) == (new.source, &new.name))
+            });
+            notes.add_names(names);
+            notes.device = Some(device.clone());
+        }
+    }
+
     /// Adds what an enricher knows of every device and host.
     ///
     /// # Errors
@@ -72,8 +121,47 @@ impl Report {
         enricher.enrich(&nodes, &mut self.annotations)
     }
 
+    /// The same for the nodes of one graph only.
+    ///
+    /// # Errors
+    /// If the enricher could learn nothing at all.
+    pub fn enrich_graph(
+        &mut self,
+        graph: &LayerGraph,
+        enricher: &dyn Enricher,
+    ) -> Result<Enriched, EnrichError> {
+        let nodes: Vec<NodeId> = graph.nodes().iter().map(|node| node.id).collect();
+        enricher.enrich(&nodes, &mut self.annotations)
+    }
+
+    /// Looks for findings anew, with other networks held to be inside. O(flows).
+    ///
+    /// ```
+    /// use pcapviz_core::Pipeline;
+    ///
+    /// let mut report = Pipeline::new().run();
+    /// report.find(&"198.51.100.0/24".parse()?);
+    /// assert!(report.findings.is_empty());
+    /// # Ok::<(), pcapviz_core::analysis::ParseNetworkError>(())
+    /// ```
+    pub fn find(&mut self, inside: &Inside) {
+        self.findings = findings(&self.table, &self.observations, inside);
+    }
+
+    /// A part of a graph, and what is left out of it: see [`Selection`].
+    ///
+    /// # Errors
+    /// If the selection names what is not in the graph.
+    pub fn select(
+        &self,
+        graph: &LayerGraph,
+        selection: &Selection,
+    ) -> Result<(LayerGraph, Unselected), SelectError> {
+        selection.apply(graph, &self.annotations)
+    }
+
     /// A graph with all that is known about it, to draw or to write.
     pub fn view<'a>(&'a self, graph: &'a LayerGraph) -> View<'a> {
-        View::new(graph, &self.annotations, &self.captures, self.totals())
+        View::new(graph, &self.annotations, &self.captures, self.totals()).with_findings(&self.findings)
     }
 }

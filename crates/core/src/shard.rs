@@ -1,12 +1,19 @@
-use pcapviz_capture::{DissectOptions, Packet, dissect, identify, sightings};
+use pcapviz_analysis::Observations;
+use pcapviz_capture::{
+    DissectOptions, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect,
+    identify, sightings,
+};
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Defragmenter, FlowBatch, FlowTable};
+use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
 pub(crate) struct Shard {
     pub(crate) table: FlowTable,
     pub(crate) names: NameTable,
+    pub(crate) claims: Claims,
+    pub(crate) quic: QuicHellos,
+    pub(crate) observations: Observations,
     /// What is not in the table yet: nothing once the shard is [settled](Self::settle).
     batch: FlowBatch,
 }
@@ -18,15 +25,21 @@ impl Shard {
         capture: u32,
         packet: &Packet<'_>,
         options: &DissectOptions,
+        hellos: &mut HelloWindow,
         defragmenter: Option<&mut Defragmenter>,
     ) {
         let mut found = dissect(packet, options);
+        let time = packet.timestamp;
         if let Some(application) = &found.application {
             if let Some(protocol) = identify(application) {
                 found.protocols.insert(protocol);
             }
-            sightings(application, |sighting| self.names.observe(packet.timestamp, sighting));
+            sightings(application, |sighting| self.see(time, sighting));
         }
+        hellos.observe(time, found.application.as_ref(), |time, sighting| self.see(time, sighting));
+        device_sightings(packet, &found, options, |sighting| self.see(time, sighting));
+        self.claims.observe(time, &found);
+        self.observations.observe(packet, &found);
         match defragmenter {
             None => self.table.observe_in(&mut self.batch, capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),
@@ -38,6 +51,17 @@ impl Shard {
         self.table.settle(&mut self.batch);
     }
 
+    /// Takes in what a packet says about an address.
+    pub(crate) fn see(&mut self, time: Option<Timestamp>, sighting: Sighting<'_>) {
+        match sighting {
+            Sighting::HelloPiece { .. } => return self.quic.observe(time, sighting),
+            Sighting::Router { host } => return self.claims.router(host),
+            Sighting::Lease { device, host } => self.claims.lease(time, device, host),
+            _ => {}
+        }
+        self.names.observe(time, sighting);
+    }
+
     /// An empty shard that merges with this one the fastest.
     pub(crate) fn sibling(&self) -> Self {
         Self { table: self.table.sibling(), ..Self::default() }
@@ -47,5 +71,8 @@ impl Shard {
     pub(crate) fn merge(&mut self, other: Self, threads: usize) {
         self.table.merge_by(other.table, threads);
         self.names.merge(other.names);
+        self.claims.merge(other.claims);
+        self.quic.merge(other.quic);
+        self.observations.merge(other.observations);
     }
 }

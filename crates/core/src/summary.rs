@@ -5,11 +5,12 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use pcapviz_analysis::{key_nodes, top_talkers};
-use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NodeId, Outline};
+use pcapviz_enrich::Enricher;
+use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, packets, span};
 
-use crate::Report;
+use crate::{Embedded, Report};
 
 /// Rows in each of the summary's lists: what fits a screen.
 const ROWS: usize = 10;
@@ -31,6 +32,7 @@ impl Report {
 
     fn write_summary(&self, out: &mut Text) -> fmt::Result {
         self.captures(out)?;
+        self.findings(out)?;
         // An outline may take as much memory as half the flow table: each goes before the next is made, or
         // the one after it where another thread ranks its nodes.
         let [mut talkers, mut keys] = [out.later(), out.later()];
@@ -121,7 +123,8 @@ impl Report {
             let sent = format!("{} sent", bytes(outline.sent()[node]));
             let received = format!("{} received", bytes(outline.received()[node]));
             let id = outline.id(node);
-            [id.to_string(), sent, received, self.name(id)]
+            let [name, what] = self.known(id);
+            [id.to_string(), sent, received, name, what]
         });
         out.table(rows.collect())
     }
@@ -134,14 +137,49 @@ impl Report {
         out.heading(&format!("Key nodes, layer {}, as seen from here", outline.layer().number()))?;
         let rows = keys.into_iter().map(|key| {
             let id = outline.id(key.node);
-            [id.to_string(), key.to_string(), self.name(id), String::new()]
+            let [name, what] = self.known(id);
+            [id.to_string(), key.to_string(), name, what]
         });
         out.table(rows.collect())
     }
 
-    /// A node's best name for a terminal; empty without one.
-    fn name(&self, id: NodeId) -> String {
-        name(&self.annotations, id).unwrap_or_default()
+    fn findings(&self, out: &mut Text) -> fmt::Result {
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        out.heading("Findings, as seen from here")?;
+        let rows = self.findings.iter().take(ROWS).map(|finding| {
+            let severity = finding.severity.to_string();
+            [severity, finding.kind.to_owned(), escape::terminal(&finding.sentence).into_owned()]
+        });
+        out.table(rows.collect())?;
+        match self.findings.len().saturating_sub(ROWS) {
+            0 => Ok(()),
+            n => writeln!(out, "  {n} more in --format json"),
+        }
+    }
+
+    /// A node's best name with where it came from, and its country or vendor, for a terminal; empty where
+    /// there is none.
+    fn known(&self, id: NodeId) -> [String; 2] {
+        let mut known = Annotations::default();
+        if let Some(notes) = self.annotations.get(id) {
+            *known.entry(id.host()) = notes.clone();
+        }
+        // What is embedded never fails, and is too much to be noted of every node.
+        let _ = Embedded.enrich(&[id], &mut known);
+        let Some(notes) = known.get(id) else { return Default::default() };
+        let name = notes.best_name().map(|name| {
+            let others = match notes.other_names() {
+                0 => String::new(),
+                others => format!(" +{others}"),
+            };
+            format!("{}{others} ({})", escape::terminal(&name.name), name.source)
+        });
+        let country =
+            notes.place.as_ref().and_then(|place| place.country.as_ref().or(place.country_code.as_ref()));
+        let what = country.or(notes.vendor.as_ref()).map(|text| escape::terminal(text).into_owned());
+        [name.unwrap_or_default(), what.unwrap_or_default()]
     }
 
     /// The lines of `-fi`: for each node that was contacted, by how many distinct nodes, the node, and its
@@ -170,8 +208,9 @@ impl Report {
     }
 }
 
+/// A host's or device's name for a list; a protocol's well-known address is none.
 fn name(annotations: &Annotations, id: NodeId) -> Option<String> {
-    let name = annotations.get(id)?.best_name()?;
+    let name = annotations.get(id)?.best_name().filter(|name| name.source != NameSource::WellKnown)?;
     Some(escape::terminal(&name.name).into_owned())
 }
 

@@ -91,9 +91,5 @@ pub(crate) fn hosts(nodes: &[NodeId]) -> BTreeSet<IpAddr> {
 
 /// Adds names to a node's notes, and keeps them in order: by trust, then by how often they were seen.
 pub(crate) fn add_names(annotations: &mut Annotations, node: NodeId, names: impl IntoIterator<Item = Name>) {
-    let notes = annotations.entry(node);
-    notes.names.extend(names);
-    notes.names.sort_by(|a, b| {
-        (a.source, std::cmp::Reverse(a.count), &a.name).cmp(&(b.source, std::cmp::Reverse(b.count), &b.name))
-    });
+    annotations.entry(node).add_names(names);
 }

@@ -16,7 +16,8 @@ mod value;
 /// Places and owners of addresses, from databases in the MaxMind format.
 ///
 /// Reads what a person may have: MaxMind's City, Country, ASN, ISP and Enterprise, and the field names of
-/// DB-IP and IPinfo. Where several databases know the same thing of an address, the first one given counts.
+/// DB-IP and IPinfo. Where several databases know the same thing of an address, the first one given counts,
+/// and so does what was noted of it before.
 /// Every address is looked up, private ones too: a database may hold them.
 ///
 /// Sources: the MaxMind DB file format specification 2.0; the vendors' field documentation.
@@ -60,12 +61,19 @@ impl GeoDatabases {
     /// What the databases together say of an address; `None` where they say nothing. O(1) for each database.
     pub fn look_up(&self, address: IpAddr) -> Option<Place> {
         let mut place = Place::default();
+        self.add_to(&mut place, address).then_some(place)
+    }
+
+    /// Fills what the place does not have yet; says whether there was anything.
+    fn add_to(&self, place: &mut Place, address: IpAddr) -> bool {
+        let mut added = false;
         for database in &self.databases {
-            if database.add_to(&mut place, address, &self.language) {
+            if database.add_to(place, address, &self.language) {
                 place.sources.push(database.kind.clone());
+                added = true;
             }
         }
-        (!place.sources.is_empty()).then_some(place)
+        added
     }
 }
 
@@ -77,8 +85,10 @@ impl Enricher for GeoDatabases {
     fn enrich(&self, nodes: &[NodeId], annotations: &mut Annotations) -> Result<Enriched, EnrichError> {
         let mut enriched = Enriched::default();
         for host in hosts(nodes) {
-            if let Some(place) = self.look_up(host) {
-                annotations.entry(NodeId::Host(host)).place = Some(place);
+            let node = NodeId::Host(host);
+            let mut place = annotations.get(node).and_then(|notes| notes.place.clone()).unwrap_or_default();
+            if self.add_to(&mut place, host) {
+                annotations.entry(node).place = Some(place);
                 enriched.nodes += 1;
             }
         }

@@ -21,6 +21,8 @@
 //!
 //! Features: `geo` (MaxMind databases) and `resolve` (live DNS), both on by default.
 
+#[cfg(feature = "countries")]
+mod country;
 mod enricher;
 #[cfg(feature = "geo")]
 mod geo;
@@ -28,7 +30,11 @@ mod hosts_file;
 mod name_table;
 #[cfg(feature = "resolve")]
 mod reverse_dns;
+mod vendor;
+mod well_known;
 
+#[cfg(feature = "countries")]
+pub use country::Countries;
 pub use enricher::{EnrichError, Enriched, Enricher};
 #[cfg(feature = "geo")]
 pub use geo::GeoDatabases;
@@ -36,3 +42,7 @@ pub use hosts_file::HostsFile;
 pub use name_table::NameTable;
 #[cfg(feature = "resolve")]
 pub use reverse_dns::{Progress, Resolution, ResolveCounts, ResolveOptions, ReverseResolver};
+pub use vendor::ManufFile;
+#[cfg(feature = "vendors")]
+pub use vendor::VendorRegistry;
+pub use well_known::WellKnown;

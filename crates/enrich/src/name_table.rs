@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use pcapviz_capture::{MacAddr, Named, Protocol, Sighting, Timestamp};
+use pcapviz_capture::{DetailKind, MacAddr, Named, Protocol, Sighting, Timestamp};
 use pcapviz_graph::{AddressClass, Annotations, Name, NameSource, NodeId};
 
 use crate::enricher::{add_names, hosts};
@@ -34,6 +34,8 @@ pub struct NameTable {
     named: BTreeMap<Named, Vec<Name>>,
     /// Who leases which address, and how often that was seen.
     leases: BTreeMap<(IpAddr, MacAddr), u64>,
+    /// What else is said of an address.
+    details: BTreeSet<(Named, DetailKind, String)>,
     left_out: u64,
     #[cfg(test)]
     limits: Option<Limits>,
@@ -46,9 +48,13 @@ struct Limits {
     names: usize,
     addresses: usize,
     leases: usize,
+    details: usize,
 }
 
-const LIMITS: Limits = Limits { names: 64, addresses: 1 << 20, leases: 1 << 20 };
+const LIMITS: Limits = Limits { names: 64, addresses: 1 << 20, leases: 1 << 20, details: 1 << 16 };
+
+/// Details of one kind that are shown of one node.
+const MOST_DETAILS: usize = 3;
 
 impl NameTable {
     /// An empty table.
@@ -67,7 +73,9 @@ impl NameTable {
                 None => self.left_out += 1,
             },
             Sighting::Lease { device, host } => self.lease((host, device), 1),
-            _ => self.left_out += 1,
+            Sighting::Detail { of, kind, text } => self.detail((of, kind, text.to_owned())),
+            // What says no name is none of ours.
+            _ => {}
         }
     }
 
@@ -115,6 +123,9 @@ impl NameTable {
         for (lease, count) in other.leases {
             self.lease(lease, count);
         }
+        for detail in other.details {
+            self.detail(detail);
+        }
     }
 
     /// How many sightings are not kept: they went over a bound, or name nobody.
@@ -135,7 +146,8 @@ impl NameTable {
     /// Writes the names of every address in the table.
     pub fn annotate(&self, annotations: &mut Annotations) {
         let leased = self.leases.keys().map(|(host, _)| Named::Host(*host));
-        let all: BTreeSet<Named> = self.named.keys().copied().chain(leased).collect();
+        let detailed = self.details.iter().map(|(of, ..)| *of);
+        let all: BTreeSet<Named> = self.named.keys().copied().chain(leased).chain(detailed).collect();
         for of in all {
             self.annotate_one(of, annotations);
         }
@@ -166,11 +178,29 @@ impl NameTable {
                 NodeId::Host(ip)
             }
         };
-        let found = !names.is_empty();
+        let mut found = !names.is_empty();
         if found {
             add_names(annotations, node, names);
         }
+        let first = (of, DetailKind::ALL[0], String::new());
+        let details: Vec<_> = self.details.range(first..).take_while(|detail| detail.0 == of).collect();
+        for of_kind in details.chunk_by(|a, b| a.1 == b.1) {
+            let mut text =
+                of_kind.iter().take(MOST_DETAILS).map(|d| d.2.as_str()).collect::<Vec<_>>().join("; ");
+            if of_kind.len() > MOST_DETAILS {
+                text.push_str(&format!(" +{}", of_kind.len() - MOST_DETAILS));
+            }
+            annotations.entry(node).extra.insert(of_kind[0].1.name().to_owned(), text);
+            found = true;
+        }
         found
+    }
+
+    fn detail(&mut self, detail: (Named, DetailKind, String)) {
+        self.details.insert(detail);
+        if self.details.len() > self.limits().details && self.details.pop_last().is_some() {
+            self.left_out += 1;
+        }
     }
 
     fn lease(&mut self, lease: (IpAddr, MacAddr), count: u64) {
@@ -243,6 +273,9 @@ fn source(protocol: Protocol) -> Option<NameSource> {
         Protocol::Dhcp | Protocol::Dhcpv6 => NameSource::Dhcp,
         Protocol::Tls | Protocol::Quic => NameSource::Tls,
         Protocol::Http => NameSource::Http,
+        Protocol::Lldp => NameSource::Lldp,
+        Protocol::Cdp => NameSource::Cdp,
+        Protocol::Ssdp => NameSource::Upnp,
         _ => return None,
     })
 }
@@ -273,6 +306,9 @@ mod tests {
             table.observe(
                 time,
                 match kind % 4 {
+                    0 if host % 7 == 6 => {
+                        Sighting::Detail { of: Named::Host(ip), kind: DetailKind::Service, text: &name }
+                    }
                     0 => Sighting::name(Named::Host(ip), &name, Protocol::Dns),
                     1 => Sighting::name(Named::Host(ip), &name, Protocol::Http),
                     2 => Sighting::name(Named::Device(mac), &name, Protocol::Dhcp),
@@ -303,7 +339,7 @@ mod tests {
             addresses in 1..6_usize,
             leases in 1..5_usize,
         ) {
-            let limits = Limits { names, addresses, leases };
+            let limits = Limits { names, addresses, leases, details: leases };
             let cut = |i: prop::sample::Index| i.index(events.len() + 1);
             let (first, second) = (cut(cuts.0).min(cut(cuts.1)), cut(cuts.0).max(cut(cuts.1)));
             let whole = table(limits, &events);
@@ -321,7 +357,9 @@ mod tests {
 
         #[test]
         fn nothing_is_lost_uncounted(events in proptest::collection::vec(any::<Event>(), 0..60)) {
-            let table = table(Limits { names: 2, addresses: 3, leases: 2 }, &events);
+            // Details are kept, not counted.
+            let events: Vec<_> = events.into_iter().filter(|(_, host, _, kind)| kind % 4 != 0 || host % 7 != 6).collect();
+            let table = table(Limits { names: 2, addresses: 3, leases: 2, details: 2 }, &events);
             let names: u64 = table.named.values().flatten().map(|name| name.count).sum();
             let leases: u64 = table.leases.values().sum();
             prop_assert_eq!(names + leases + table.left_out(), events.len() as u64);

@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pcapviz_capture::{Timestamp, TunnelId, Vlans};
+use pcapviz_capture::{MacAddr, Timestamp, TunnelId, Vlans};
 
-use crate::NodeId;
+use crate::{Device, NodeId};
 
 /// Where a name was learnt, the most trustworthy source first: the order in which names are preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,8 +13,14 @@ pub enum NameSource {
     Given,
     /// A file in the form of /etc/hosts.
     HostsFile,
+    /// The standard that gives the address to a protocol, not to a host.
+    WellKnown,
     /// The host's own name in DHCP.
     Dhcp,
+    /// A link layer discovery announcement (LLDP), by the device itself.
+    Lldp,
+    /// A Cisco discovery announcement (CDP), by the device itself.
+    Cdp,
     /// A multicast DNS answer.
     Mdns,
     /// A NetBIOS name registration or answer.
@@ -29,6 +35,10 @@ pub enum NameSource {
     Tls,
     /// The host that an HTTP client asked for.
     Http,
+    /// What a UPnP device says it is: a product or a title, rather than a host's name.
+    Upnp,
+    /// A live reverse DNS look-up whose name leads back to the address.
+    ReverseDnsConfirmed,
     /// A live reverse DNS look-up.
     ReverseDns,
 }
@@ -51,6 +61,13 @@ impl Name {
     /// A name seen once.
     pub fn new(source: NameSource, name: impl Into<String>) -> Self {
         Self { source, name: name.into(), count: 1, life: None }
+    }
+
+    /// What names are preferred by, the lowest first: their source in the order of [`NameSource`], which is that
+    /// of trust; then how often they were seen; then how near they are to a registered domain (`example.com` before
+    /// `cdn7.example.com`); then the alphabet.
+    pub fn rank(&self) -> impl Ord + use<'_> {
+        (self.source, std::cmp::Reverse(self.count), crate::domain::depth(&self.name), &self.name)
     }
 }
 
@@ -84,14 +101,51 @@ pub struct Notes {
     pub place: Option<Place>,
     /// Who made it (layer 2).
     pub vendor: Option<String>,
+    /// Which list says so.
+    pub vendor_source: Option<String>,
+    /// What stands behind it (layer 2).
+    pub device: Option<Device>,
+    /// The devices that have this address as their own (layer 3).
+    pub devices: Vec<MacAddr>,
     /// What an embedding program adds: shown under the name, and in the JSON under `notes`.
     pub extra: BTreeMap<String, String>,
 }
 
 impl Notes {
-    /// The best name, by source, then by how often it was seen, then by the alphabet.
+    /// Adds names, and keeps them in order, best first.
+    /// What the same source said before counts together with them.
+    pub fn add_names(&mut self, names: impl IntoIterator<Item = Name>) {
+        for new in names {
+            match self.names.iter_mut().find(|name| (name.source, &name.name) == (new.source, &new.name)) {
+                Some(name) => {
+                    name.count += new.count;
+                    name.life = match (name.life, new.life) {
+                        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                        (a, b) => a.or(b),
+                    };
+                }
+                None => self.names.push(new),
+            }
+        }
+        self.names.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    }
+
+    /// The best name, by [rank](Name::rank).
     pub fn best_name(&self) -> Option<&Name> {
-        self.names.iter().min_by_key(|n| (n.source, std::cmp::Reverse(n.count), &n.name))
+        self.names.iter().min_by_key(|name| name.rank())
+    }
+
+    /// The names, best first.
+    pub fn ranked_names(&self) -> Vec<&Name> {
+        let mut names: Vec<&Name> = self.names.iter().collect();
+        names.sort_by_cached_key(|name| name.rank());
+        names
+    }
+
+    /// How many other names there are besides the best one; case makes no other name, nor does the source.
+    pub fn other_names(&self) -> usize {
+        let distinct: BTreeSet<String> = self.names.iter().map(|name| name.name.to_lowercase()).collect();
+        distinct.len().saturating_sub(1)
     }
 }
 
@@ -179,7 +233,10 @@ impl fmt::Display for NameSource {
         f.pad(match self {
             Self::Given => "given",
             Self::HostsFile => "hosts file",
+            Self::WellKnown => "well-known address",
             Self::Dhcp => "DHCP",
+            Self::Lldp => "LLDP",
+            Self::Cdp => "CDP",
             Self::Mdns => "mDNS",
             Self::Netbios => "NetBIOS",
             Self::Llmnr => "LLMNR",
@@ -187,6 +244,8 @@ impl fmt::Display for NameSource {
             Self::Dns => "DNS",
             Self::Tls => "TLS",
             Self::Http => "HTTP",
+            Self::Upnp => "UPnP",
+            Self::ReverseDnsConfirmed => "reverse DNS, confirmed",
             Self::ReverseDns => "reverse DNS",
         })
     }

@@ -26,6 +26,19 @@ pub struct Evidence {
     pub threshold: Option<f64>,
 }
 
+impl Evidence {
+    /// A number without a threshold.
+    pub fn new(name: &'static str, value: f64, unit: &'static str) -> Self {
+        Self { name, value, unit, threshold: None }
+    }
+
+    /// The same, with the threshold that it was held against.
+    #[must_use]
+    pub fn against(self, threshold: f64) -> Self {
+        Self { threshold: Some(threshold), ..self }
+    }
+}
+
 /// Something in the traffic that is consistent with what its kind names.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -52,4 +65,42 @@ pub struct Finding {
     pub display_filter: String,
     /// A pcap-filter expression that selects its packets.
     pub capture_filter: String,
+}
+
+impl Finding {
+    /// A finding about a node, whose other parts are still to be said.
+    ///
+    /// ```
+    /// use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
+    ///
+    /// let host = NodeId::Host("192.0.2.1".parse().unwrap());
+    /// let mut finding = Finding::new("scan", Severity::Alert, host);
+    /// finding.evidence.push(Evidence::new("failed hosts", 12.0, "hosts").against(10.0));
+    /// assert_eq!(finding.evidence[0].threshold, Some(10.0));
+    /// ```
+    pub fn new(kind: &'static str, severity: Severity, subject: NodeId) -> Self {
+        Self {
+            kind,
+            severity,
+            score: 0.0,
+            sentence: String::new(),
+            subject,
+            object: None,
+            life: None,
+            evidence: Vec::new(),
+            innocent_causes: &[],
+            display_filter: String::new(),
+            capture_filter: String::new(),
+        }
+    }
+}
+
+/// The word for it: `note` or `alert`.
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Note => "note",
+            Self::Alert => "alert",
+        })
+    }
 }

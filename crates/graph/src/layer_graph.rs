@@ -99,7 +99,12 @@ impl LayerGraph {
                 Some(Edge::new(flows[0].0, &sum))
             })
             .collect();
-        let mut nodes: Vec<Node> = ids.iter().map(Node::new).collect();
+        Self::of(layer, ids.iter(), edges)
+    }
+
+    /// Nodes with the sums of their edges.
+    fn of(layer: GraphLayer, ids: impl Iterator<Item = NodeId>, edges: Vec<Edge>) -> Self {
+        let mut nodes: Vec<Node> = ids.map(Node::new).collect();
         for edge in &edges {
             nodes[edge.source].touch(edge);
             nodes[edge.source].sent += edge.traffic;
@@ -107,6 +112,20 @@ impl LayerGraph {
             nodes[edge.target].received += edge.traffic;
         }
         Self { layer, nodes, edges }
+    }
+
+    /// The graph of some of the edges, and the nodes that they join. O(nodes + edges).
+    pub(crate) fn with_edges(&self, wanted: impl Fn(&Edge) -> bool) -> Self {
+        let mut edges: Vec<Edge> = self.edges.iter().filter(|edge| wanted(edge)).cloned().collect();
+        let mut number = vec![None; self.nodes.len()];
+        edges.iter().flat_map(|edge| [edge.source, edge.target]).for_each(|node| number[node] = Some(0));
+        let kept: Vec<NodeId> =
+            self.nodes.iter().zip(&number).filter(|(_, kept)| kept.is_some()).map(|(n, _)| n.id).collect();
+        number.iter_mut().flatten().enumerate().for_each(|(new, number)| *number = new);
+        for end in edges.iter_mut().flat_map(|edge| [&mut edge.source, &mut edge.target]) {
+            *end = number[*end].unwrap_or_default();
+        }
+        Self::of(self.layer, kept.into_iter(), edges)
     }
 
     /// Which layer's graph this is.

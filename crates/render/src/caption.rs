@@ -3,8 +3,12 @@
 //! Names come from the capture and are as they were seen: whoever shows them escapes them.
 
 use std::cmp::Reverse;
+use std::net::IpAddr;
 
-use pcapviz_graph::{Edge, EdgeNotes, GraphLayer, Name, Node, NodeId, Protocol, ProtocolSet};
+use pcapviz_graph::{
+    AddressClass, Device, Edge, EdgeNotes, GraphLayer, MacAddr, Name, NameSource, Node, NodeId, Notes,
+    Protocol, ProtocolSet,
+};
 
 use crate::fold::{Group, Kind, common_network};
 use crate::{View, quantity};
@@ -32,6 +36,11 @@ impl<'a> NodeCaption<'a> {
         let name = notes.and_then(|notes| notes.best_name());
         let address = node.id.to_string();
         let mut details = Vec::new();
+        if let Some(class) = node.id.ip().map(AddressClass::of)
+            && !is_told_by_colour(class)
+        {
+            details.push(class.to_string());
+        }
         if let Some(notes) = notes {
             if let Some(place) = &notes.place {
                 let parts: Vec<&str> =
@@ -40,6 +49,12 @@ impl<'a> NodeCaption<'a> {
                     details.push(parts.join(", "));
                 }
             }
+            let is_gateway = |mac: &MacAddr| {
+                let device = view.annotations.get(NodeId::Device(*mac)).and_then(|n| n.device.as_ref());
+                device.is_some_and(Device::is_gateway)
+            };
+            details.extend(notes.devices.iter().any(is_gateway).then(|| "gateway".to_owned()));
+            details.extend(notes.device.as_ref().map(behind).into_iter().flatten());
             details.extend(notes.vendor.clone());
             details.extend(notes.extra.iter().take(MOST_EXTRA).map(|(key, value)| format!("{key}: {value}")));
         }
@@ -48,7 +63,7 @@ impl<'a> NodeCaption<'a> {
             _ => name.name.clone(),
         });
         let (title, address) = match title {
-            Some(title) if title != address => (title, Some(address)),
+            Some(title) if title != address => (with_others(title, notes), Some(address)),
             _ => (address, None),
         };
         let traffic = node.traffic();
@@ -67,7 +82,10 @@ impl<'a> NodeCaption<'a> {
             Kind::ClientPorts | Kind::HostPorts => {
                 let ip = group.node.id.ip().map(|ip| ip.to_string()).unwrap_or_default();
                 (caption.title, caption.address) = match caption.name {
-                    Some(name) => (name.name.clone(), Some(ip)),
+                    Some(name) => {
+                        let notes = view.annotations.get(group.node.id);
+                        (with_others(name.name.clone(), notes), Some(ip))
+                    }
                     None => (ip, None),
                 };
                 let what = if group.kind == Kind::ClientPorts { "client ports" } else { "ports" };
@@ -105,13 +123,64 @@ impl<'a> NodeCaption<'a> {
         caption
     }
 
+    /// A text with where the name came from: `192.0.2.1 · by DNS`.
+    pub(crate) fn with_source(&self, text: &str) -> String {
+        match self.name.map(|name| name.source) {
+            // These speak for themselves.
+            None | Some(NameSource::WellKnown | NameSource::Given) => text.to_owned(),
+            Some(source) => format!("{text} · by {source}"),
+        }
+    }
+
     /// Everything, a line each: the tooltip.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
-        [&*self.title]
-            .into_iter()
-            .chain(self.address.as_deref())
-            .chain(self.details.iter().map(|s| &**s))
-            .chain([&*self.volume])
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        let address = self.address.as_deref().map(|address| self.with_source(address));
+        let details = self.details.iter().cloned();
+        [self.title.clone()].into_iter().chain(address).chain(details).chain([self.volume.clone()])
+    }
+}
+
+/// A name with how many others there are: `example.com +39`.
+fn with_others(name: String, notes: Option<&Notes>) -> String {
+    match notes.map_or(0, Notes::other_names) {
+        0 => name,
+        others => format!("{name} +{others}"),
+    }
+}
+
+/// A device's own addresses, and how many it passes packets on for.
+fn behind(device: &Device) -> Vec<String> {
+    /// Most devices have one address of each version.
+    const MOST: usize = 3;
+    let mut lines: Vec<String> = device.addresses.keys().take(MOST).map(IpAddr::to_string).collect();
+    if device.addresses.len() > MOST {
+        let more = (device.addresses.len() - MOST) as u64;
+        lines.push(quantity::counted(more, "more address", "more addresses"));
+    }
+    let off_link = quantity::counted(device.off_link, "off-link address", "off-link addresses");
+    match (device.is_gateway(), device.off_link) {
+        (true, 0) => lines.insert(0, "gateway".to_owned()),
+        (true, _) => lines.insert(0, format!("gateway to {off_link}")),
+        (false, 0) => {}
+        (false, _) => lines.push(off_link),
+    }
+    lines
+}
+
+/// Whether the legend's colours say as much as the class's name.
+fn is_told_by_colour(class: AddressClass) -> bool {
+    use AddressClass::{Broadcast, Multicast, Private, Public};
+    matches!(class, Public | Private | Multicast | Broadcast)
+}
+
+/// What kind of address a node has, in a word.
+pub(crate) fn class(node: NodeId) -> &'static str {
+    match node {
+        NodeId::Device(mac) if mac.is_broadcast() => "broadcast",
+        NodeId::Device(mac) if mac.is_multicast() => "multicast",
+        NodeId::Device(mac) if mac.is_local() => "locally administered",
+        NodeId::Device(_) => "universal",
+        _ => node.ip().map_or("", |ip| AddressClass::of(ip).name()),
     }
 }
 
@@ -153,7 +222,7 @@ pub(crate) fn group_tooltip(view: &View<'_>, group: &Group) -> String {
     if !group.is_folded() {
         return node_tooltip(view, &group.node);
     }
-    let mut lines: Vec<String> = NodeCaption::of_group(view, group).lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = NodeCaption::of_group(view, group).lines().collect();
     let mut members: Vec<&Node> = group.members.iter().map(|&i| &view.graph.nodes()[i]).collect();
     members.sort_by_key(|node| (Reverse(node.traffic().bytes), node.id));
     lines.extend(members.iter().take(MOST).map(|node| {
@@ -171,22 +240,31 @@ pub(crate) fn group_tooltip(view: &View<'_>, group: &Group) -> String {
 /// All that is known of a node, a line each.
 pub(crate) fn node_tooltip(view: &View<'_>, node: &Node) -> String {
     let caption = NodeCaption::of(view, node);
-    let mut lines: Vec<String> = caption.lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = caption.lines().collect();
     let direction = |word: &str, traffic: &pcapviz_graph::Traffic| {
         format!("{word} {} in {}", quantity::bytes(traffic.bytes), quantity::packets(traffic.packets))
     };
     lines.push(direction("sent", &node.sent));
     lines.push(direction("received", &node.received));
+    lines.push(format!("{} address", class(node.id)));
     if let Some(notes) = view.annotations.get(node.id) {
         // A content network's address can have hundreds.
         const MOST_NAMES: usize = 12;
-        let mut names: Vec<&Name> = notes.names.iter().collect();
-        names.sort();
+        let names = notes.ranked_names();
         lines.extend(
             names.iter().take(MOST_NAMES).map(|name| format!("name {} ({})", name.name, name.source)),
         );
         if names.len() > MOST_NAMES {
             lines.push(format!("and {} names more", names.len() - MOST_NAMES));
+        }
+        lines.extend(notes.devices.iter().take(MOST_NAMES).map(|mac| format!("device {mac}")));
+        if let Some(device) = &notes.device {
+            let own = device.addresses.iter().take(MOST_NAMES);
+            lines.extend(own.map(|(address, how)| format!("address {address} ({how})")));
+            let why: Vec<String> = device.routing.iter().map(|why| why.to_string()).collect();
+            if !why.is_empty() {
+                lines.push(format!("gateway by {}", why.join(", ")));
+            }
         }
         if let Some(place) = &notes.place {
             let owner: Vec<String> = place
@@ -212,9 +290,34 @@ pub(crate) fn edge_volume(edge: &Edge) -> String {
 
 /// An edge's protocols, and the virtual networks that it is in: `Ethernet | 802.1Q | IPv4 | UDP · VLAN 7`.
 pub(crate) fn edge_protocols(edge: &Edge, notes: Option<&EdgeNotes>) -> String {
+    with_notes(edge.protocols, notes)
+}
+
+/// The same without the protocols that all edges share, unless there are no others.
+pub(crate) fn own_protocols(edge: &Edge, shared: ProtocolSet, notes: Option<&EdgeNotes>) -> String {
+    let own: ProtocolSet = edge.protocols.iter().filter(|&p| !shared.contains(p)).collect();
+    with_notes(if own.is_empty() { edge.protocols } else { own }, notes)
+}
+
+fn with_notes(protocols: ProtocolSet, notes: Option<&EdgeNotes>) -> String {
     match notes {
-        Some(notes) => format!("{} · {notes}", edge.protocols),
-        None => edge.protocols.to_string(),
+        Some(notes) => format!("{protocols} · {notes}"),
+        None => protocols.to_string(),
+    }
+}
+
+/// The protocols of the link and network layers that every edge carries: there is no need to say them again at
+/// each.
+pub(crate) fn shared_protocols(edges: &[Edge]) -> ProtocolSet {
+    let below_transport = |p: &Protocol| *p <= Protocol::Ipv6;
+    match edges.split_first() {
+        Some((first, rest)) => first
+            .protocols
+            .iter()
+            .filter(below_transport)
+            .filter(|&p| rest.iter().all(|edge| edge.protocols.contains(p)))
+            .collect(),
+        None => ProtocolSet::default(),
     }
 }
 
@@ -234,15 +337,28 @@ pub(crate) fn edge_tooltip(edge: &Edge, notes: Option<&EdgeNotes>, source: &str,
 }
 
 /// The applications; where there is none, the innermost protocol, but the transport only in need.
+///
+/// ```
+/// use pcapviz_graph::{Protocol, ProtocolSet};
+/// use pcapviz_render::topmost_protocols;
+///
+/// let set: ProtocolSet = [Protocol::Ipv4, Protocol::Tcp, Protocol::Http].into_iter().collect();
+/// assert_eq!(topmost_protocols(set), [Protocol::Http].into_iter().collect());
+/// ```
+pub fn topmost_protocols(protocols: ProtocolSet) -> ProtocolSet {
+    let applications: ProtocolSet = protocols.iter().filter(|&p| p > Protocol::Sctp).collect();
+    if !applications.is_empty() {
+        return applications;
+    }
+    let all: Vec<Protocol> = protocols.iter().collect();
+    let told = all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
+    told.or(all.last()).copied().into_iter().collect()
+}
+
+/// The names of the topmost protocols.
 fn topmost(protocols: ProtocolSet) -> String {
     const MOST: usize = 3;
-    let all: Vec<Protocol> = protocols.iter().collect();
-    let mut names: Vec<&str> = all.iter().filter(|&&p| p > Protocol::Sctp).map(|p| p.name()).collect();
-    if names.is_empty() {
-        let told =
-            all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
-        names.extend(told.or(all.last()).map(|p| p.name()));
-    }
+    let mut names: Vec<&str> = topmost_protocols(protocols).iter().map(|p| p.name()).collect();
     let more = names.len() > MOST;
     names.truncate(MOST);
     if more {

@@ -19,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use pcapviz_graph::{Annotations, Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet};
 
 use crate::View;
+use crate::grouping::Groups;
 use crate::theme::{Family, Role};
 
 /// Which ports are nodes of their own at layer 4.
@@ -90,8 +91,16 @@ pub enum Kind {
 /// assert!(fold(&view, 100, Ports::Servers).nodes.is_empty());
 /// ```
 pub fn fold(view: &View<'_>, max_nodes: usize, ports: Ports) -> Folded {
+    fold_within(view, &Groups::default(), max_nodes, ports)
+}
+
+/// The same, but nodes of different groups, and those that findings are about, are not drawn as one unless there is no
+/// other way.
+pub(crate) fn fold_within(view: &View<'_>, groups: &Groups, max_nodes: usize, ports: Ports) -> Folded {
     let graph = view.graph;
     let mut partition = Partition::singles(graph);
+    partition.group_of = groups.of_node.clone();
+    partition.marked = view.findings.iter().flat_map(|f| [Some(f.subject), f.object]).flatten().collect();
     if graph.layer() == GraphLayer::Endpoints && ports == Ports::Servers {
         let serves = servers(graph);
         partition.merge(Kind::ClientPorts, |group| {
@@ -114,6 +123,10 @@ impl Group {
 /// The nodes of a graph, each in one group.
 struct Partition<'a> {
     graph: &'a LayerGraph,
+    /// Each node's group; empty for none.
+    group_of: Vec<Option<usize>>,
+    /// Whom findings are about.
+    marked: BTreeSet<NodeId>,
     groups: Vec<Part>,
 }
 
@@ -125,7 +138,8 @@ struct Part {
 impl<'a> Partition<'a> {
     fn singles(graph: &'a LayerGraph) -> Self {
         let single = |node| Part { members: vec![node], kind: Kind::Single };
-        Self { graph, groups: (0..graph.nodes().len()).map(single).collect() }
+        let groups = (0..graph.nodes().len()).map(single).collect();
+        Self { graph, group_of: Vec::new(), marked: BTreeSet::new(), groups }
     }
 
     /// Makes one of all groups with the same key; those without one stay.
@@ -168,6 +182,15 @@ impl<'a> Partition<'a> {
         part.members.iter().fold(0, |sum, &i| sum.saturating_add(self.graph.nodes()[i].traffic().bytes))
     }
 
+    fn group(&self, part: &Part) -> Option<usize> {
+        self.group_of.get(part.members[0]).copied().flatten()
+    }
+
+    fn is_marked(&self, part: &Part) -> bool {
+        !self.marked.is_empty()
+            && part.members.iter().any(|&i| self.marked.contains(&self.graph.nodes()[i].id))
+    }
+
     fn role(&self, part: &Part) -> Role {
         Role::of(self.graph.nodes()[part.members[0]].id)
     }
@@ -196,7 +219,8 @@ impl<'a> Partition<'a> {
         }
         let mut sets: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (i, around) in neighbours.iter().enumerate().filter(|(_, around)| !around.is_empty()) {
-            let alike = (around, self.role(&self.groups[i]), Family::of(protocols[i]), ways[i]);
+            let part = &self.groups[i];
+            let alike = (around, self.role(part), self.group(part), Family::of(protocols[i]), ways[i]);
             sets.entry(alike).or_default().push(i);
         }
         let mut sets: Vec<(usize, Vec<usize>)> = sets
@@ -214,7 +238,9 @@ impl<'a> Partition<'a> {
             let bytes: Vec<u64> = set.iter().map(|&node| self.bytes(&self.groups[node])).collect();
             let all: f64 = bytes.iter().map(|&n| n as f64).sum();
             // In a small set every node has more than the share.
-            let light = |i: &usize| set.len() < 10 || bytes[*i] as f64 <= all * HEAVY;
+            let light = |i: &usize| {
+                (set.len() < 10 || bytes[*i] as f64 <= all * HEAVY) && !self.is_marked(&self.groups[set[*i]])
+            };
             let folded: Vec<usize> = (0..set.len()).filter(light).map(|i| set[i]).collect();
             left -= folded.len().saturating_sub(1);
             folded.iter().for_each(|&node| set_of[node] = Some(nth));
@@ -235,7 +261,7 @@ impl<'a> Partition<'a> {
         let sides: BTreeSet<Role> = self.groups.iter().map(|part| self.role(part)).collect();
         let kept = (max_nodes / 2).min(max_nodes.saturating_sub(sides.len()));
         let mut order: Vec<&Part> = self.groups.iter().collect();
-        order.sort_by_key(|part| (Reverse(self.bytes(part)), part.members[0]));
+        order.sort_by_key(|part| (!self.is_marked(part), Reverse(self.bytes(part)), part.members[0]));
         let kept: BTreeSet<usize> = order[..kept].iter().map(|part| part.members[0]).collect();
         let stays = |part: &Part| kept.contains(&part.members[0]);
         if graph.layer() == GraphLayer::Endpoints {
@@ -330,7 +356,7 @@ enum Range {
 ///
 /// Of the two ends the server is the one with a system port; else the one with more peers; else the one with
 /// a user port against a dynamic one; else the one that was sent to first. Equal ports are peers: both serve.
-fn servers(graph: &LayerGraph) -> Vec<bool> {
+pub(crate) fn servers(graph: &LayerGraph) -> Vec<bool> {
     let (nodes, edges) = (graph.nodes(), graph.edges());
     let port = |i: usize| match nodes[i].id {
         NodeId::Endpoint(_, port) => port,
@@ -371,7 +397,7 @@ fn servers(graph: &LayerGraph) -> Vec<bool> {
 }
 
 /// The network of so many bits that an address is in.
-fn network(ip: IpAddr, bits: u8) -> IpAddr {
+pub(crate) fn network(ip: IpAddr, bits: u8) -> IpAddr {
     let bits = u32::from(bits);
     match ip {
         IpAddr::V4(ip) => {

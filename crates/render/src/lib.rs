@@ -9,6 +9,8 @@ mod caption;
 pub mod escape;
 pub mod fold;
 mod format;
+pub mod function;
+mod grouping;
 pub mod layout;
 pub mod quantity;
 pub mod scene;
@@ -17,7 +19,9 @@ mod text;
 pub mod theme;
 mod view;
 
+pub use caption::topmost_protocols;
 pub use format::{Format, Kind, RenderError, RenderOptions, UnknownFormat, render};
+pub use grouping::Grouping;
 pub use shape::{Shape, UnknownShape};
 pub use text::Style;
 pub use view::View;

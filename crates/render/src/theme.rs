@@ -5,22 +5,20 @@
 
 use std::net::IpAddr;
 
-use pcapviz_graph::{AddressClass, NodeId, Protocol, ProtocolSet};
-
-use crate::shape::Shape;
+use pcapviz_graph::{AddressClass, NodeId, Protocol, ProtocolSet, Severity};
 
 /// An opaque colour: red, green and blue from 0 to 255.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Color(pub u8, pub u8, pub u8);
 
 impl Color {
-    /// The colour mixed with a share of paper, from 0 to 1.
+    /// The colour mixed with a share of another, from 0 to 1.
     #[must_use]
-    pub fn tint(self, paper: f64) -> Self {
+    pub fn mix(self, other: Self, share: f64) -> Self {
         let mix = |from: u8, to: u8| {
-            (f64::from(from) + (f64::from(to) - f64::from(from)) * paper).round().clamp(0.0, 255.0) as u8
+            (f64::from(from) + (f64::from(to) - f64::from(from)) * share).round().clamp(0.0, 255.0) as u8
         };
-        Self(mix(self.0, PAPER.0), mix(self.1, PAPER.1), mix(self.2, PAPER.2))
+        Self(mix(self.0, other.0), mix(self.1, other.1), mix(self.2, other.2))
     }
 }
 
@@ -31,14 +29,157 @@ impl std::fmt::Display for Color {
     }
 }
 
-/// The page.
-pub const PAPER: Color = Color(0xff, 0xff, 0xff);
-/// Names and headings.
-pub const INK: Color = Color(0x1b, 0x22, 0x2b);
-/// Addresses and everything of second rank.
-pub const INK_SOFT: Color = Color(0x51, 0x5c, 0x69);
-/// Thin lines that part title and legend from the picture.
-pub const RULE: Color = Color(0xd5, 0xda, 0xe0);
+/// The colours of a picture as a whole.
+///
+/// ```
+/// use pcapviz_render::theme::Theme;
+///
+/// assert_eq!(Theme::by_name("Dark"), Some(Theme::Dark));
+/// assert_eq!(Theme::by_name("sepia"), None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Theme {
+    /// Dark on white: for screens and reports.
+    #[default]
+    Light,
+    /// Light on near black: for dark rooms and slides.
+    Dark,
+    /// Black and greys on white; kinds of traffic are told apart by dashes: for printers without colour.
+    Print,
+}
+
+/// The four colours that a theme's page is made of.
+struct Page {
+    paper: Color,
+    ink: Color,
+    ink_soft: Color,
+    rule: Color,
+}
+
+static LIGHT: Page = Page {
+    paper: WHITE,
+    ink: Color(0x1b, 0x22, 0x2b),
+    ink_soft: Color(0x51, 0x5c, 0x69),
+    rule: Color(0xd5, 0xda, 0xe0),
+};
+static DARK: Page = Page {
+    paper: Color(0x14, 0x18, 0x1f),
+    ink: Color(0xee, 0xf1, 0xf5),
+    ink_soft: Color(0xa9, 0xb4, 0xc1),
+    rule: Color(0x38, 0x41, 0x4d),
+};
+static PRINT: Page =
+    Page { paper: WHITE, ink: BLACK, ink_soft: Color(0x33, 0x33, 0x33), rule: Color(0x99, 0x99, 0x99) };
+
+const WHITE: Color = Color(0xff, 0xff, 0xff);
+const BLACK: Color = Color(0, 0, 0);
+
+impl Theme {
+    /// Every theme, the default first.
+    pub const ALL: [Self; 3] = [Self::Light, Self::Dark, Self::Print];
+
+    /// The name by which it is chosen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+            Self::Print => "print",
+        }
+    }
+
+    /// The theme of this name, in any case.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.name().eq_ignore_ascii_case(name))
+    }
+
+    fn page(self) -> &'static Page {
+        match self {
+            Self::Light => &LIGHT,
+            Self::Dark => &DARK,
+            Self::Print => &PRINT,
+        }
+    }
+
+    /// The page.
+    pub fn paper(self) -> Color {
+        self.page().paper
+    }
+
+    /// Names and headings.
+    pub fn ink(self) -> Color {
+        self.page().ink
+    }
+
+    /// Addresses and everything of second rank.
+    pub fn ink_soft(self) -> Color {
+        self.page().ink_soft
+    }
+
+    /// Thin lines that part title and legend from the picture.
+    pub fn rule(self) -> Color {
+        self.page().rule
+    }
+
+    /// The inside of a node's shape, and the shape's line.
+    pub fn role(self, role: Role) -> (Color, Color) {
+        let (fill, line) = match role {
+            Role::Inside | Role::Device => (Color(0x3f, 0x7f, 0xb5), Color(0x1d, 0x4f, 0x7c)),
+            Role::Outside | Role::LocalDevice => (Color(0xf2, 0xb1, 0x4f), Color(0x9a, 0x5f, 0x08)),
+            Role::Group => (Color(0xd9, 0xcd, 0xe4), Color(0x7d, 0x66, 0x98)),
+        };
+        match self {
+            Self::Light => (fill, line),
+            // The line is the light that parts the shape from the night around it.
+            Self::Dark => (fill.mix(BLACK, 0.1), fill.mix(WHITE, 0.45)),
+            Self::Print => match role {
+                Role::Inside | Role::Device => (Color(0x70, 0x70, 0x70), BLACK),
+                Role::Outside | Role::LocalDevice => (WHITE, BLACK),
+                Role::Group => (Color(0xd0, 0xd0, 0xd0), BLACK),
+            },
+        }
+    }
+
+    /// The same for a shape that text stands in: a tint.
+    pub fn label_role(self, role: Role) -> (Color, Color) {
+        let (fill, line) = self.role(role);
+        (fill.mix(self.paper(), 0.8), line)
+    }
+
+    /// The colour of a family's edges.
+    pub fn stroke(self, family: Family) -> Color {
+        match self {
+            Self::Light => family.row().stroke,
+            Self::Dark => family.row().stroke.mix(WHITE, 0.25),
+            Self::Print => Color(0x30, 0x30, 0x30),
+        }
+    }
+
+    /// The colour of the labels of a family's edges.
+    pub fn family_ink(self, family: Family) -> Color {
+        match self {
+            Self::Light => family.row().ink,
+            Self::Dark => family.row().stroke.mix(WHITE, 0.5),
+            Self::Print => BLACK,
+        }
+    }
+
+    /// The dashes of a family's edges, in widths of the line: drawn, not drawn, drawn, ...; none for a solid line.
+    pub fn dash(self, family: Family) -> &'static [f64] {
+        if self == Self::Print { family.row().dash } else { &[] }
+    }
+
+    /// The colour of what a finding marks.
+    pub fn severity(self, severity: Severity) -> Color {
+        match (self, severity) {
+            (Self::Print, _) => BLACK,
+            (Self::Light, Severity::Alert) => Color(0xc0, 0x1f, 0x2e),
+            (Self::Dark, Severity::Alert) => Color(0xff, 0x6b, 0x6b),
+            (Self::Light, _) => Color(0x8a, 0x6d, 0x00),
+            (Self::Dark, _) => Color(0xf0, 0xd0, 0x50),
+        }
+    }
+}
 
 /// Where a node belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +232,16 @@ impl Role {
         }
     }
 
+    /// Where it stands where a network is drawn in tiers: 0 is on top.
+    pub(crate) fn tier(self) -> u8 {
+        match self {
+            Self::Outside => 0,
+            Self::Device | Self::LocalDevice => 1,
+            Self::Inside => 2,
+            Self::Group => 3,
+        }
+    }
+
     /// Its class in the SVG.
     pub fn class(self) -> &'static str {
         match self {
@@ -99,30 +250,6 @@ impl Role {
             Self::Group => "group",
             Self::Device => "device",
             Self::LocalDevice => "local-device",
-        }
-    }
-
-    /// The inside of its shape, and the shape's line.
-    pub fn colors(self) -> (Color, Color) {
-        match self {
-            Self::Inside | Self::Device => (Color(0x3f, 0x7f, 0xb5), Color(0x1d, 0x4f, 0x7c)),
-            Self::Outside | Self::LocalDevice => (Color(0xf2, 0xb1, 0x4f), Color(0x9a, 0x5f, 0x08)),
-            Self::Group => (Color(0xd9, 0xcd, 0xe4), Color(0x7d, 0x66, 0x98)),
-        }
-    }
-
-    /// The same for a shape that text stands in: a tint.
-    pub fn label_colors(self) -> (Color, Color) {
-        let (fill, line) = self.colors();
-        (fill.tint(0.8), line)
-    }
-
-    /// Its shape where none is chosen: told apart without colour too.
-    pub fn shape(self) -> Shape {
-        match self {
-            Self::Inside | Self::Device => Shape::CIRCLE,
-            Self::Outside | Self::LocalDevice => Shape::SQUARE,
-            Self::Group => Shape::DIAMOND,
         }
     }
 }
@@ -163,6 +290,8 @@ struct FamilyRow {
     stroke: Color,
     /// Dark enough to be read as text on paper (a contrast of 4.5 at least).
     ink: Color,
+    /// Dashes for a page without colours, in widths of the line.
+    dash: &'static [f64],
     protocols: &'static [Protocol],
 }
 
@@ -176,6 +305,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "tunnel",
             stroke: Color(0x86, 0x6c, 0xb0),
             ink: Color(0x64, 0x4a, 0x90),
+            dash: &[6.0, 1.5, 1.0, 1.5, 1.0, 1.5],
             protocols: &[
                 Ah,
                 Esp,
@@ -205,6 +335,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "mail",
             stroke: Color(0xc2, 0x6b, 0x9b),
             ink: Color(0x96, 0x42, 0x70),
+            dash: &[1.0, 2.0],
             protocols: &[Smtp, Imap, Pop3],
         },
         FamilyRow {
@@ -213,6 +344,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "remote",
             stroke: Color(0xd0, 0x5f, 0x1c),
             ink: Color(0xa8, 0x48, 0x0c),
+            dash: &[5.0, 1.5, 1.0, 1.5],
             protocols: &[Ssh, Telnet, Rdp, Smb, Ftp, Database],
         },
         FamilyRow {
@@ -221,6 +353,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "special",
             stroke: Color(0x8c, 0x5a, 0x2b),
             ink: Color(0x74, 0x47, 0x1c),
+            dash: &[8.0, 2.0, 2.0, 2.0],
             protocols: &[
                 Sip,
                 Modbus,
@@ -241,6 +374,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "web",
             stroke: Color(0x2c, 0x7f, 0xb8),
             ink: Color(0x1c, 0x62, 0x92),
+            dash: &[],
             protocols: &[Http, Tls, Quic],
         },
         FamilyRow {
@@ -249,6 +383,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "names",
             stroke: Color(0x1f, 0x9a, 0x78),
             ink: Color(0x0b, 0x74, 0x57),
+            dash: &[3.0, 1.5],
             protocols: &[Dns, Mdns, Llmnr, Netbios],
         },
         FamilyRow {
@@ -257,6 +392,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "management",
             stroke: Color(0xb5, 0x9a, 0x1e),
             ink: Color(0x7a, 0x66, 0x05),
+            dash: &[1.0, 1.0],
             protocols: &[
                 Dhcp, Dhcpv6, Ntp, Snmp, Syslog, Ssdp, Ldap, Kerberos, Bgp, Ospf, Eigrp, Egp, Rsvp, Vrrp,
                 Pim, Pgm, Igmp, Icmp, Icmpv6, Wccp,
@@ -268,6 +404,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "tcp",
             stroke: Color(0x5d, 0x68, 0x76),
             ink: Color(0x4a, 0x54, 0x60),
+            dash: &[8.0, 1.5],
             protocols: &[Tcp, Sctp, Dccp],
         },
         FamilyRow {
@@ -276,6 +413,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "udp",
             stroke: Color(0x94, 0x9f, 0xac),
             ink: Color(0x5a, 0x65, 0x72),
+            dash: &[2.0, 3.0],
             protocols: &[Udp, UdpLite],
         },
         FamilyRow {
@@ -284,6 +422,7 @@ static FAMILIES: &[FamilyRow] = {
             class: "ip",
             stroke: Color(0x8f, 0x9b, 0x7d),
             ink: Color(0x5c, 0x68, 0x4a),
+            dash: &[1.0, 4.0],
             protocols: &[Ipv4, Ipv6],
         },
     ]
@@ -296,6 +435,7 @@ static NON_IP: FamilyRow = FamilyRow {
     class: "non-ip",
     stroke: Color(0xb3, 0xa6, 0x8f),
     ink: Color(0x70, 0x64, 0x4e),
+    dash: &[4.0, 4.0],
     protocols: &[],
 };
 
@@ -334,16 +474,6 @@ impl Family {
     pub fn class(self) -> &'static str {
         self.row().class
     }
-
-    /// The colour of its edges.
-    pub fn stroke(self) -> Color {
-        self.row().stroke
-    }
-
-    /// The colour of its edges' labels.
-    pub fn ink(self) -> Color {
-        self.row().ink
-    }
 }
 
 #[cfg(test)]
@@ -360,20 +490,37 @@ mod tests {
     }
 
     #[test]
-    fn all_text_is_readable_on_paper() {
-        let names = Role::ALL.map(|role| role.colors().1);
-        for ink in Family::all().map(Family::ink).chain([INK, INK_SOFT]).chain(names) {
-            let contrast = (luminance(PAPER) + 0.05) / (luminance(ink) + 0.05);
-            assert!(contrast >= 4.5, "{ink}: {contrast}");
+    fn all_text_is_readable_in_every_theme() {
+        for theme in Theme::ALL {
+            let names = Role::ALL.map(|role| theme.role(role).1);
+            let severities = [Severity::Note, Severity::Alert].map(|severity| theme.severity(severity));
+            let inks = Family::all().map(|family| theme.family_ink(family));
+            for ink in inks.chain([theme.ink(), theme.ink_soft()]).chain(names).chain(severities) {
+                let (a, b) = (luminance(theme.paper()), luminance(ink));
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                assert!(contrast >= 4.5, "{theme:?} {ink}: {contrast}");
+            }
         }
     }
 
     #[test]
     fn roles_differ_in_grey() {
-        let (inside, outside, group) =
-            (Role::Inside.colors().0, Role::Outside.colors().0, Role::Group.colors().0);
-        assert!(luminance(outside) > 2.0 * luminance(inside));
-        assert!(luminance(group) > 1.1 * luminance(outside));
+        for theme in Theme::ALL {
+            let [inside, outside, group] =
+                [Role::Inside, Role::Outside, Role::Group].map(|role| luminance(theme.role(role).0));
+            assert!(outside > 2.0 * inside, "{theme:?}");
+            assert!(outside.max(group) > 1.1 * outside.min(group), "{theme:?}");
+        }
+    }
+
+    #[test]
+    fn families_differ_in_dashes_on_paper_without_colour() {
+        let mut all: Vec<_> = Family::all().map(|family| Theme::Print.dash(family)).collect();
+        assert!(all.iter().all(|dash| dash.len() % 2 == 0));
+        let count = all.len();
+        all.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use pcapviz_graph::{Annotations, CaptureSummary, Finding, LayerGraph, Totals};
+use pcapviz_graph::{Annotations, CaptureSummary, Finding, LayerGraph, Selection, Totals, Unselected};
 
 /// All that a picture or a data format shows: one layer's graph, and what is known about it.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +14,8 @@ pub struct View<'a> {
     pub totals: &'a Totals,
     /// What was found.
     pub findings: &'a [Finding],
+    /// If the graph is a part of a larger one: which, and what was left out of it.
+    pub selection: Option<(&'a Selection, Unselected)>,
 }
 
 impl<'a> View<'a> {
@@ -24,6 +26,12 @@ impl<'a> View<'a> {
         captures: &'a [CaptureSummary],
         totals: &'a Totals,
     ) -> Self {
-        Self { graph, annotations, captures, totals, findings: &[] }
+        Self { graph, annotations, captures, totals, findings: &[], selection: None }
+    }
+
+    /// The same view, with what was found.
+    #[must_use]
+    pub fn with_findings(self, findings: &'a [Finding]) -> Self {
+        Self { findings, ..self }
     }
 }

@@ -41,6 +41,11 @@ pub(super) fn v4(bytes: &[u8], see: &mut dyn FnMut(Sighting<'_>)) {
     if let (Some(device), Some(host)) = (device, host) {
         see(Sighting::Lease { device, host });
     }
+    if header[0] == 2 {
+        for router in options.routers.chunks_exact(4).filter_map(|ip| ip.first_chunk::<4>()) {
+            see(Sighting::Router { host: Ipv4Addr::from(*router).into() });
+        }
+    }
 }
 
 #[derive(Default)]
@@ -48,6 +53,7 @@ struct Options<'a> {
     message_type: Option<u8>,
     host_name: Option<&'a [u8]>,
     fqdn: Option<Cow<'a, [u8]>>,
+    routers: &'a [u8],
 }
 
 impl<'a> Options<'a> {
@@ -64,6 +70,7 @@ impl<'a> Options<'a> {
                 break;
             };
             match code {
+                3 => options.routers = value,
                 12 => options.host_name = Some(value),
                 53 => options.message_type = value.first().copied(),
                 // Flags and two codes; the flag E says that labels follow and not plain text.

@@ -8,17 +8,19 @@ use std::net::{IpAddr, Ipv6Addr};
 use hickory_proto::serialize::binary::{BinDecoder, DecodeError};
 
 use super::text::{folded, text};
-use super::{Named, Sighting, be16};
+use super::{DetailKind, Named, Sighting, be16};
 use crate::Protocol;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const PTR: u16 = 12;
 const AAAA: u16 = 28;
+const SRV: u16 = 33;
 const INTERNET: u16 = 1;
 
-/// The kinds of records that give a name to an address, or an alias to a name; NetBIOS's NB and NBSTAT with them.
-const NAMING: [u16; 6] = [A, CNAME, PTR, AAAA, 0x20, 0x21];
+/// The kinds of records that give a name to an address, an alias to a name, or a host to a service; NetBIOS's NB
+/// with them (its NBSTAT has SRV's number).
+const NAMING: [u16; 6] = [A, CNAME, PTR, AAAA, SRV, 0x20];
 
 /// Aliases followed from the name that was asked for; resolvers give up earlier.
 const MAX_ALIASES: usize = 32;
@@ -56,7 +58,11 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
         return;
     }
     let aliases = aliases(question, &records);
-    for record in records.iter().filter(|record| record.class == INTERNET) {
+    let of_internet = || records.iter().filter(|record| record.class == INTERNET);
+    for record in of_internet().filter(|record| record.kind == SRV) {
+        services(record, of_internet(), see);
+    }
+    for record in of_internet() {
         let named = match record.kind {
             A | AAAA => record.address().map(|address| {
                 let asked = aliases.first().filter(|_| aliases.contains(&record.owner));
@@ -71,6 +77,27 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
         let name = if protocol == Protocol::Dns { folded(&name) } else { text(&name) };
         if let Some(name) = name {
             see(Sighting::Name { of: Named::Host(address), name: &name, protocol });
+        }
+    }
+}
+
+/// The service of an SRV record (RFC 2782), as a detail of the hosts that the message's other records say it is
+/// on: `Printer._ipp._tcp.local, port 631`.
+fn services<'a>(
+    record: &Record<'_>,
+    others: impl Iterator<Item = &'a Record<'a>>,
+    see: &mut dyn FnMut(Sighting<'_>),
+) {
+    let Some(&[_, _, _, _, high, low]) = record.data.first_chunk() else { return };
+    let Some(target) = Name::at(record.owner.message, record.data_at + 6) else { return };
+    let mut service = None;
+    for address in others.filter(|other| matches!(other.kind, A | AAAA) && other.owner == target) {
+        let service = service.get_or_insert_with(|| {
+            let port = u16::from_be_bytes([high, low]);
+            text(&record.owner.dotted()).map(|name| format!("{name}, port {port}"))
+        });
+        if let (Some(text), Some(host)) = (service, address.address()) {
+            see(Sighting::Detail { of: Named::Host(host), kind: DetailKind::Service, text });
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::text::folded;
-use super::{Named, Sighting};
+use super::{DetailKind, Named, Sighting};
 use crate::{Application, Protocol};
 
 /// The longest method that is registered has 17 letters (UPDATEREDIRECTREF).
@@ -34,22 +34,36 @@ pub(super) fn first_line(payload: &[u8]) -> Option<Protocol> {
 
 /// The host that a client asks the server for, as the server's name.
 pub(super) fn host(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
-    let Some((_, rest)) = method(application.payload) else { return };
-    // Other targets are for proxies: a whole URL, or CONNECT's host and port (RFC 9112, 3.2).
-    if !matches!(rest.first(), Some(b'/' | b'*')) || first_line(application.payload) != Some(Protocol::Http) {
+    let Some((method, rest)) = method(application.payload) else { return };
+    if first_line(application.payload) != Some(Protocol::Http) {
         return;
     }
-    // A last line without an end goes on in the next segment.
-    let mut lines = rest.split_inclusive(|b| *b == b'\n').skip(1).filter_map(|line| line.strip_suffix(b"\n"));
-    let host =
-        lines.by_ref().map(<[u8]>::trim_ascii_end).take_while(|line| !line.is_empty()).find_map(|line| {
-            let colon = line.iter().position(|b| *b == b':')?;
-            line[..colon].eq_ignore_ascii_case(b"host").then(|| &line[colon + 1..])
-        });
-    if let Some(name) = host.and_then(host_name).and_then(folded) {
-        let of = Named::Host(application.addresses.destination);
-        see(Sighting::Name { of, name: &name, protocol: Protocol::Http });
+    let of = Named::Host(application.addresses.destination);
+    if matches!(rest.first(), Some(b'/' | b'*')) {
+        if let Some(name) = field(application.payload, b"host").and_then(host_name).and_then(folded) {
+            see(Sighting::Name { of, name: &name, protocol: Protocol::Http });
+        }
+        return;
     }
+    // Other targets are for proxies: a whole URL, or CONNECT's host and port (RFC 9112, 3.2).
+    let target = rest.split(|b| *b == b' ').next().unwrap_or_default();
+    let authority = match target.strip_prefix(b"http://") {
+        Some(url) => url.split(|b| *b == b'/').next(),
+        None => (method == b"CONNECT").then_some(target),
+    };
+    if let Some(text) = authority.and_then(host_name).and_then(folded) {
+        see(Sighting::Detail { of, kind: DetailKind::ProxyFor, text: &text });
+    }
+}
+
+/// The value of a header field, by its name in lower case. A last line without an end goes on in the next
+/// segment.
+pub(super) fn field<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let lines = message.split_inclusive(|b| *b == b'\n').skip(1).filter_map(|line| line.strip_suffix(b"\n"));
+    lines.map(<[u8]>::trim_ascii_end).take_while(|line| !line.is_empty()).find_map(|line| {
+        let colon = line.iter().position(|b| *b == b':')?;
+        line[..colon].eq_ignore_ascii_case(name).then(|| line[colon + 1..].trim_ascii())
+    })
 }
 
 /// The method, and what follows its blank.

@@ -9,14 +9,19 @@
 
 mod dhcp;
 mod dns;
+pub(crate) mod hello;
 mod http;
+mod neighbour;
 mod netbios;
 mod quic;
 mod text;
 mod tls;
+mod upnp;
 
+use std::fmt;
 use std::net::IpAddr;
 
+use self::hello::QuicConnection;
 use crate::{Application, MacAddr, Pair, Protocol, Transport};
 
 /// Whom a name belongs to.
@@ -26,6 +31,38 @@ pub enum Named {
     Device(MacAddr),
     /// A host, by its IP address.
     Host(IpAddr),
+}
+
+/// What is said of an address besides its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DetailKind {
+    /// The port of a switch or the like that is on this link.
+    Port,
+    /// A host that clients ask this proxy for.
+    ProxyFor,
+    /// A service that it offers, with its port.
+    Service,
+}
+
+impl DetailKind {
+    /// Every kind, in order.
+    pub const ALL: [Self; 3] = [Self::Port, Self::ProxyFor, Self::Service];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Port => "port",
+            Self::ProxyFor => "proxy for",
+            Self::Service => "service",
+        }
+    }
+}
+
+impl fmt::Display for DetailKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// One thing that a packet says about an address.
@@ -48,6 +85,29 @@ pub enum Sighting<'a> {
         /// The device.
         device: MacAddr,
         /// The address it was given.
+        host: IpAddr,
+    },
+    /// Something else than a name; as hostile as names are.
+    Detail {
+        /// Whom it is about.
+        of: Named,
+        /// What kind of thing.
+        kind: DetailKind,
+        /// What is said, at most 255 characters.
+        text: &'a str,
+    },
+    /// A piece of the ClientHello of a QUIC connection, which spans datagrams: for [`QuicHellos`](crate::QuicHellos).
+    HelloPiece {
+        /// The connection.
+        connection: &'a QuicConnection,
+        /// Where in the handshake it stands, in bytes.
+        offset: u32,
+        /// What stands there.
+        bytes: &'a [u8],
+    },
+    /// A DHCP server says which address the router of its network has.
+    Router {
+        /// The router.
         host: IpAddr,
     },
 }
@@ -122,19 +182,24 @@ fn is_smb(message: &[u8]) -> bool {
 /// What a packet says about addresses, one call of `see` for each sighting in the packet's order.
 ///
 /// Reads DNS, mDNS and LLMNR records (A and AAAA, which are given the name that was asked for, at the start
-/// of the chain of CNAMEs; PTR), NetBIOS names, DHCP and DHCPv6 host names, the server name that a TLS
-/// or QUIC client asks for and the host that an HTTP client asks for. Never fails: what is malformed or cut off ends
+/// of the chain of CNAMEs; PTR; SRV), NetBIOS names, DHCP and DHCPv6 host names, the server name that a TLS
+/// or QUIC client asks for, the host that an HTTP client asks for, and what UPnP devices say they are. Never fails: what is malformed or cut off ends
 /// the reading of that message, and what was read before it stands. O(payload).
 ///
 /// Names are said by whoever sent the packet. A name that a client asks a *proxy* for (HTTP CONNECT, or a
-/// request with a whole URL) is not the proxy's and is not reported.
+/// request with a whole URL) is not the proxy's: it is a [detail](DetailKind::ProxyFor) of it.
 #[inline]
 pub fn sightings(application: &Application<'_>, mut see: impl FnMut(Sighting<'_>)) {
     let Some(&first) = application.payload.first() else { return };
     match application.ports.transport {
         Transport::Tcp => match first {
             0x16 => tls::server_name(application, &mut see),
-            b'A'..=b'Z' => http::host(application, &mut see),
+            b'A'..=b'Z' => {
+                http::host(application, &mut see);
+                if first == b'H' {
+                    upnp::description(application, &mut see);
+                }
+            }
             0 | 1.. if uses(application.ports.ports, 53) => dns::over_tcp(application.payload, &mut see),
             _ => {}
         },
@@ -153,6 +218,7 @@ fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
             67 | 68 => dhcp::v4(application.payload, see),
             137 => netbios::name_service(application, see),
             138 => netbios::datagram(application.payload, see),
+            1900 => upnp::announcement(application, see),
             546 | 547 => dhcp::v6(application, see),
             5353 => dns::message(application.payload, Protocol::Mdns, see),
             5355 => dns::message(application.payload, Protocol::Llmnr, see),
@@ -176,6 +242,8 @@ fn be16(rest: &mut &[u8]) -> Option<u16> {
     let bytes = rest.split_off(..2)?;
     Some(u16::from_be_bytes([bytes[0], bytes[1]]))
 }
+
+pub use neighbour::device_sightings;
 
 #[cfg(test)]
 mod tests;

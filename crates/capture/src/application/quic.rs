@@ -8,8 +8,9 @@ use aes_gcm::{Aes128Gcm, KeyInit};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
+use super::hello::QuicConnection;
 use super::text::folded;
-use super::tls::server_name_in;
+use super::tls::{is_whole, server_name_in};
 use super::{Named, Sighting};
 use crate::{Application, Protocol};
 
@@ -82,16 +83,32 @@ fn version(number: &[u8]) -> Option<Version> {
 pub(super) fn server_name(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
     let mut pieces = Vec::new();
     let mut datagram = application.payload;
+    let mut id: &[u8] = &[];
     for _ in 0..MAX_PACKETS {
-        match Initial::take(&mut datagram).and_then(|packet| packet.open()) {
-            Some(frames) => crypto_frames(&frames, &mut pieces),
-            None => break,
-        }
+        let Some(packet) = Initial::take(&mut datagram) else { break };
+        let Some(frames) = packet.open() else { break };
+        id = packet.connection_id;
+        crypto_frames(&frames, &mut pieces);
     }
-    let hello = joined(pieces);
+    if pieces.is_empty() {
+        return;
+    }
+    let hello = joined(pieces.clone());
     if let Some(name) = server_name_in(&hello).and_then(folded) {
         let of = Named::Host(application.addresses.destination);
         see(Sighting::Name { of, name: &name, protocol: Protocol::Quic });
+    } else if !is_whole(&hello) {
+        let mut connection = QuicConnection {
+            addresses: application.addresses,
+            ports: application.ports.ports,
+            id: ([0; 20], id.len() as u8),
+        };
+        connection.id.0[..id.len()].copy_from_slice(id);
+        for (offset, bytes) in &pieces {
+            if let Ok(offset) = u32::try_from(*offset) {
+                see(Sighting::HelloPiece { connection: &connection, offset, bytes });
+            }
+        }
     }
 }
 
@@ -186,7 +203,7 @@ fn crypto_frames(mut frames: &[u8], pieces: &mut Vec<(usize, Vec<u8>)>) {
 }
 
 /// The handshake from its start as far as the pieces reach without a gap.
-fn joined(mut pieces: Vec<(usize, Vec<u8>)>) -> Vec<u8> {
+pub(super) fn joined(mut pieces: Vec<(usize, Vec<u8>)>) -> Vec<u8> {
     pieces.sort();
     let mut whole = Vec::new();
     for (offset, piece) in pieces {

@@ -31,6 +31,10 @@ fn seen(application: &Application<'_>) -> Vec<String> {
             Sighting::Name { of: Named::Host(ip), name, protocol } => format!("{ip} {name} {protocol}"),
             Sighting::Name { of: Named::Device(mac), name, protocol } => format!("{mac} {name} {protocol}"),
             Sighting::Lease { device, host } => format!("{device} leases {host}"),
+            Sighting::HelloPiece { offset, bytes, .. } => format!("{} bytes at {offset}", bytes.len()),
+            Sighting::Detail { of: Named::Host(ip), kind, text } => format!("{ip} {kind}: {text}"),
+            Sighting::Detail { of: Named::Device(mac), kind, text } => format!("{mac} {kind}: {text}"),
+            Sighting::Router { host } => format!("router {host}"),
         });
     });
     all
@@ -219,6 +223,11 @@ fn dhcp_names_the_client() {
         (dhcp(2, 0, 6, &[(53, &[5])]), vec![leases(6)]),
         (dhcp(2, 0, 6, &[(53, &[2]), (12, b"laptop")]), vec![named]),
         (dhcp(2, 0, 0, &[(53, &[6])]), vec![]),
+        (
+            dhcp(2, 0, 6, &[(53, &[5]), (3, &[10, 0, 0, 1, 10, 0, 0, 2, 9])]),
+            vec![leases(6), "router 10.0.0.1".into(), "router 10.0.0.2".into()],
+        ),
+        (dhcp(1, 0, 0, &[(53, &[3]), (3, &[10, 0, 0, 1])]), vec![]),
         (dhcp(1, 0, 0, &[(81, &[4])]), vec![]),
     ] {
         assert_eq!(udp(67, &bytes), expected);
@@ -262,8 +271,6 @@ fn http_names_the_server_that_is_asked() {
         (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", vec![]),
         (b"GET / HTTP/1.1\r\n\r\nHost: body\r\n", vec![]),
         (b"GET / HTTP/1.1\r\nHost: cut.off.exam", vec![]),
-        (b"CONNECT target.example:443 HTTP/1.1\r\nHost: target.example\r\n\r\n", vec![]),
-        (b"GET http://target.example/ HTTP/1.1\r\nHost: target.example\r\n\r\n", vec![]),
         (b"HTTP/1.1 200 OK\r\nHost: a\r\n\r\n", vec![]),
         (b"GET / words\r\nHost: a\r\n\r\n", vec![]),
     ] {
@@ -384,5 +391,61 @@ proptest! {
             prop_assert!(line.chars().count() < 400);
         }
         identify(&application);
+    }
+}
+
+#[test]
+fn services_are_told_of_their_hosts() {
+    let host = name("printer.local");
+    let srv = [&[0, 0, 0, 0, 2, 0x77][..], &host].concat();
+    let records = [
+        record(&name("Office._ipp._tcp.local"), 33, 0x8001, &srv),
+        record(&host, 1, 0x8001, &[10, 0, 0, 7]),
+        record(&name("other.local"), 1, 1, &[10, 0, 0, 8]),
+    ];
+    let expected = [
+        "10.0.0.7 service: Office._ipp._tcp.local, port 631",
+        "10.0.0.7 printer.local mDNS",
+        "10.0.0.8 other.local mDNS",
+    ];
+    assert_eq!(udp(5353, &message(None, &records)), expected);
+    assert_eq!(udp(5353, &message(None, &records[..1])), [""; 0]);
+}
+
+#[test]
+fn proxies_are_not_what_they_are_asked_for() {
+    for (request, expected) in [
+        ("CONNECT WWW.example:443 HTTP/1.1\r\nHost: www.example:443\r\n\r\n", vec!["www.example"]),
+        ("GET http://www.example/x HTTP/1.1\r\nHost: www.example\r\n\r\n", vec!["www.example"]),
+        ("CONNECT 192.0.2.1:443 HTTP/1.1\r\n\r\n", vec![]),
+        ("CONNECT  HTTP/1.1\r\n\r\n", vec![]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|name| format!("10.0.0.2 proxy for: {name}")).collect();
+        assert_eq!(tcp(8080, request.as_bytes()), expected, "{request}");
+    }
+}
+
+#[test]
+fn upnp_devices_say_what_they_are() {
+    let notify = "NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nLOCATION: http://10.0.0.1/d.xml\r\n";
+    let server = "SERVER: Linux/4.4 UPnP/1.0 Sonos/63.2 (ZP120)\r\n\r\n";
+    let answer =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n<root xmlns=\"urn:schemas-upnp-org:device-1-0\">";
+    for (port, payload, expected) in [
+        (1900, format!("{notify}{server}"), vec!["10.0.0.1 Sonos/63.2 (ZP120) SSDP"]),
+        (1900, format!("{notify}\r\n"), vec![]),
+        (1900, "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n".into(), vec![]),
+    ] {
+        assert_eq!(udp(port, payload.as_bytes()), expected, "{payload}");
+    }
+    for (payload, expected) in [
+        (
+            format!("{answer}<friendlyName>Tom &amp; Ann's TV</friendlyName>"),
+            vec!["10.0.0.1 Tom & Ann's TV SSDP"],
+        ),
+        (format!("{answer}<friendlyName>cut off"), vec![]),
+        ("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<friendlyName>x</friendlyName>".into(), vec![]),
+    ] {
+        assert_eq!(tcp(80, payload.as_bytes()), expected, "{payload}");
     }
 }

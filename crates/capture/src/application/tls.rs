@@ -10,7 +10,7 @@ use crate::{Application, Protocol};
 /// The longest record: 2^14 bytes, and 2048 that encryption may add (RFC 5246, 6.2.3).
 const MAX_RECORD: u16 = (1 << 14) + 2048;
 
-const HANDSHAKE: u8 = 22;
+pub(super) const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_NAME: u16 = 0;
 const HOST_NAME: u8 = 0;
@@ -47,6 +47,37 @@ pub(super) fn server_name(application: &Application<'_>, see: &mut dyn FnMut(Sig
         let of = Named::Host(application.addresses.destination);
         see(Sighting::Name { of, name: &name, protocol: Protocol::Tls });
     }
+}
+
+/// What the stream of a TLS client begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Hello {
+    /// No hello, or one that asks for no name.
+    None,
+    /// A hello that has not said yet which name it asks for.
+    GoesOn,
+    /// A hello that asks for this name.
+    Asks(Vec<u8>),
+}
+
+/// Reads the hello that a stream begins with, as far as it is there.
+pub(super) fn hello_in_records(stream: &[u8]) -> Hello {
+    if !is_record(stream) {
+        return Hello::None;
+    }
+    let message = handshake(stream);
+    match (server_name_in(&message), &*message) {
+        (Some(name), _) => Hello::Asks(name.to_vec()),
+        (None, message) if is_whole(message) => Hello::None,
+        (None, &[CLIENT_HELLO, ..]) => Hello::GoesOn,
+        _ => Hello::None,
+    }
+}
+
+/// Whether a handshake message is there to its end.
+pub(super) fn is_whole(message: &[u8]) -> bool {
+    let Some(&[_, a, b, c]) = message.first_chunk() else { return false };
+    message.len() - 4 >= u32::from_be_bytes([0, a, b, c]) as usize
 }
 
 /// The server name in a ClientHello message; `None` also where it is an address, which is no name.

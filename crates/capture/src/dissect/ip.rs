@@ -211,8 +211,11 @@ fn fragment_header(bytes: Bytes<'_>) -> Outcome<'_> {
 /// The IP header that an error message quotes is one that was sent before: it never counts.
 fn icmp(protocol: Protocol, echo: (u8, u8), bytes: Bytes<'_>) -> Outcome<'_> {
     let Ok(&[kind, code]) = bytes.array() else { return Ok(Step::last(protocol, bytes)) };
-    let id = if kind == echo.0 || kind == echo.1 { bytes.be16(4).ok() } else { None };
-    Ok(Step::new(protocol, Fields::Icmp(Icmp { kind, code, id }), Next::End(End::Done), bytes.skip(8)))
+    let is_echo = kind == echo.0 || kind == echo.1;
+    let word = |at| if is_echo { bytes.be16(at).ok() } else { None };
+    let len = u32::try_from(bytes.wire_len()).unwrap_or(u32::MAX);
+    let icmp = Icmp { kind, code, id: word(4), sequence: word(6), len };
+    Ok(Step::new(protocol, Fields::Icmp(icmp), Next::End(End::Done), bytes.skip(8)))
 }
 
 /// ESP (RFC 4303).

@@ -227,6 +227,10 @@ pub struct Icmp {
     pub code: u8,
     /// The identifier of an echo request or reply.
     pub id: Option<u16>,
+    /// The sequence number of an echo request or reply.
+    pub sequence: Option<u16>,
+    /// The message's length on the wire, its header included, in bytes.
+    pub len: u32,
 }
 
 /// Up to two 802.1Q tags, outermost first; deeper ones are walked and not kept.

@@ -103,6 +103,20 @@ impl Filter {
         self.program(link_type).as_ref().map(|_| ()).map_err(Clone::clone)
     }
 
+    /// Why packets of some link types never pass: an error for each kind of those met so far.
+    ///
+    /// ```
+    /// use pcapviz_capture::{Filter, LinkType, Packet};
+    ///
+    /// let filter = Filter::parse("vlan 5")?;
+    /// assert!(!filter.matches(&Packet::new(LinkType::RAW, &[0x45; 20])));
+    /// assert_eq!(filter.refusals().next().unwrap().message(), "RAW has no VLAN tags");
+    /// # Ok::<(), pcapviz_capture::FilterError>(())
+    /// ```
+    pub fn refusals(&self) -> impl Iterator<Item = &FilterError> {
+        self.programs.iter().filter_map(|program| program.get()?.as_ref().err())
+    }
+
     /// Whether a packet passes: by its outermost headers, exactly as tcpdump would decide.
     #[inline]
     pub fn matches(&self, packet: &Packet<'_>) -> bool {

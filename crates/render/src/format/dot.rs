@@ -4,7 +4,8 @@ use std::io::Write;
 
 use crate::caption::{NodeCaption, edge_protocols, edge_tooltip, edge_volume, node_tooltip};
 use crate::escape::dot as escape;
-use crate::theme::{Family, INK_SOFT, Role};
+use crate::function::Function;
+use crate::theme::{Family, Role};
 use crate::{RenderError, RenderOptions, View, scene};
 
 pub(super) fn write(
@@ -13,6 +14,7 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> Result<(), RenderError> {
     let out = &mut std::io::BufWriter::new(out);
+    let theme = options.theme;
     writeln!(out, "digraph pcapviz {{")?;
     writeln!(
         out,
@@ -20,11 +22,16 @@ pub(super) fn write(
         lines(scene::headline(view).iter())
     )?;
     writeln!(out, "  node [fontname=\"Noto Sans,Helvetica,Arial\", fontsize=10, style=filled];")?;
-    writeln!(out, "  edge [fontname=\"Noto Sans,Helvetica,Arial\", fontsize=8, fontcolor=\"{INK_SOFT}\"];")?;
-    for node in view.graph.nodes() {
+    writeln!(
+        out,
+        "  edge [fontname=\"Noto Sans,Helvetica,Arial\", fontsize=8, fontcolor=\"{}\"];",
+        theme.ink_soft()
+    )?;
+    let functions = Function::of(view.graph);
+    for (node, function) in view.graph.nodes().iter().zip(functions) {
         let role = Role::of(node.id);
-        let (shape, style) = options.shape.unwrap_or(role.shape()).graphviz();
-        let (fill, line) = role.label_colors();
+        let (shape, style) = options.shape.unwrap_or(function.shape()).graphviz();
+        let (fill, line) = theme.label_role(role);
         write!(
             out,
             "  \"{}\" [label=\"{}\", shape={shape}, fillcolor=\"{fill}\", color=\"{line}\", class=\"{}\", tooltip=\"{}\"",
@@ -53,8 +60,8 @@ pub(super) fn write(
             source,
             target,
             lines([&*edge_volume(edge), &*edge_protocols(edge, notes)].into_iter()),
-            scene::line_width(edge.traffic.bytes, most),
-            family.stroke(),
+            scene::line_width(edge.traffic.bytes, most, view.graph.edges().len()),
+            theme.stroke(family),
             family.class(),
             lines(edge_tooltip(edge, notes, &source.to_string(), &target.to_string()).lines()),
         )?;

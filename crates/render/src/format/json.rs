@@ -5,15 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use pcapviz_graph::{
-    CaptureSummary, Edge, Evidence, Finding, Name, Node, NodeId, Place, Severity, Timestamp, Traffic,
+    CaptureSummary, Claim, Edge, Evidence, Finding, Name, Node, NodeId, Place, Severity, Timestamp, Traffic,
 };
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
 
 use crate::escape::is_unsafe;
-use crate::{RenderError, RenderOptions, View};
+use crate::{RenderError, RenderOptions, View, caption};
 
 /// Raised when a key's meaning changes; new keys may come without.
 const SCHEMA: &str = "pcapviz/graph/1";
@@ -42,6 +43,8 @@ struct GraphDoc<C, N, E, F> {
     layer: u8,
     captures: C,
     totals: TotalsDoc,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selection: Option<SelectionDoc>,
     nodes: N,
     edges: E,
     findings: F,
@@ -56,6 +59,14 @@ impl GraphDoc<(), (), (), ()> {
             layer: graph.layer().number(),
             captures: Rows(move || captures.iter().map(CaptureDoc::of)),
             totals: TotalsDoc::of(&view),
+            selection: view.selection.map(|(selection, left_out)| SelectionDoc {
+                conditions: selection.to_string(),
+                left_out: UnselectedDoc {
+                    nodes: left_out.nodes,
+                    edges: left_out.edges,
+                    traffic: left_out.traffic.into(),
+                },
+            }),
             nodes: Rows(move || graph.nodes().iter().map(move |node| NodeDoc::of(&view, node))),
             edges: Rows(move || graph.edges().iter().map(move |edge| EdgeDoc::of(&view, edge))),
             findings: Rows(move || findings.iter().map(FindingDoc::of)),
@@ -93,6 +104,21 @@ impl<'a> CaptureDoc<'a> {
         let CaptureSummary { path, format, packets, bytes, life, .. } = capture;
         Self { path, format, packets: *packets, bytes: *bytes, life: (*life).into() }
     }
+}
+
+/// Which part of the layer's graph this is. The edges' packets with those left out are `in_graph`.
+#[derive(Serialize)]
+struct SelectionDoc {
+    conditions: String,
+    left_out: UnselectedDoc,
+}
+
+#[derive(Serialize)]
+struct UnselectedDoc {
+    nodes: usize,
+    edges: usize,
+    #[serde(flatten)]
+    traffic: TrafficDoc,
 }
 
 /// `in_graph` and all of `outside` together are `packets`.
@@ -149,12 +175,26 @@ impl From<Traffic> for TrafficDoc {
 #[derive(Serialize)]
 struct NodeDoc<'a> {
     id: String,
+    class: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     names: Vec<NameDoc<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<PlaceDoc<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vendor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor_source: Option<&'a str>,
+    /// A device's own addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<OwnAddressDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    off_link_addresses: Option<u64>,
+    /// Why a device is a gateway.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gateway: Vec<String>,
+    /// The devices that a host's address belongs to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<&'a BTreeMap<String, String>>,
     sent: TrafficDoc,
@@ -166,19 +206,42 @@ struct NodeDoc<'a> {
 impl<'a> NodeDoc<'a> {
     fn of(view: &View<'a>, node: &Node) -> Self {
         let known = view.annotations.get(node.id);
-        let mut names: Vec<&Name> = known.map_or(Vec::new(), |notes| notes.names.iter().collect());
-        // The best first, as on the picture.
-        names.sort_by_key(|name| (name.source, std::cmp::Reverse(name.count), &name.name));
+        let device = known.and_then(|notes| notes.device.as_ref());
         Self {
             id: node.id.to_string(),
-            names: names.into_iter().map(NameDoc::of).collect(),
+            class: caption::class(node.id),
+            // The best first, as on the picture.
+            names: known
+                .map_or(Vec::new(), |notes| notes.ranked_names().into_iter().map(NameDoc::of).collect()),
             place: known.and_then(|notes| notes.place.as_ref()).map(PlaceDoc::of),
             vendor: known.and_then(|notes| notes.vendor.as_deref()),
+            vendor_source: known.and_then(|notes| notes.vendor_source.as_deref()),
+            addresses: device.map_or(Vec::new(), |device| {
+                device.addresses.iter().map(|(address, how)| OwnAddressDoc::of(*address, *how)).collect()
+            }),
+            off_link_addresses: device.map(|device| device.off_link).filter(|n| *n > 0),
+            gateway: device
+                .map_or(Vec::new(), |device| device.routing.iter().map(|why| why.to_string()).collect()),
+            devices: known
+                .map_or(Vec::new(), |notes| notes.devices.iter().map(|mac| mac.to_string()).collect()),
             notes: known.map(|notes| &notes.extra).filter(|extra| !extra.is_empty()),
             sent: node.sent.into(),
             received: node.received.into(),
             life: node.life.into(),
         }
+    }
+}
+
+/// One of a device's own addresses, and how that is known.
+#[derive(Serialize)]
+struct OwnAddressDoc {
+    address: String,
+    source: String,
+}
+
+impl OwnAddressDoc {
+    fn of(address: IpAddr, how: Claim) -> Self {
+        Self { address: address.to_string(), source: how.to_string() }
     }
 }
 

@@ -11,7 +11,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::fold::Ports;
-use crate::layout::{Auto, Layout, LayoutError};
+use crate::grouping::Grouping;
+use crate::layout::{Auto, Diagram, Layout, LayoutError};
+use crate::theme::Theme;
 use crate::{Shape, View};
 
 /// How a picture is made; data formats need none of it.
@@ -19,11 +21,19 @@ use crate::{Shape, View};
 pub struct RenderOptions<'a> {
     /// What places the nodes.
     pub layout: &'a dyn Layout,
+    /// What kind of picture.
+    pub diagram: Diagram,
+    /// What keeps nodes together.
+    pub grouping: Grouping,
     /// Every node's shape; `None` for one by where the node belongs.
     pub shape: Option<Shape>,
+    /// The colours.
+    pub theme: Theme,
     /// Pixels per point (1/72 inch) in formats made of pixels. Lowered where the picture would become
     /// larger than a viewer can open.
     pub scale: f32,
+    /// How many pixels wide a picture made of pixels is; takes the place of the scale.
+    pub width: Option<u32>,
     /// A picture's most nodes: past that, nodes that are alike are [folded](crate::fold). `None` for what
     /// a page of the format can carry. Data formats are never folded.
     pub max_nodes: Option<usize>,
@@ -34,7 +44,17 @@ pub struct RenderOptions<'a> {
 impl<'a> RenderOptions<'a> {
     /// The defaults: shapes by where a node belongs, two pixels per point, as many nodes as a page carries.
     pub fn new(layout: &'a dyn Layout) -> Self {
-        Self { layout, shape: None, scale: 2.0, max_nodes: None, ports: Ports::default() }
+        Self {
+            layout,
+            diagram: Diagram::default(),
+            grouping: Grouping::default(),
+            shape: None,
+            theme: Theme::default(),
+            scale: 2.0,
+            width: None,
+            max_nodes: None,
+            ports: Ports::default(),
+        }
     }
 }
 
@@ -48,8 +68,12 @@ impl Default for RenderOptions<'_> {
 impl fmt::Debug for RenderOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RenderOptions")
+            .field("diagram", &self.diagram)
+            .field("grouping", &self.grouping)
             .field("shape", &self.shape)
+            .field("theme", &self.theme)
             .field("scale", &self.scale)
+            .field("width", &self.width)
             .field("max_nodes", &self.max_nodes)
             .field("ports", &self.ports)
             .finish_non_exhaustive()

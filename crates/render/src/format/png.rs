@@ -20,7 +20,8 @@ pub(super) fn write(
 ) -> Result<(), RenderError> {
     let scene = Scene::of(view, options)?;
     let (width, height) = (scene.size.x as f32, scene.size.y as f32);
-    let scale = options.scale.min((MOST_PIXELS / (width * height)).sqrt());
+    let wanted = options.width.map_or(options.scale, |pixels| pixels as f32 / width);
+    let scale = wanted.min((MOST_PIXELS / (width * height)).sqrt());
     let (columns, rows) = ((width * scale).ceil().max(1.0) as u32, (height * scale).ceil().max(1.0) as u32);
     let failed = |reason: String| RenderError::Pixels { width: columns, height: rows, reason };
 

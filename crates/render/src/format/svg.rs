@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
+use pcapviz_graph::Severity;
+
 use crate::escape::xml;
 use crate::layout::Point;
-use crate::scene::{EdgeMark, Label, NodeMark, Outline, Rect, Scene, Text};
+use crate::scene::{EdgeMark, Label, Matrix, NodeMark, Outline, Rect, Scene, Stroke, Text};
 use crate::text::FALLBACKS;
-use crate::theme::{Color, PAPER, RULE};
+use crate::theme::{Color, Theme};
 use crate::{RenderError, RenderOptions, View};
 
 pub(super) fn write(
@@ -20,22 +22,48 @@ pub(super) fn write(
 
 /// The scene as one SVG document.
 pub(super) fn document(scene: &Scene) -> String {
-    let mut svg = Svg::default();
+    let mut svg = Svg { out: String::new(), theme: scene.theme };
+    let paper = scene.theme.paper();
     let (width, height) = (Number(scene.size.x), Number(scene.size.y));
     svg.line(format_args!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}pt\" height=\"{height}pt\" \
          viewBox=\"0 0 {width} {height}\" font-family=\"{FALLBACKS}\" role=\"img\">"
     ));
     svg.line(format_args!("<title>{}</title>", xml(&scene.name)));
-    svg.line(format_args!("<rect class=\"paper\" width=\"{width}\" height=\"{height}\" fill=\"{PAPER}\"/>"));
+    svg.line(format_args!("<rect class=\"paper\" width=\"{width}\" height=\"{height}\" fill=\"{paper}\"/>"));
     svg.group("title", |svg| scene.title.iter().for_each(|text| svg.text(text)));
     svg.group("rules", |svg| {
         for (from, to) in &scene.rules {
-            svg.stroke(*from, *to, 0.75, RULE);
+            svg.line(format_args!(
+                "<path d=\"M{}L{}\" stroke=\"{}\" stroke-width=\"0.75\"/>",
+                Pair(*from),
+                Pair(*to),
+                scene.theme.rule()
+            ));
         }
     });
+    svg.group("hulls", |svg| {
+        let theme = scene.theme;
+        for hull in &scene.hulls {
+            let Rect { left, top, .. } = hull.rect;
+            svg.line(format_args!(
+                "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"8\" fill=\"{}\" stroke=\"{}\"/>",
+                Number(left),
+                Number(top),
+                Number(hull.rect.width()),
+                Number(hull.rect.height()),
+                theme.ink_soft().mix(theme.paper(), 0.94),
+                theme.rule(),
+            ));
+            svg.text(&hull.label);
+        }
+    });
+    scene.matrix.iter().for_each(|matrix| svg.matrix(matrix));
     svg.group("edges", |svg| {
-        scene.edges.iter().enumerate().for_each(|(i, edge)| svg.edge(i, edge));
+        // The busiest last, on top of the others.
+        let mut order: Vec<usize> = (0..scene.edges.len()).collect();
+        order.sort_by(|&a, &b| scene.edges[a].width.total_cmp(&scene.edges[b].width).then(a.cmp(&b)));
+        order.into_iter().for_each(|i| svg.edge(i, &scene.edges[i]));
     });
     svg.group("nodes", |svg| {
         scene.nodes.iter().enumerate().for_each(|(i, node)| svg.node(i, node));
@@ -55,13 +83,15 @@ pub(super) fn document(scene: &Scene) -> String {
         for (outline, fill, line) in &scene.legend.shapes {
             svg.outline(outline, *fill, *line);
         }
-        for (from, to, width, color) in &scene.legend.strokes {
-            svg.stroke(*from, *to, *width, *color);
-        }
+        scene.legend.strokes.iter().for_each(|stroke| svg.stroke(stroke));
         scene.legend.texts.iter().for_each(|text| svg.text(text));
     });
     svg.line(format_args!("</svg>"));
     svg.out
+}
+
+fn severity_class(severity: Severity) -> &'static str {
+    if severity == Severity::Alert { "alert" } else { "note" }
 }
 
 /// A length with at most two decimals: a hundredth of a point is below what any device shows.
@@ -84,9 +114,22 @@ impl std::fmt::Display for Pair {
     }
 }
 
-#[derive(Default)]
 struct Svg {
     out: String,
+    theme: Theme,
+}
+
+/// The attributes of a line that is not solid or not opaque.
+fn line_style(dash: &[f64], opacity: f64) -> String {
+    let mut style = String::new();
+    if !dash.is_empty() {
+        let lengths: Vec<String> = dash.iter().map(|&length| Number(length).to_string()).collect();
+        let _ = write!(style, " stroke-dasharray=\"{}\"", lengths.join(" "));
+    }
+    if opacity < 0.995 {
+        let _ = write!(style, " stroke-opacity=\"{}\"", Number(opacity));
+    }
+    style
 }
 
 impl Svg {
@@ -113,9 +156,14 @@ impl Svg {
         if text.content.is_empty() {
             return;
         }
+        let turn = if text.turned {
+            format!(" transform=\"rotate(-90 {})\"", Pair(text.origin))
+        } else {
+            String::new()
+        };
         // The length holds another font to the width that was measured.
         self.line(format_args!(
-            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{} fill=\"{}\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\">{}</text>",
+            "<text x=\"{}\" y=\"{}\" font-size=\"{}\"{} fill=\"{}\" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\"{turn}>{}</text>",
             Number(text.origin.x),
             Number(text.origin.y),
             Number(text.style.size),
@@ -126,17 +174,38 @@ impl Svg {
         ));
     }
 
+    fn matrix(&mut self, matrix: &Matrix) {
+        self.group("matrix", |svg| {
+            for (i, cell) in matrix.cells.iter().enumerate() {
+                svg.line(format_args!(
+                    "<g id=\"c{i}\" class=\"cell\"><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\">",
+                    Number(cell.rect.left),
+                    Number(cell.rect.top),
+                    Number(cell.rect.width()),
+                    Number(cell.rect.height()),
+                    cell.color
+                ));
+                svg.tooltip(&cell.tooltip);
+                svg.line(format_args!("</rect></g>"));
+            }
+            matrix.rules.iter().for_each(|rule| svg.stroke(rule));
+            matrix.labels.iter().for_each(|label| svg.text(label));
+        });
+    }
+
     fn tooltip(&mut self, tooltip: &str) {
         let lines: Vec<_> = tooltip.lines().map(xml).collect();
         self.line(format_args!("<title>{}</title>", lines.join("\n")));
     }
 
-    fn stroke(&mut self, from: Point, to: Point, width: f64, color: Color) {
+    fn stroke(&mut self, stroke: &Stroke) {
         self.line(format_args!(
-            "<path d=\"M{}L{}\" stroke=\"{color}\" stroke-width=\"{}\"/>",
-            Pair(from),
-            Pair(to),
-            Number(width)
+            "<path d=\"M{}L{}\" stroke=\"{}\" stroke-width=\"{}\"{}/>",
+            Pair(stroke.from),
+            Pair(stroke.to),
+            stroke.color,
+            Number(stroke.width),
+            line_style(&stroke.dash, stroke.opacity)
         ));
     }
 
@@ -153,24 +222,52 @@ impl Svg {
             };
             let _ = write!(way, "{command}{}", Pair(*p));
         }
+        if let Some(halo) = &edge.halo {
+            self.line(format_args!(
+                "<path class=\"halo {}\" d=\"{way}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{}/>",
+                severity_class(halo.severity),
+                halo.color,
+                Number(width + 6.0),
+                line_style(halo.dash, 0.45)
+            ));
+        }
         self.line(format_args!(
-            "<path d=\"{way}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{}\"/>",
-            Number(*width)
+            "<path d=\"{way}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{}\"{}/>",
+            Number(*width),
+            line_style(&edge.dash, edge.opacity)
         ));
         let [a, b, c] = edge.arrow.map(Pair);
-        self.line(format_args!("<path d=\"M{a}L{b}L{c}Z\" fill=\"{color}\"/>"));
+        // Opaque enough to be seen where lines end together.
+        let opacity = match edge.opacity.sqrt() {
+            full if full >= 0.995 => String::new(),
+            part => format!(" fill-opacity=\"{}\"", Number(part)),
+        };
+        self.line(format_args!("<path d=\"M{a}L{b}L{c}Z\" fill=\"{color}\"{opacity}/>"));
         self.line(format_args!("</g>"));
     }
 
     fn node(&mut self, i: usize, node: &NodeMark) {
         self.line(format_args!("<g id=\"n{i}\" class=\"node {}\">", node.class));
         self.tooltip(&node.tooltip);
+        if let Some(halo) = &node.halo {
+            let paint = format!(
+                "class=\"halo {}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2.5\"{}",
+                severity_class(halo.severity),
+                halo.color,
+                line_style(halo.dash, 1.0)
+            );
+            self.painted(&node.outline.grown(3.0), &paint);
+        }
         self.outline(&node.outline, node.fill, node.line);
+        node.badge.iter().for_each(|badge| self.text(badge));
         self.line(format_args!("</g>"));
     }
 
     fn outline(&mut self, outline: &Outline, fill: Color, line: Color) {
-        let paint = format!("fill=\"{fill}\" stroke=\"{line}\"");
+        self.painted(outline, &format!("fill=\"{fill}\" stroke=\"{line}\""));
+    }
+
+    fn painted(&mut self, outline: &Outline, paint: &str) {
         match outline {
             Outline::Ellipse { centre, radii } if radii.x == radii.y => self.line(format_args!(
                 "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" {paint}/>",
@@ -207,11 +304,12 @@ impl Svg {
     /// Paper behind text, so that lines that pass there are faint.
     fn plate(&mut self, rect: &Rect) {
         self.line(format_args!(
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" stroke=\"none\" fill=\"{PAPER}\" fill-opacity=\"0.85\"/>",
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" stroke=\"none\" fill=\"{}\" fill-opacity=\"0.85\"/>",
             Number(rect.left),
             Number(rect.top),
             Number(rect.width()),
-            Number(rect.height())
+            Number(rect.height()),
+            self.theme.paper()
         ));
     }
 
@@ -226,7 +324,8 @@ impl Svg {
         let halo = match rim {
             0 => class.to_owned(),
             _ => format!(
-                "{class}\" stroke=\"{PAPER}\" stroke-width=\"{rim}\" stroke-linejoin=\"round\" paint-order=\"stroke"
+                "{class}\" stroke=\"{}\" stroke-width=\"{rim}\" stroke-linejoin=\"round\" paint-order=\"stroke",
+                self.theme.paper()
             ),
         };
         self.group(&halo, |svg| {

@@ -108,6 +108,7 @@ fn component(net: &Network, boxes: &[Point]) -> Vec<Point> {
     }
     overlap::separate(&mut centres, boxes, GAP);
     polish::tighten(net, boxes, &mut centres, REACH, GAP);
+    polish::compact(net, boxes, &mut centres, REACH, GAP);
     centres
 }
 
@@ -144,7 +145,7 @@ fn core_places(net: &Network, boxes: &[Point], mass: &[f32]) -> Vec<Point> {
         return places;
     }
     let radius: Vec<f64> = boxes.iter().map(|b| (b.x + b.y) / 4.0).collect();
-    let distances = stress::all_distances(net, &|a, b| radius[a] + radius[b] + REACH);
+    let distances = stress::all_distances(net, &radius, REACH);
     let mut places = stress::place_few(&distances);
     polish::untangle(net, boxes, &distances, &mut places);
     turn(&mut places);

@@ -1,8 +1,10 @@
 //! Where nodes and edges go: one trait, and its engines.
 
 mod auto;
+mod bands;
 mod circular;
 mod graphviz;
+pub(crate) mod grouped;
 mod leaves;
 mod network;
 mod overlap;
@@ -16,7 +18,7 @@ mod stress;
 
 pub(crate) use auto::Auto;
 pub use point::Point;
-pub use registry::{ENGINES, Engine};
+pub use registry::{Diagram, ENGINES, Engine};
 
 /// What a layout is asked to place: boxes, and which of them are joined.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,11 @@ pub struct Problem {
     pub edges: Vec<(usize, usize)>,
     /// How heavy each edge is, at least 0: heavy ones want to be short and straight.
     pub weights: Vec<f64>,
+    /// Each node's tier, the uppermost first, for engines that draw tiers; empty for one tier.
+    pub tiers: Vec<u8>,
+    /// Whether each edge runs from who made contact to whom was contacted, for engines that draw layers; empty if all
+    /// do.
+    pub forward: Vec<bool>,
 }
 
 impl Problem {
@@ -43,7 +50,7 @@ impl Problem {
     /// ```
     pub fn new(boxes: Vec<Point>, edges: Vec<(usize, usize)>) -> Self {
         let weights = vec![1.0; edges.len()];
-        Self { boxes, edges, weights }
+        Self { boxes, edges, weights, ..Self::default() }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::f64::consts::TAU;
 
-use super::Point;
 use super::network::Network;
+use super::point::bounds;
+use super::{Point, overlap};
 
 /// Up to this many nodes and edges are untangled; denser ones cannot be.
 const UNTANGLED: (usize, usize) = (60, 120);
 /// Up to this many nodes are tightened.
 const TIGHTENED: usize = 300;
+/// Up to this many edges a picture is made more compact: each round looks at every pair of them.
+const COMPACTED: usize = 600;
 
 /// Moves and swaps nodes where that takes away crossings of edges, or edges that run through boxes.
 /// `distances` are how far apart nodes want to be. Does nothing for large graphs.
@@ -177,6 +180,59 @@ pub(super) fn tighten(net: &Network, boxes: &[Point], places: &mut [Point], reac
             (0..net.len()).filter(|&node| part[node]).for_each(|node| places[node] += shift);
         }
     }
+}
+
+/// Brings everything nearer together, as long as edges are seen, no more of them cross or run through boxes,
+/// and the page becomes smaller. Does nothing for large graphs.
+pub(super) fn compact(net: &Network, boxes: &[Point], places: &mut Vec<Point>, reach: f64, gap: f64) {
+    const SHRINK: f64 = 0.92;
+    const ROUNDS: usize = 12;
+    /// How many edges of a hundred may be shorter than their reach.
+    const SHORT: usize = 15;
+    /// Crossings that come and go with every move count for little where there are many.
+    const SLACK: usize = 50;
+    let edges: Vec<(usize, usize)> = net.edges().map(|(a, b, _)| (a, b)).collect();
+    if net.len() > TIGHTENED || edges.len() > COMPACTED {
+        return;
+    }
+    let short = |places: &[Point]| {
+        let seen = |&(a, b): &(usize, usize)| {
+            let way = places[b] - places[a];
+            way.length() - border(boxes[a], way) - border(boxes[b], way)
+        };
+        edges.iter().filter(|edge| seen(edge) < reach * 0.75).count()
+    };
+    let most_short = (edges.len() * SHORT / 100).max(short(places));
+    let least = tangles(&edges, boxes, places);
+    let mut tried = places.clone();
+    for _ in 0..ROUNDS {
+        tried.iter_mut().for_each(|p| *p = *p * SHRINK);
+        overlap::separate(&mut tried, boxes, gap);
+        let smaller = area(&tried, boxes) < 0.99 * area(places, boxes);
+        if !smaller || short(&tried) > most_short || tangles(&edges, boxes, &tried) > least + least / SLACK {
+            return;
+        }
+        places.clone_from(&tried);
+    }
+}
+
+fn area(places: &[Point], boxes: &[Point]) -> f64 {
+    let (low, high) = bounds(places, boxes);
+    (high.x - low.x) * (high.y - low.y)
+}
+
+/// How many pairs of edges cross, and how many edges run through a box.
+fn tangles(edges: &[(usize, usize)], boxes: &[Point], places: &[Point]) -> usize {
+    let crossed = |&(a, b): &(usize, usize), &(c, d): &(usize, usize)| {
+        a != c && a != d && b != c && b != d && cross(places[a], places[b], places[c], places[d])
+    };
+    let through = |&(a, b): &(usize, usize)| {
+        let others = (0..boxes.len()).filter(move |&node| node != a && node != b);
+        others.filter(|&node| runs_through(places[a], places[b], places[node], boxes[node])).count()
+    };
+    let pairs: usize =
+        edges.iter().enumerate().map(|(i, e)| edges[..i].iter().filter(|f| crossed(e, f)).count()).sum();
+    pairs + 2 * edges.iter().map(through).sum::<usize>()
 }
 
 /// Whether no box of the part lies on one of the rest, and no edge of either runs through the other's boxes.

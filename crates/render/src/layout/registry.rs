@@ -1,4 +1,5 @@
 use super::auto::Auto;
+use super::bands::{Layered, Tiers};
 use super::circular::Circular;
 use super::graphviz::Graphviz;
 use super::{Layout, LayoutError};
@@ -11,7 +12,20 @@ pub struct Engine {
     pub name: &'static str,
     /// What it does, in one line.
     pub description: &'static str,
+    /// What kind of picture it makes.
+    pub diagram: Diagram,
     make: fn() -> Box<dyn Layout>,
+}
+
+/// A kind of picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Diagram {
+    /// Nodes, and edges as lines between them.
+    #[default]
+    NodeLink,
+    /// A square table: who sent (rows) how much to whom (columns).
+    Matrix,
 }
 
 /// Every engine, the default first. To add one: a file with a type that is a [`Layout`], and a row here.
@@ -20,6 +34,14 @@ pub static ENGINES: &[Engine] = &[
         Box::new(Auto)
     }),
     engine("circular", "built in: all nodes on one ellipse", || Box::new(Circular)),
+    engine("tiers", "built in: the outside on top, the inside below, groups at the bottom", || {
+        Box::new(Tiers)
+    }),
+    engine("layered", "built in: clients at the left, servers at the right", || Box::new(Layered)),
+    Engine {
+        diagram: Diagram::Matrix,
+        ..engine("matrix", "built in: a table of who sent how much to whom", || Box::new(Auto))
+    },
     engine("dot", "Graphviz: layers from top to bottom", || Box::new(Graphviz::new("dot"))),
     engine("neato", "Graphviz: springs, for small graphs", || Box::new(Graphviz::new("neato"))),
     engine("fdp", "Graphviz: forces, for small graphs", || Box::new(Graphviz::new("fdp"))),
@@ -31,7 +53,7 @@ pub static ENGINES: &[Engine] = &[
 ];
 
 const fn engine(name: &'static str, description: &'static str, make: fn() -> Box<dyn Layout>) -> Engine {
-    Engine { name, description, make }
+    Engine { name, description, diagram: Diagram::NodeLink, make }
 }
 
 impl Engine {

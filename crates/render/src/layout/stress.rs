@@ -20,9 +20,23 @@ pub(super) fn place_few(distances: &[Vec<f32>]) -> Vec<Point> {
     majorise(distances, pivot_scaling(distances))
 }
 
-/// Shortest ways from every node to every other.
-pub(super) fn all_distances(net: &Network, length: &(impl Fn(usize, usize) -> f64 + Sync)) -> Vec<Vec<f32>> {
-    parallel::map(net.len(), |from| distances(net, from, length))
+/// How far apart all nodes want to be: shortest ways, each edge seen over `reach`, with the nodes' radii.
+///
+/// A node on the way counts as a small one, however large it is: neighbours of a wide hub stand side by side
+/// along its rim, not on its opposite ends.
+pub(super) fn all_distances(net: &Network, radius: &[f64], reach: f64) -> Vec<Vec<f32>> {
+    let mut sorted = radius.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let small = sorted.get(sorted.len() / 4).copied().unwrap_or(0.0);
+    let passed = |node: usize| radius[node].min(small);
+    let beyond = |node: usize| (radius[node] - passed(node)) as f32;
+    parallel::map(net.len(), |from| {
+        let mut ways = distances(net, from, &|a, b| passed(a) + passed(b) + reach);
+        for (to, way) in ways.iter_mut().enumerate().filter(|&(to, _)| to != from) {
+            *way += beyond(from) + beyond(to);
+        }
+        ways
+    })
 }
 
 /// Shortest ways from one node: Dijkstra. O(edges log nodes).

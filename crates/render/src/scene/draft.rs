@@ -1,17 +1,17 @@
 //! Each node's text, shape and size, before it has a place.
 
-use pcapviz_graph::Name;
+use pcapviz_graph::{Name, Severity};
 
 use super::{Label, Outline, Rect, point};
 use crate::caption::NodeCaption;
 use crate::fold::Folded;
+use crate::function::Function;
 use crate::layout::Point;
 use crate::shape::Shape;
 use crate::text::{Ruler, Style};
-use crate::theme::{Color, INK, INK_SOFT, Role};
+use crate::theme::{Color, Role, Theme};
 use crate::{RenderOptions, View};
 
-pub(super) const NAME: Style = Style::bold(10.0);
 const ADDRESS: Style = Style::regular(8.5);
 const DETAIL: Style = Style::regular(8.0);
 /// Names longer than this are shortened, in points.
@@ -20,13 +20,21 @@ const WIDEST: f64 = 170.0;
 pub(super) const GAP: f64 = 3.0;
 /// Free room around each node, so that neighbours do not touch.
 const CLEARANCE: f64 = 6.0;
+/// How far the ring around a shape that a finding marks stands out of it.
+pub(super) const HALO: f64 = 5.0;
+/// The smallest radius of a shape that a finding marks, so that its badge can be read.
+const FLAGGED: f64 = 9.0;
 /// How far a self-loop stands out above a shape.
 pub(super) const LOOP_HEIGHT: f64 = 26.0;
 
 /// A node, drawn around the origin.
+#[derive(Clone)]
 pub(super) struct Draft<'a> {
     pub(super) role: Role,
+    pub(super) function: Function,
     pub(super) shape: Shape,
+    /// The gravest finding about it.
+    pub(super) flag: Option<Severity>,
     pub(super) fill: Color,
     pub(super) line: Color,
     pub(super) outline: Outline,
@@ -43,11 +51,16 @@ pub(super) struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// How far what is drawn around the shape stands out of it.
+    pub(super) fn rim(&self) -> f64 {
+        if self.flag.is_some() { HALO } else { 0.0 }
+    }
+
     /// The label above the shape, and where the shape's centre is then.
     pub(super) fn flipped(&self) -> (Option<Label>, Point) {
         let bounds = self.outline.bounds();
         let label = self.label.clone().map(|label| {
-            let up = point(0.0, bounds.top - GAP - label.bounds.bottom);
+            let up = point(0.0, bounds.top - GAP - self.rim() - label.bounds.bottom);
             label.moved(up)
         });
         // The free room beyond the label changes sides with it.
@@ -101,6 +114,7 @@ pub(super) fn bytes_range(graph: &Folded) -> (u64, u64) {
 pub(super) fn of<'a>(
     view: &View<'a>,
     graph: &Folded,
+    flags: &[Option<Severity>],
     options: &RenderOptions<'_>,
     ruler: &Ruler,
 ) -> Vec<Draft<'a>> {
@@ -112,6 +126,7 @@ pub(super) fn of<'a>(
     for (position, &node) in by_bytes.iter().enumerate() {
         rank[node] = position;
     }
+    let functions = Function::of(view.graph);
     let mut has_loop = vec![false; nodes.len()];
     for edge in graph.edges.iter().filter(|edge| edge.source == edge.target) {
         has_loop[edge.source] = true;
@@ -121,15 +136,27 @@ pub(super) fn of<'a>(
         .enumerate()
         .map(|(i, group)| {
             let role = Role::of(group.node.id);
-            let shape = options.shape.unwrap_or(role.shape());
+            let function = Function::of_group(group, &functions);
+            let shape = options.shape.unwrap_or(function.shape());
             let caption = NodeCaption::of_group(view, group);
             let detail = Detail::of(rank[i], nodes.len());
             // Without a shape, the name has the role's colour.
-            let ink = if shape.is_bare() { role.colors().1 } else { INK };
-            let lines = lines(&caption, detail, ink, ruler);
+            let ink = if shape.is_bare() { options.theme.role(role).1 } else { options.theme.ink() };
+            let bytes = group.node.traffic().bytes;
+            let lines = lines(&caption, detail, name_style(bytes, most), ink, options.theme, ruler);
             let label = (!lines.is_empty()).then(|| Label::below(Point::default(), lines, ruler));
-            let radius = radius(group.node.traffic().bytes, most, nodes.len());
-            draft(role, shape, label, radius, has_loop[i], detail, caption.name)
+            let mut draft = Draft {
+                role,
+                function,
+                shape,
+                flag: flags[i],
+                label,
+                detail,
+                name: caption.name,
+                ..Draft::empty()
+            };
+            draft.set(radius(bytes, most, nodes.len()), has_loop[i], options.theme);
+            draft
         })
         .collect()
 }
@@ -137,7 +164,9 @@ pub(super) fn of<'a>(
 fn lines(
     caption: &NodeCaption<'_>,
     detail: Detail,
+    name: Style,
     ink: Color,
+    theme: Theme,
     ruler: &Ruler,
 ) -> Vec<(String, Style, Color)> {
     let fit = |text: &str, style| ruler.fit(text, style, WIDEST);
@@ -148,55 +177,70 @@ fn lines(
         address => (&caption.title, address.as_ref()),
     };
     if detail != Detail::None {
-        lines.push((fit(first, NAME), NAME, ink));
+        lines.push((fit(first, name), name, ink));
     }
     if detail == Detail::Full {
-        lines.extend(second.map(|text| (fit(text, ADDRESS), ADDRESS, INK)));
-        lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, INK_SOFT)));
+        lines.extend(second.map(|text| (fit(&caption.with_source(text), ADDRESS), ADDRESS, theme.ink())));
+        lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, theme.ink_soft())));
     }
     if matches!(detail, Detail::Full | Detail::Brief) {
-        lines.push((fit(&caption.volume, DETAIL), DETAIL, INK_SOFT));
+        lines.push((fit(&caption.volume, DETAIL), DETAIL, theme.ink_soft()));
     }
     lines
 }
 
-fn draft<'a>(
-    role: Role,
-    shape: Shape,
-    label: Option<Label>,
-    radius: f64,
-    has_loop: bool,
-    detail: Detail,
-    name: Option<&'a Name>,
-) -> Draft<'a> {
-    let label_size = label.as_ref().map_or(Point::default(), |l| point(l.bounds.width(), l.bounds.height()));
-    let outline = shape.outline(Point::default(), radius, label_size);
-    let bounds = outline.bounds();
-    let label = label.map(|label| {
-        let top = if shape.holds_label() { -label_size.y / 2.0 } else { bounds.bottom + GAP };
-        label.moved(point(0.0, top))
-    });
-    let mut all = label.iter().fold(bounds, |all, label| all.union(label.bounds));
-    if has_loop {
-        all.top -= LOOP_HEIGHT;
-        all = all.union(Rect { left: -14.0, right: 14.0, ..all });
+/// A name is as large as its node is important.
+fn name_style(bytes: u64, most: u64) -> Style {
+    let share = (bytes as f64 / most.max(1) as f64).sqrt();
+    // Steps of half a point: a hundred sizes on one page look like none was meant.
+    Style::bold(9.5 + (share * 6.0).round() / 2.0)
+}
+
+impl Draft<'_> {
+    fn empty() -> Self {
+        Self {
+            role: Role::Inside,
+            function: Function::Client,
+            shape: Shape::CIRCLE,
+            flag: None,
+            fill: Color::default(),
+            line: Color::default(),
+            outline: Outline::Bare(Rect::default()),
+            label: None,
+            detail: Detail::None,
+            name: None,
+            size: Point::default(),
+            shift: Point::default(),
+            can_flip: false,
+        }
     }
-    let all = all.grown(CLEARANCE);
-    // The box is symmetric around the shape, so that edges that aim at the box's centre hit the shape.
-    let half_width = all.right.max(-all.left);
-    // Text stands on a tint of the colour.
-    let (fill, line) = if shape.holds_label() { role.label_colors() } else { role.colors() };
-    Draft {
-        role,
-        shape,
-        fill,
-        line,
-        outline,
-        label,
-        detail,
-        name,
-        size: point(2.0 * half_width, all.height()),
-        shift: point(0.0, -(all.top + all.bottom) / 2.0),
-        can_flip: !has_loop && !shape.holds_label(),
+
+    /// Puts shape and label together.
+    fn set(&mut self, radius: f64, has_loop: bool, theme: Theme) {
+        let shape = self.shape;
+        let radius = if self.flag.is_some() { radius.max(FLAGGED) } else { radius };
+        let label_size =
+            self.label.as_ref().map_or(Point::default(), |l| point(l.bounds.width(), l.bounds.height()));
+        self.outline = shape.outline(Point::default(), radius, label_size);
+        let bounds = self.outline.bounds();
+        let rim = self.rim();
+        self.label = self.label.take().map(|label| {
+            let top = if shape.holds_label() { -label_size.y / 2.0 } else { bounds.bottom + GAP + rim };
+            label.moved(point(0.0, top))
+        });
+        let mut all = self.label.iter().fold(bounds.grown(rim), |all, label| all.union(label.bounds));
+        if has_loop {
+            all.top -= LOOP_HEIGHT;
+            all = all.union(Rect { left: -14.0, right: 14.0, ..all });
+        }
+        let all = all.grown(CLEARANCE);
+        // The box is symmetric around the shape, so that edges that aim at the box's centre hit the shape.
+        let half_width = all.right.max(-all.left);
+        self.size = point(2.0 * half_width, all.height());
+        self.shift = point(0.0, -(all.top + all.bottom) / 2.0);
+        self.can_flip = !has_loop && !shape.holds_label();
+        // Text stands on a tint of the colour.
+        (self.fill, self.line) =
+            if shape.holds_label() { theme.label_role(self.role) } else { theme.role(self.role) };
     }
 }

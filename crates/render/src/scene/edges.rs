@@ -3,12 +3,13 @@
 use pcapviz_graph::Edge;
 
 use super::draft::{Detail, Draft, LOOP_HEIGHT};
-use super::{EdgeMark, Label, LeftOut, Outline, Rect, direction, labels, point};
+use super::flags::Flags;
+use super::{EdgeMark, Halo, Hull, Label, LeftOut, Outline, Rect, direction, labels, point};
 use crate::fold::Folded;
 use crate::layout::{Placement, Point};
 use crate::text::Ruler;
-use crate::theme::Family;
-use crate::{View, caption};
+use crate::theme::{Family, Theme};
+use crate::{RenderOptions, View, caption};
 
 /// How much a small picture may be stretched to make room for its edges' labels.
 const STRETCHES: [f64; 4] = [1.0, 1.2, 1.4, 1.65];
@@ -17,8 +18,22 @@ const MOST_STRETCHED: usize = 30;
 /// Up to so many edges a picture is stretched until no edge passes under a label.
 const MOST_FREED: usize = 16;
 
-/// A node's shape's centre, its shape and its label.
-pub(super) type PlacedNode = (Point, Outline, Option<Label>);
+/// A node in its place.
+pub(super) struct PlacedNode {
+    /// Its shape's centre.
+    pub(super) centre: Point,
+    pub(super) outline: Outline,
+    /// How far what is drawn around the shape stands out of it.
+    rim: f64,
+    pub(super) label: Option<Label>,
+}
+
+impl PlacedNode {
+    /// The room that its shape takes, with what is drawn around it.
+    pub(super) fn room(&self) -> Rect {
+        self.outline.bounds().grown(self.rim)
+    }
+}
 
 /// The graph on a page of its own.
 pub(super) struct Picture {
@@ -33,18 +48,24 @@ impl Picture {
         view: &View<'_>,
         graph: &Folded,
         drafts: &[Draft<'_>],
+        flags: &Flags,
         placement: &Placement,
+        hulls: &[Hull],
+        options: &RenderOptions<'_>,
         ruler: &Ruler,
     ) -> Self {
+        let theme = options.theme;
         let few = graph.edges.len() <= MOST_FREED;
         // Wishes from the fullest to the shortest: which label an edge would have.
-        let wishes = labels::wishes(graph, ruler);
+        let wishes = labels::wishes(graph, theme, ruler);
+        let subject = Subject { view, graph, flags, hulls, theme };
         let mut best: Option<Self> = None;
         for stretch in STRETCHES {
-            let picture = Self::stretched(view, graph, drafts, placement, &wishes, stretch);
+            let picture = Self::stretched(&subject, drafts, placement, &wishes, stretch);
             let crossed = |p: &Self| if few { p.crossed_labels() } else { 0 };
             let cost = |p: &Self| (p.left_out.edge_labels, p.left_out.edge_details, crossed(p));
-            let done = cost(&picture) == (0, 0, 0) || graph.edges.len() > MOST_STRETCHED;
+            // Frames do not stretch.
+            let done = cost(&picture) == (0, 0, 0) || graph.edges.len() > MOST_STRETCHED || !hulls.is_empty();
             if best.as_ref().is_none_or(|best| cost(&picture) < cost(best)) {
                 best = Some(picture);
             }
@@ -52,42 +73,43 @@ impl Picture {
                 break;
             }
         }
-        best.unwrap_or_else(|| Self::stretched(view, graph, drafts, placement, &wishes, 1.0))
+        best.unwrap_or_else(|| Self::stretched(&subject, drafts, placement, &wishes, 1.0))
     }
 
     fn stretched(
-        view: &View<'_>,
-        graph: &Folded,
+        subject: &Subject<'_>,
         drafts: &[Draft<'_>],
         placement: &Placement,
         wishes: &[Vec<Label>],
         stretch: f64,
     ) -> Self {
+        let graph = subject.graph;
         let mut nodes = place_nodes(graph, drafts, placement, stretch);
-        let mut edges = marks(view, graph, &nodes, placement, stretch);
-        labels::settle(graph, &mut nodes, &edges);
+        let mut edges = marks(subject, &nodes, placement, stretch);
+        labels::settle(graph, &mut nodes, &edges, subject.hulls);
         let mut left_out = LeftOut {
             node_labels: drafts.iter().filter(|d| d.detail == Detail::None).count(),
             node_details: drafts.iter().filter(|d| matches!(d.detail, Detail::Name | Detail::Brief)).count(),
             ..LeftOut::default()
         };
-        labels::place(&graph.edges, &nodes, &mut edges, wishes, &mut left_out);
-        let bounds = bounds(&nodes, &edges);
+        labels::place(&graph.edges, &nodes, &mut edges, subject.hulls, wishes, &mut left_out);
+        let frames = subject.hulls.iter().map(|hull| hull.rect);
+        let bounds = frames.chain(bounds(&nodes, &edges)).reduce(Rect::union).unwrap_or_default();
         Self { nodes, edges, bounds, left_out }
     }
 
     fn crossed_labels(&self) -> usize {
-        let nodes = self.nodes.iter().filter_map(|(.., label)| label.as_ref());
+        let nodes = self.nodes.iter().filter_map(|node| node.label.as_ref());
         let edges = self.edges.iter().filter_map(|edge| edge.label.as_ref());
         nodes.chain(edges).filter(|label| label.crossed).count()
     }
 
     /// Moves everything.
     pub(super) fn shift(&mut self, by: Point) {
-        for (centre, outline, label) in &mut self.nodes {
-            *centre += by;
-            *outline = outline.clone().moved(by);
-            *label = label.take().map(|label| label.moved(by));
+        for node in &mut self.nodes {
+            node.centre += by;
+            node.outline = node.outline.clone().moved(by);
+            node.label = node.label.take().map(|label| label.moved(by));
         }
         for edge in &mut self.edges {
             for p in edge.spline.iter_mut().chain(&mut edge.arrow) {
@@ -126,22 +148,27 @@ fn place_nodes(graph: &Folded, drafts: &[Draft<'_>], placement: &Placement, stre
                 (draft.label.clone(), draft.shift)
             };
             let centre = centre * stretch + shift;
-            (centre, draft.outline.clone().moved(centre), label.map(|label| label.moved(centre)))
+            PlacedNode {
+                centre,
+                outline: draft.outline.clone().moved(centre),
+                rim: draft.rim(),
+                label: label.map(|label| label.moved(centre)),
+            }
         })
         .collect()
 }
 
-fn bounds(nodes: &[PlacedNode], edges: &[EdgeMark]) -> Rect {
-    let nodes = nodes.iter().flat_map(|(_, outline, label)| {
+fn bounds(nodes: &[PlacedNode], edges: &[EdgeMark]) -> Option<Rect> {
+    let nodes = nodes.iter().flat_map(|node| {
         // A shape's line is as wide again as the shape says.
-        [Some(outline.bounds().grown(1.0)), label.as_ref().map(|l| l.bounds)]
+        [Some(node.room().grown(1.0)), node.label.as_ref().map(|l| l.bounds)]
     });
     let edges = edges.iter().flat_map(|edge| {
         let line =
-            Rect::of(edge.spline.iter().chain(&edge.arrow).copied()).map(|r| r.grown(edge.width / 2.0));
+            Rect::of(edge.spline.iter().chain(&edge.arrow).copied()).map(|r| r.grown(edge.width / 2.0 + 1.0));
         [line, edge.label.as_ref().map(|l| l.bounds)]
     });
-    nodes.chain(edges).flatten().reduce(Rect::union).unwrap_or_default()
+    nodes.chain(edges).flatten().reduce(Rect::union)
 }
 
 /// The widest line of an edge: wider where the busiest edge of the graph carries more.
@@ -149,12 +176,31 @@ fn widest(most: u64) -> f64 {
     (1.2 + 0.6 * (most as f64 / 100.0).max(1.0).log10()).clamp(1.6, 5.5)
 }
 
-/// The width of an edge's line: it falls with the logarithm of its bytes below the graph's busiest edge,
-/// to the narrowest at a ten-thousandth of it.
-pub(crate) fn line_width(bytes: u64, most: u64) -> f64 {
+/// The width of an edge's line in a picture of so many edges: it falls with the logarithm of its bytes below
+/// the graph's busiest edge, to the narrowest at a ten-thousandth of it.
+pub(crate) fn line_width(bytes: u64, most: u64, count: usize) -> f64 {
     const NARROWEST: f64 = 0.8;
+    let share = rank(bytes, most);
+    // In a crowd, only the busiest are wide.
+    let crowd = crowding(count);
+    (NARROWEST + (widest(most) - NARROWEST) * share.powf(crowd)) / crowd.sqrt()
+}
+
+/// How opaque an edge's line is: in a crowd, those of few bytes stand back.
+pub(super) fn opacity(bytes: u64, most: u64, count: usize) -> f64 {
+    let faintest = (1.6 - 0.6 * crowding(count)).clamp(0.3, 1.0);
+    faintest + (1.0 - faintest) * rank(bytes, most)
+}
+
+/// Where an edge stands by its bytes: from 1 for the busiest, by their logarithm, to 0 for a ten-thousandth of it.
+pub(super) fn rank(bytes: u64, most: u64) -> f64 {
     let decades = (most.max(1) as f64 / bytes.max(1) as f64).log10();
-    NARROWEST + (widest(most) - NARROWEST) * (1.0 - decades / 4.0).max(0.0)
+    (1.0 - decades / 4.0).clamp(0.0, 1.0)
+}
+
+/// How much so many edges crowd a page: from 1 up to 120 of them to 2.2.
+fn crowding(count: usize) -> f64 {
+    (count as f64 / 120.0).max(1.0).sqrt().min(2.2)
 }
 
 /// The fewest bytes of any edge.
@@ -167,13 +213,17 @@ pub(crate) fn most_bytes(edges: &[Edge]) -> u64 {
     edges.iter().map(|edge| edge.traffic.bytes).max().unwrap_or(0)
 }
 
-fn marks(
-    view: &View<'_>,
-    graph: &Folded,
-    nodes: &[PlacedNode],
-    placement: &Placement,
-    stretch: f64,
-) -> Vec<EdgeMark> {
+/// What is drawn, and in which colours.
+struct Subject<'a> {
+    view: &'a View<'a>,
+    graph: &'a Folded,
+    flags: &'a Flags,
+    hulls: &'a [Hull],
+    theme: Theme,
+}
+
+fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, stretch: f64) -> Vec<EdgeMark> {
+    let Subject { view, graph, flags, theme, .. } = *subject;
     let edges = &graph.edges;
     let most = most_bytes(edges);
     let title = |i: usize| caption::group_title(view, &graph.nodes[i]);
@@ -184,19 +234,19 @@ fn marks(
         .iter()
         .enumerate()
         .map(|(i, edge)| {
-            let width = line_width(edge.traffic.bytes, most);
-            let ((from, from_outline, _), (to, to_outline, _)) = (&nodes[edge.source], &nodes[edge.target]);
+            let width = line_width(edge.traffic.bytes, most, edges.len());
+            let (from, to) = (&nodes[edge.source], &nodes[edge.target]);
             let route = placement.routes.get(i).filter(|route| route.len() >= 4 && route.len() % 3 == 1);
             let way = if edge.source == edge.target {
-                self_loop(*from, from_outline)
+                self_loop(from.centre, &from.outline)
             } else if let Some(route) = route {
                 let mut way: Vec<Point> = route.iter().map(|&p| p * stretch).collect();
                 let last = way.len() - 1;
-                way[0] = from_outline.border(*from, way[1]);
-                way[last] = to_outline.border(*to, way[last - 1]);
+                way[0] = from.outline.border(from.centre, way[1]);
+                way[last] = to.outline.border(to.centre, way[last - 1]);
                 way
             } else {
-                arc((*from, from_outline), (*to, to_outline), has(edge.target, edge.source))
+                arc(from, to, has(edge.target, edge.source))
             };
             let (spline, arrow) = with_arrow(way, width);
             let family = Family::of(edge.protocols);
@@ -206,7 +256,10 @@ fn marks(
                 spline,
                 arrow,
                 width,
-                color: family.stroke(),
+                color: theme.stroke(family),
+                opacity: opacity(edge.traffic.bytes, most, edges.len()),
+                dash: theme.dash(family).iter().map(|length| length * width.max(1.0)).collect(),
+                halo: flags.edges[i].map(|severity| Halo::new(severity, theme)),
                 class: family.class(),
                 label: None,
                 tooltip: caption::edge_tooltip(
@@ -221,18 +274,18 @@ fn marks(
 }
 
 /// A line from border to border; bent to its own right where another comes back.
-fn arc(from: (Point, &Outline), to: (Point, &Outline), bent: bool) -> Vec<Point> {
-    let ((a, a_outline), (b, b_outline)) = (from, to);
+fn arc(from: &PlacedNode, to: &PlacedNode, bent: bool) -> Vec<Point> {
+    let (a, b) = (from.centre, to.centre);
     let middle = (a + b) * 0.5;
     let bow = if bent {
         let way = direction(a, b);
-        let far = ((b - a).length() * 0.11).clamp(8.0, 40.0);
+        let far = ((b - a).length() * 0.07).clamp(6.0, 18.0);
         point(-way.y, way.x) * far
     } else {
         Point::default()
     };
     let control = middle + bow;
-    let (start, end) = (a_outline.border(a, control), b_outline.border(b, control));
+    let (start, end) = (from.outline.border(a, control), to.outline.border(b, control));
     // A quadratic curve as a cubic one.
     let third = |p: Point| p * (1.0 / 3.0) + control * (2.0 / 3.0);
     vec![start, third(start), third(end), end]

@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{self, Draft};
-use super::edges::{self, Picture};
-use super::{Legend, MARGIN, Outline, Text, point, size_in_words};
+use super::edges;
+use super::{Halo, LeftOut, Legend, MARGIN, Outline, Rect, Stroke, Text, point, size_in_words};
 use crate::fold::{Folded, Group, Kind};
-use crate::layout::Point;
+use crate::function::Function;
+use crate::layout::{Diagram, Point};
 use crate::shape::Shape;
 use crate::text::{Ruler, Style};
-use crate::theme::{Color, Family, INK, INK_SOFT, Role};
+use crate::theme::{Color, Family, Role, Theme};
 use crate::{RenderOptions, View, caption, quantity};
-use pcapviz_graph::GraphLayer;
+use pcapviz_graph::{GraphLayer, Severity};
 
 const HEADING: Style = Style::bold(17.0);
 const SUBTITLE: Style = Style::bold(10.0);
@@ -46,11 +47,12 @@ impl Frame {
         graph: &Folded,
         options: &RenderOptions<'_>,
         drafts: &[Draft<'_>],
-        picture: &Picture,
+        bounds: Rect,
+        left_out: LeftOut,
         ruler: &Ruler,
     ) -> Self {
         let empty = drafts.is_empty();
-        let width = picture.bounds.width().max(NARROWEST);
+        let width = bounds.width().max(NARROWEST);
         let mut y = MARGIN;
         let stack = |lines: Vec<(String, Style, Color)>, top: f64| {
             let mut bottom = top;
@@ -64,6 +66,7 @@ impl Frame {
                         content,
                         style,
                         color,
+                        turned: false,
                     };
                     bottom += style.line_height();
                     text
@@ -71,18 +74,18 @@ impl Frame {
                 .collect();
             (texts, bottom)
         };
-        let (title, bottom) = stack(title(view, graph, ruler, width), y);
+        let (title, bottom) = stack(title(view, graph, options.theme, ruler, width), y);
         y = bottom + 8.0;
         let mut rules = vec![(point(MARGIN, y), point(MARGIN + width, y))];
         y += SECTION_GAP;
-        let graph_origin = point(MARGIN + (width - picture.bounds.width()) / 2.0, y);
-        let (notice, bottom) = if empty { stack(why_empty(view), y) } else { (Vec::new(), y) };
-        y = bottom + picture.bounds.height() + SECTION_GAP;
+        let graph_origin = point(MARGIN + (width - bounds.width()) / 2.0, y);
+        let (notice, bottom) = if empty { stack(why_empty(view, options.theme), y) } else { (Vec::new(), y) };
+        y = bottom + bounds.height() + SECTION_GAP;
         let mut legend = Legend::default();
-        let blocks = blocks(view, graph, options, drafts, picture);
+        let blocks = blocks(view, graph, options, drafts, left_out);
         if !blocks.is_empty() {
             rules.push((point(MARGIN, y), point(MARGIN + width, y)));
-            y = set(&blocks, &mut legend, ruler, point(MARGIN, y + 10.0), width);
+            y = set(&blocks, &mut legend, options.theme, ruler, point(MARGIN, y + 10.0), width);
         }
         let name = format!("{}: {}", layer_in_words(view.graph.layer()), size_in_words(view));
         Self {
@@ -105,13 +108,20 @@ fn layer_in_words(layer: GraphLayer) -> &'static str {
     }
 }
 
-fn title(view: &View<'_>, graph: &Folded, ruler: &Ruler, width: f64) -> Vec<(String, Style, Color)> {
-    let mut lines = vec![(layer_in_words(view.graph.layer()).to_owned(), HEADING, INK)];
+fn title(
+    view: &View<'_>,
+    graph: &Folded,
+    theme: Theme,
+    ruler: &Ruler,
+    width: f64,
+) -> Vec<(String, Style, Color)> {
+    let mut lines = vec![(layer_in_words(view.graph.layer()).to_owned(), HEADING, theme.ink())];
     if !view.captures.is_empty() {
-        lines.push((capture_names(view, |text| ruler.width(text, SUBTITLE) <= width), SUBTITLE, INK));
+        lines.push((capture_names(view, |text| ruler.width(text, SUBTITLE) <= width), SUBTITLE, theme.ink()));
     }
-    lines.extend(time_and_totals(view).into_iter().map(|line| (line, LINE, INK_SOFT)));
-    if let Some((totals, ..)) = lines.last_mut().filter(|_| graph.nodes.iter().any(Group::is_folded)) {
+    lines.extend(time_and_totals(view).into_iter().map(|line| (line, LINE, theme.ink_soft())));
+    let totals = lines.len() - 1 - usize::from(view.selection.is_some());
+    if let Some((totals, ..)) = lines.get_mut(totals).filter(|_| graph.nodes.iter().any(Group::is_folded)) {
         let nodes = quantity::counted(graph.nodes.len() as u64, "node", "nodes");
         let edges = quantity::counted(graph.edges.len() as u64, "edge", "edges");
         totals.push_str(&format!("; drawn as {nodes}, {edges}"));
@@ -136,14 +146,28 @@ fn time_and_totals(view: &View<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(life.map(|(first, last)| quantity::span(first, last)));
     let totals = view.totals;
-    let in_graph = totals.in_graph(layer);
+    let unselected = view.selection.map_or(0, |(_, left_out)| left_out.traffic.packets);
+    let in_graph = totals.in_graph(layer).saturating_sub(unselected);
     let shown = if in_graph == totals.packets {
         quantity::packets(totals.packets)
     } else {
         format!("{} of {} shown", quantity::grouped(in_graph), quantity::packets(totals.packets))
     };
     lines.push(format!("{shown}, {}, {}", quantity::bytes(totals.bytes), size_in_words(view)));
+    lines.extend(selected(view));
     lines
+}
+
+/// Which part of the graph is shown, and how much is not.
+fn selected(view: &View<'_>) -> Option<String> {
+    let (selection, left_out) = view.selection?;
+    Some(format!(
+        "Selected: {selection}. Left out: {}, {}, {}, {}",
+        quantity::counted(left_out.nodes as u64, "node", "nodes"),
+        quantity::counted(left_out.edges as u64, "edge", "edges"),
+        quantity::packets(left_out.traffic.packets),
+        quantity::bytes(left_out.traffic.bytes),
+    ))
 }
 
 /// As many file names as fit, and how many more there are.
@@ -158,11 +182,19 @@ fn capture_names(view: &View<'_>, fits: impl Fn(&str) -> bool) -> String {
 }
 
 /// Why there is nothing to draw.
-fn why_empty(view: &View<'_>) -> Vec<(String, Style, Color)> {
+fn why_empty(view: &View<'_>, theme: Theme) -> Vec<(String, Style, Color)> {
     let layer = view.graph.layer();
     let mut lines = Vec::new();
     if view.totals.packets == 0 {
-        lines.push(("There are no packets to draw.".to_owned(), SUBTITLE, INK));
+        lines.push(("There are no packets to draw.".to_owned(), SUBTITLE, theme.ink()));
+        return lines;
+    }
+    if view.selection.is_some_and(|(_, left_out)| left_out.edges > 0) {
+        lines.push((
+            "Nothing is left of the graph: the selection leaves all of it out.".to_owned(),
+            SUBTITLE,
+            theme.ink(),
+        ));
         return lines;
     }
     let wanted = match layer {
@@ -174,29 +206,29 @@ fn why_empty(view: &View<'_>) -> Vec<(String, Style, Color)> {
         1 => "The only packet does not have".to_owned(),
         n => format!("None of the {} has", quantity::packets(n)),
     };
-    lines.push((format!("{none} {wanted}:"), SUBTITLE, INK));
+    lines.push((format!("{none} {wanted}:"), SUBTITLE, theme.ink()));
     let mut reasons: Vec<_> = view.totals.outside(layer).collect();
     reasons.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     const MOST: usize = 10;
     for (reason, n) in reasons.iter().take(MOST) {
-        lines.push((format!("{}: {reason}", quantity::packets(*n)), LINE, INK_SOFT));
+        lines.push((format!("{}: {reason}", quantity::packets(*n)), LINE, theme.ink_soft()));
     }
     if reasons.len() > MOST {
         let rest: u64 = reasons[MOST..].iter().map(|(_, n)| n).sum();
-        lines.push((format!("{}: other reasons", quantity::packets(rest)), LINE, INK_SOFT));
+        lines.push((format!("{}: other reasons", quantity::packets(rest)), LINE, theme.ink_soft()));
     }
     lines
 }
 
 /// A part of the legend: a heading with samples under it.
 struct Block {
-    heading: &'static str,
+    heading: String,
     rows: Vec<(Sample, String)>,
 }
 
 enum Sample {
     Shape(Outline, Color, Color),
-    Stroke(f64, Color),
+    Stroke { width: f64, color: Color, opacity: f64, dash: Vec<f64> },
     None,
 }
 
@@ -206,7 +238,7 @@ impl Sample {
             Self::Shape(outline, ..) => {
                 point(outline.bounds().width() + 1.0, outline.bounds().height() + 1.0)
             }
-            Self::Stroke(width, _) => point(STROKE_LENGTH, *width),
+            Self::Stroke { width, .. } => point(STROKE_LENGTH, *width),
             Self::None => Point::default(),
         }
     }
@@ -217,8 +249,9 @@ fn blocks(
     graph: &Folded,
     options: &RenderOptions<'_>,
     drafts: &[Draft<'_>],
-    picture: &Picture,
+    left_out: LeftOut,
 ) -> Vec<Block> {
+    let theme = options.theme;
     let mut blocks = Vec::new();
     let roles: BTreeSet<Role> = drafts.iter().map(|d| d.role).collect();
     let rows = Role::ALL
@@ -226,32 +259,63 @@ fn blocks(
         .filter(|role| roles.contains(role))
         .filter_map(|role| {
             let draft = drafts.iter().find(|d| d.role == role)?;
+            // Where shapes differ, another part of the legend says what they mean.
+            let shape = options.shape.unwrap_or(Shape::CIRCLE);
             // A shape that is not drawn is stood for by a dot in the colour of its text.
             let (shape, fill) =
-                if draft.shape.is_bare() { (Shape::CIRCLE, draft.line) } else { (draft.shape, draft.fill) };
+                if draft.shape.is_bare() { (Shape::CIRCLE, draft.line) } else { (shape, draft.fill) };
             let outline = shape.outline(Point::default(), 5.5, point(2.0, 2.0));
             Some((Sample::Shape(outline, fill, draft.line), role.description().to_owned()))
         })
         .collect();
-    blocks.push(Block { heading: "Nodes", rows });
+    blocks.push(Block { heading: "Nodes".to_owned(), rows });
+    let functions: BTreeSet<Function> = drafts.iter().map(|d| d.function).collect();
+    let matrix = options.diagram == Diagram::Matrix;
+    if !matrix && options.shape.is_none() && functions.len() > 1 {
+        let shape = |function: Function| {
+            let outline = function.shape().outline(Point::default(), 5.5, Point::default());
+            (Sample::Shape(outline, theme.paper(), theme.ink_soft()), function.description().to_owned())
+        };
+        let rows = functions.into_iter().map(shape).collect();
+        blocks.push(Block { heading: "Shapes".to_owned(), rows });
+    }
     let families: BTreeSet<Family> = graph.edges.iter().map(|e| Family::of(e.protocols)).collect();
     let rows = Family::all()
         .filter(|family| families.contains(family))
-        .map(|family| (Sample::Stroke(2.2, family.stroke()), family.description().to_owned()))
+        .map(|family| {
+            let dash = theme.dash(family).iter().map(|length| length * 1.6).collect();
+            let sample = Sample::Stroke { width: 2.0, color: theme.stroke(family), opacity: 1.0, dash };
+            (sample, family.description().to_owned())
+        })
         .collect();
-    blocks.push(Block { heading: "Edges", rows });
-    if !graph.edges.is_empty() {
+    let shared = caption::shared_protocols(&graph.edges);
+    let heading = if shared.is_empty() { "Edges".to_owned() } else { format!("Edges, all {shared}") };
+    blocks.push(Block { heading, rows });
+    if matrix {
+        let rows =
+            vec![(Sample::None, "row: who sent; column: to whom; the darker, the more bytes".to_owned())];
+        blocks.push(Block { heading: "Cells".to_owned(), rows });
+    } else if !graph.edges.is_empty() {
         let most = edges::most_bytes(&graph.edges);
         let rows = round_steps(edges::fewest_bytes(&graph.edges), most)
             .into_iter()
-            .map(|bytes| (Sample::Stroke(edges::line_width(bytes, most), INK_SOFT), quantity::bytes(bytes)))
+            .map(|bytes| {
+                let count = graph.edges.len();
+                let sample = Sample::Stroke {
+                    width: edges::line_width(bytes, most, count),
+                    color: theme.ink_soft(),
+                    opacity: edges::opacity(bytes, most, count),
+                    dash: Vec::new(),
+                };
+                (sample, quantity::bytes(bytes))
+            })
             .collect();
-        blocks.push(Block { heading: "Edge width: bytes", rows });
+        blocks.push(Block { heading: "Edge width: bytes".to_owned(), rows });
     }
-    let sized = options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
+    let sized = !matrix && options.shape.is_none_or(|shape| !shape.holds_label() && !shape.is_dot());
     if sized && !drafts.is_empty() {
         let (fewest, most) = draft::bytes_range(graph);
-        let fill = Color(0xe3, 0xe7, 0xec);
+        let fill = theme.ink_soft().mix(theme.paper(), 0.85);
         let mut radii: Vec<f64> = Vec::new();
         let rows = round_steps(fewest, most)
             .into_iter()
@@ -263,14 +327,16 @@ fn blocks(
             })
             .map(|(bytes, radius)| {
                 let outline = Outline::Ellipse { centre: Point::default(), radii: point(radius, radius) };
-                (Sample::Shape(outline, fill, INK_SOFT), quantity::bytes(bytes))
+                (Sample::Shape(outline, fill, theme.ink_soft()), quantity::bytes(bytes))
             })
             .collect();
-        blocks.push(Block { heading: "Node area: bytes sent and received", rows });
+        blocks.push(Block { heading: "Node area: bytes sent and received".to_owned(), rows });
     }
-    blocks.push(Block { heading: "Names and places from", rows: sources(view, drafts) });
-    blocks.push(Block { heading: "Folded into one node each", rows: folds(view, graph) });
-    blocks.push(Block { heading: "Left out for lack of room", rows: left_out(picture) });
+    let mut add = |heading: &str, rows| blocks.push(Block { heading: heading.to_owned(), rows });
+    add("Findings", findings(view, theme));
+    add("Names and places from", sources(view, drafts));
+    add("Folded into one node each", folds(view, graph));
+    add("Left out for lack of room", left_out_rows(left_out));
     blocks.retain(|block| !block.rows.is_empty());
     blocks
 }
@@ -287,6 +353,24 @@ fn round_steps(fewest: u64, most: u64) -> Vec<u64> {
         .take_while(|n| *n >= fewest.max(1))
         .take(3)
         .collect()
+}
+
+/// The gravest findings, in a sentence each.
+fn findings(view: &View<'_>, theme: Theme) -> Vec<(Sample, String)> {
+    const MOST: usize = 6;
+    let mut all: Vec<_> = view.findings.iter().collect();
+    all.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.score.total_cmp(&a.score)));
+    let row = |finding: &&pcapviz_graph::Finding| {
+        let halo = Halo::new(finding.severity, theme);
+        let sample = Sample::Stroke { width: 4.0, color: halo.color, opacity: 0.6, dash: halo.dash.to_vec() };
+        let word = if finding.severity == Severity::Alert { "alert" } else { "note" };
+        (sample, format!("{word}, {}: {}", finding.kind, finding.sentence))
+    };
+    let mut rows: Vec<_> = all.iter().take(MOST).map(row).collect();
+    if all.len() > MOST {
+        rows.push((Sample::None, format!("and {} more", all.len() - MOST)));
+    }
+    rows
 }
 
 fn sources(view: &View<'_>, drafts: &[Draft<'_>]) -> Vec<(Sample, String)> {
@@ -336,8 +420,7 @@ fn folds(view: &View<'_>, graph: &Folded) -> Vec<(Sample, String)> {
         .collect()
 }
 
-fn left_out(picture: &Picture) -> Vec<(Sample, String)> {
-    let out = picture.left_out;
+fn left_out_rows(out: LeftOut) -> Vec<(Sample, String)> {
     [
         (out.node_labels, "node without a label", "nodes without a label"),
         (out.node_details, "node with less text", "nodes with less text"),
@@ -351,7 +434,7 @@ fn left_out(picture: &Picture) -> Vec<(Sample, String)> {
 }
 
 /// Sets the blocks side by side, in as many rows as the width needs; returns the lower end.
-fn set(blocks: &[Block], legend: &mut Legend, ruler: &Ruler, origin: Point, width: f64) -> f64 {
+fn set(blocks: &[Block], legend: &mut Legend, theme: Theme, ruler: &Ruler, origin: Point, width: f64) -> f64 {
     let mut at = origin;
     let mut bottom = origin.y;
     for block in blocks {
@@ -362,16 +445,23 @@ fn set(blocks: &[Block], legend: &mut Legend, ruler: &Ruler, origin: Point, widt
         let block_width = texts
             .iter()
             .map(|text| indent + ruler.width(text, LEGEND_LINE))
-            .chain([ruler.width(block.heading, LEGEND_HEADING)])
+            .chain([ruler.width(&block.heading, LEGEND_HEADING)])
             .fold(0.0, f64::max);
         if at.x > origin.x && at.x + block_width > origin.x + width {
             at = point(origin.x, bottom + 10.0);
         }
         let mut put = |content: String, x: f64, baseline: f64, style: Style, color: Color| {
             let width = ruler.width(&content, style);
-            legend.texts.push(Text { origin: point(x, baseline), width, content, style, color });
+            legend.texts.push(Text {
+                origin: point(x, baseline),
+                width,
+                content,
+                style,
+                color,
+                turned: false,
+            });
         };
-        put(block.heading.to_owned(), at.x, at.y + LEGEND_HEADING.ascent(), LEGEND_HEADING, INK);
+        put(block.heading.to_owned(), at.x, at.y + LEGEND_HEADING.ascent(), LEGEND_HEADING, theme.ink());
         let mut y = at.y + LEGEND_HEADING.line_height() + 2.0;
         for ((sample, _), text) in block.rows.iter().zip(texts) {
             let height = (sample.size().y + 2.0).max(LEGEND_LINE.line_height() + 1.0);
@@ -381,15 +471,17 @@ fn set(blocks: &[Block], legend: &mut Legend, ruler: &Ruler, origin: Point, widt
                 Sample::Shape(outline, fill, line) => {
                     legend.shapes.push((outline.clone().moved(centre), *fill, *line));
                 }
-                Sample::Stroke(width, color) => legend.strokes.push((
-                    point(at.x, middle),
-                    point(at.x + STROKE_LENGTH, middle),
-                    *width,
-                    *color,
-                )),
+                Sample::Stroke { width, color, opacity, dash } => legend.strokes.push(Stroke {
+                    from: point(at.x, middle),
+                    to: point(at.x + STROKE_LENGTH, middle),
+                    width: *width,
+                    color: *color,
+                    opacity: *opacity,
+                    dash: dash.clone(),
+                }),
                 Sample::None => {}
             }
-            put(text, at.x + indent, middle + LEGEND_LINE.size * 0.36, LEGEND_LINE, INK_SOFT);
+            put(text, at.x + indent, middle + LEGEND_LINE.size * 0.36, LEGEND_LINE, theme.ink_soft());
             y += height;
         }
         bottom = bottom.max(y);

@@ -8,12 +8,12 @@ use pcapviz_graph::Edge;
 use super::draft::GAP;
 use super::edges::PlacedNode;
 use super::geometry::cubic;
-use super::{EdgeMark, Label, LeftOut, Rect, direction, point};
+use super::{EdgeMark, Hull, Label, LeftOut, Rect, direction, point};
 use crate::caption;
 use crate::fold::Folded;
 use crate::layout::Point;
 use crate::text::{Ruler, Style};
-use crate::theme::{Color, Family};
+use crate::theme::{Color, Family, Theme};
 
 const LABEL: Style = Style::regular(7.5);
 /// Protocols wider than this go on a second line, then lose their middle, in points.
@@ -29,6 +29,7 @@ pub(super) fn place(
     graph: &[Edge],
     nodes: &[PlacedNode],
     edges: &mut [EdgeMark],
+    hulls: &[Hull],
     wishes: &[Vec<Label>],
     left_out: &mut LeftOut,
 ) {
@@ -37,12 +38,15 @@ pub(super) fn place(
         return;
     }
     let mut obstacles = Cover::default();
-    for (i, (_, outline, label)) in nodes.iter().enumerate() {
-        obstacles.add(i, outline.bounds().grown(1.0));
-        label.iter().for_each(|label| obstacles.add(i, label.bounds));
+    for (i, node) in nodes.iter().enumerate() {
+        obstacles.add(i, node.room().grown(1.0));
+        node.label.iter().for_each(|label| obstacles.add(i, label.bounds));
     }
     for (i, edge) in edges.iter().enumerate() {
         Rect::of(edge.arrow).iter().for_each(|arrow| obstacles.add(i, *arrow));
+    }
+    for (i, hull) in hulls.iter().enumerate() {
+        obstacles.add(i, hull.label.bounds());
     }
     // Lines are better not covered either.
     let lines = lines(edges);
@@ -89,8 +93,9 @@ pub(super) fn place(
 }
 
 /// The labels that each edge would have, the fullest first, centred on the origin.
-pub(super) fn wishes(graph: &Folded, ruler: &Ruler) -> Vec<Vec<Label>> {
+pub(super) fn wishes(graph: &Folded, theme: Theme, ruler: &Ruler) -> Vec<Vec<Label>> {
     let edges = &graph.edges;
+    let shared = caption::shared_protocols(edges);
     if edges.len() > MOST_LABELS {
         return vec![Vec::new(); edges.len()];
     }
@@ -98,11 +103,11 @@ pub(super) fn wishes(graph: &Folded, ruler: &Ruler) -> Vec<Vec<Label>> {
         .iter()
         .zip(&graph.notes)
         .map(|(edge, notes)| {
-            let color = Family::of(edge.protocols).ink();
+            let color = theme.family_ink(Family::of(edge.protocols));
             let short = ruler.fit(&caption::edge_short(edge), LABEL, WIDEST);
             let mut labels = Vec::with_capacity(2);
             if edges.len() <= FULL_LABELS {
-                let protocols = wrapped(&caption::edge_protocols(edge, notes.as_ref()), ruler);
+                let protocols = wrapped(&caption::own_protocols(edge, shared, notes.as_ref()), ruler);
                 labels.push(label([caption::edge_volume(edge)].into_iter().chain(protocols), color, ruler));
             }
             labels.push(label([short], color, ruler));
@@ -197,33 +202,34 @@ fn lines(edges: &[EdgeMark]) -> Cover {
 
 /// Moves labels that lines pass through to where fewer do, the busiest node first: another side of their
 /// shape or beside one of its corners, wherever nothing else stands.
-pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark]) {
+pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark], hulls: &[Hull]) {
     if edges.len() > MOST_LABELS {
         return;
     }
     let lines = lines(edges);
     let (mut shapes, mut labels) = (Cover::default(), Cover::default());
-    for (i, (_, outline, label)) in nodes.iter().enumerate() {
-        shapes.add(i, outline.bounds().grown(1.0));
-        label.iter().for_each(|label| labels.add(i, label.bounds));
+    for (i, node) in nodes.iter().enumerate() {
+        shapes.add(i, node.room().grown(1.0));
+        node.label.iter().for_each(|label| labels.add(i, label.bounds));
     }
     let mut order: Vec<usize> = (0..nodes.len()).collect();
     order.sort_by_key(|&i| (Reverse(graph.nodes[i].node.traffic().bytes), i));
     for i in order {
-        let (centre, outline, label) = &mut nodes[i];
-        let shape = outline.bounds();
-        let Some(old) = label.take() else { continue };
+        let node = &mut nodes[i];
+        let (centre, shape) = (node.centre, node.room());
+        let Some(old) = node.label.take() else { continue };
         let crossed = lines.count(&old.bounds);
         if crossed == 0 || old.bounds.overlaps(&shape) {
-            *label = Some(old);
+            node.label = Some(old);
             continue;
         }
-        let best = around(&old, *centre, &shape)
+        let best = around(&old, centre, &shape)
             .into_iter()
             .enumerate()
             .filter_map(|(rank, moved)| {
                 let room = moved.bounds.grown(CLEARANCE);
                 let free = !moved.bounds.overlaps(&shape)
+                    && hulls.iter().all(|hull| hull.leaves_room(&shape, &moved.bounds))
                     && shapes.over(&room).chain(labels.over(&room)).all(|owner| owner == i);
                 free.then(|| (lines.count(&room), rank, moved))
             })
@@ -236,7 +242,7 @@ pub(super) fn settle(graph: &Folded, nodes: &mut [PlacedNode], edges: &[EdgeMark
             }
             _ => Label { crossed: true, ..old },
         };
-        *label = Some(settled);
+        node.label = Some(settled);
     }
 }
 

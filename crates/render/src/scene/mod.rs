@@ -6,16 +6,20 @@
 
 mod draft;
 mod edges;
+mod flags;
 mod frame;
 mod geometry;
 mod labels;
+mod matrix;
 
-use pcapviz_graph::NodeId;
+use pcapviz_graph::{Edge, GraphLayer, NodeId, Severity};
 
-use crate::fold::{Folded, fold};
-use crate::layout::{LayoutError, Point, Problem};
+use crate::fold::{Folded, fold_within};
+use crate::function::Function;
+use crate::grouping::Groups;
+use crate::layout::{Diagram, LayoutError, Placement, Point, Problem, grouped};
 use crate::text::{Ruler, Style};
-use crate::theme::Color;
+use crate::theme::{Color, Theme};
 use crate::{RenderOptions, View, quantity};
 pub(crate) use edges::{line_width, most_bytes as busiest_edge};
 pub(crate) use frame::headline;
@@ -31,6 +35,8 @@ const MARGIN: f64 = 28.0;
 pub struct Scene {
     /// The page's width and height.
     pub size: Point,
+    /// The colours: all that the marks do not have themselves.
+    pub theme: Theme,
     /// What the picture shows, in one line: for screen readers and document titles.
     pub name: String,
     /// The title block.
@@ -41,6 +47,10 @@ pub struct Scene {
     pub edges: Vec<EdgeMark>,
     /// The nodes, in the folded graph's order.
     pub nodes: Vec<NodeMark>,
+    /// Frames around nodes that belong together, below everything else.
+    pub hulls: Vec<Hull>,
+    /// A table in place of nodes and edges.
+    pub matrix: Option<Matrix>,
     /// What stands in place of a graph without nodes.
     pub notice: Vec<Text>,
     /// What the colours, shapes and sizes mean: only what occurs.
@@ -77,11 +87,22 @@ pub struct Text {
     pub style: Style,
     /// Its colour.
     pub color: Color,
+    /// Whether it runs upwards from its origin, instead of to the right.
+    pub turned: bool,
 }
 
 impl Text {
     /// The room it takes.
     pub fn bounds(&self) -> Rect {
+        if self.turned {
+            let left = self.origin.x - self.style.ascent();
+            return Rect {
+                left,
+                top: self.origin.y - self.width,
+                right: left + self.style.line_height(),
+                bottom: self.origin.y,
+            };
+        }
         let top = self.origin.y - self.style.ascent();
         Rect {
             left: self.origin.x,
@@ -142,12 +163,35 @@ pub struct NodeMark {
     pub fill: Color,
     /// The shape's line.
     pub line: Color,
-    /// What kind of node, as an SVG class.
-    pub class: &'static str,
+    /// What kind of node, as SVG classes.
+    pub class: String,
     /// Its label, unless the picture is too crowded.
     pub label: Option<Label>,
+    /// A ring around the shape, where a finding is about it.
+    pub halo: Option<Halo>,
+    /// A sign in the shape's middle, where a finding is about it.
+    pub badge: Option<Text>,
     /// All that is known of it, one line each; hostile.
     pub tooltip: String,
+}
+
+/// What a finding lights up: wide and pale around the line itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Halo {
+    /// How grave the finding is.
+    pub severity: Severity,
+    /// Its colour.
+    pub color: Color,
+    /// Its dashes: drawn, not drawn, ... in points; none for a solid line.
+    pub dash: &'static [f64],
+}
+
+impl Halo {
+    fn new(severity: Severity, theme: Theme) -> Self {
+        let dash: &[f64] = if severity == Severity::Alert { &[] } else { &[3.0, 3.0] };
+        Self { severity, color: theme.severity(severity), dash }
+    }
 }
 
 /// An edge as it is drawn.
@@ -166,11 +210,83 @@ pub struct EdgeMark {
     pub width: f64,
     /// Its colour.
     pub color: Color,
+    /// How opaque it is, from 0 to 1.
+    pub opacity: f64,
+    /// Its dashes: drawn, not drawn, ... in points; none for a solid line.
+    pub dash: Vec<f64>,
+    /// A light around the line, where a finding is about it.
+    pub halo: Option<Halo>,
     /// What kind of traffic, as an SVG class.
     pub class: &'static str,
     /// Its label, where there was room.
     pub label: Option<Label>,
     /// All that is known of it, one line each; hostile.
+    pub tooltip: String,
+}
+
+/// A frame around nodes that belong together.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Hull {
+    /// The frame.
+    pub rect: Rect,
+    /// What they have in common, in the frame's upper left corner.
+    pub label: Text,
+}
+
+impl Hull {
+    /// Whether a shape's label is not in the way of this frame: inside of it with its shape, or outside.
+    fn leaves_room(&self, shape: &Rect, label: &Rect) -> bool {
+        if self.rect.contains(shape) {
+            self.rect.contains(label) && !self.label.bounds().overlaps(label)
+        } else {
+            !self.rect.overlaps(label)
+        }
+    }
+
+    fn moved(mut self, by: Point) -> Self {
+        self.rect = self.rect.moved(by);
+        self.label.origin += by;
+        self
+    }
+}
+
+/// A square table: who sent how much to whom.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Matrix {
+    /// The table without its labels.
+    pub grid: Rect,
+    /// The fields in which there is something.
+    pub cells: Vec<Cell>,
+    /// Whose rows and columns they are.
+    pub labels: Vec<Text>,
+    /// The lines between rows and columns.
+    pub rules: Vec<Stroke>,
+}
+
+impl Matrix {
+    fn moved(mut self, by: Point) -> Self {
+        self.grid = self.grid.moved(by);
+        self.cells.iter_mut().for_each(|cell| cell.rect = cell.rect.moved(by));
+        self.labels.iter_mut().for_each(|label| label.origin += by);
+        for rule in &mut self.rules {
+            rule.from += by;
+            rule.to += by;
+        }
+        self
+    }
+}
+
+/// A field of the table: an edge.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Cell {
+    /// Its place.
+    pub rect: Rect,
+    /// Its colour.
+    pub color: Color,
+    /// All that is known of the edge, one line each; hostile.
     pub tooltip: String,
 }
 
@@ -182,47 +298,108 @@ pub struct Legend {
     pub texts: Vec<Text>,
     /// Sample shapes: outline, inside, line.
     pub shapes: Vec<(Outline, Color, Color)>,
-    /// Sample lines: from, to, width, colour.
-    pub strokes: Vec<(Point, Point, f64, Color)>,
+    /// Sample lines.
+    pub strokes: Vec<Stroke>,
+}
+
+/// A straight line.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Stroke {
+    /// One end.
+    pub from: Point,
+    /// The other.
+    pub to: Point,
+    /// How wide it is.
+    pub width: f64,
+    /// Its colour.
+    pub color: Color,
+    /// How opaque it is, from 0 to 1.
+    pub opacity: f64,
+    /// Its dashes: drawn, not drawn, ... in points; none for a solid line.
+    pub dash: Vec<f64>,
 }
 
 impl Scene {
+    fn of_matrix(
+        view: &View<'_>,
+        graph: &Folded,
+        drafts: &[draft::Draft<'_>],
+        options: &RenderOptions<'_>,
+        ruler: &Ruler,
+    ) -> Self {
+        let (matrix, room) = matrix::of(view, graph, drafts, options, ruler);
+        let frame = frame::Frame::of(view, graph, options, drafts, room, LeftOut::default(), ruler);
+        Self {
+            size: frame.size,
+            theme: options.theme,
+            name: frame.name,
+            title: frame.title,
+            rules: frame.rules,
+            edges: Vec::new(),
+            nodes: Vec::new(),
+            hulls: Vec::new(),
+            matrix: Some(matrix.moved(frame.graph_origin)),
+            notice: frame.notice,
+            legend: frame.legend,
+            left_out: LeftOut::default(),
+        }
+    }
+
     /// The picture of a view. O(n log n) in nodes and edges, besides the layout's own cost.
     ///
     /// # Errors
     /// If the layout has none.
     pub fn of(view: &View<'_>, options: &RenderOptions<'_>) -> Result<Self, LayoutError> {
         let ruler = Ruler::new();
-        let graph = fold(view, options.max_nodes.unwrap_or(usize::MAX), options.ports);
-        let drafts = draft::of(view, &graph, options, &ruler);
-        let problem = problem(&graph, &drafts);
-        let placement = options.layout.place(&problem)?;
-        let mut picture = edges::Picture::of(view, &graph, &drafts, &placement, &ruler);
-        let frame = frame::Frame::of(view, &graph, options, &drafts, &picture, &ruler);
+        let groups = options.grouping.of(view);
+        let most = options.max_nodes.unwrap_or(usize::MAX);
+        let is_matrix = options.diagram == Diagram::Matrix;
+        let most = if is_matrix { most.min(matrix::MOST) } else { most };
+        let graph = fold_within(view, &groups, most, options.ports);
+        let flags = flags::Flags::of(view, &graph);
+        let drafts = draft::of(view, &graph, &flags.nodes, options, &ruler);
+        if is_matrix && !drafts.is_empty() {
+            return Ok(Self::of_matrix(view, &graph, &drafts, options, &ruler));
+        }
+        let problem = problem(view, &graph, &drafts);
+        let (placement, hulls) = place(&problem, &graph, &groups, options, &ruler)?;
+        let mut picture =
+            edges::Picture::of(view, &graph, &drafts, &flags, &placement, &hulls, options, &ruler);
+        let frame =
+            frame::Frame::of(view, &graph, options, &drafts, picture.bounds, picture.left_out, &ruler);
         let offset = frame.graph_origin - point(picture.bounds.left, picture.bounds.top);
         picture.shift(offset);
         let nodes = graph
             .nodes
             .iter()
             .zip(drafts.iter().zip(picture.nodes))
-            .map(|(group, (draft, (centre, outline, label)))| NodeMark {
+            .map(|(group, (draft, placed))| NodeMark {
                 members: group.members.iter().map(|&i| view.graph.nodes()[i].id).collect(),
-                centre,
-                outline,
+                centre: placed.centre,
+                outline: placed.outline,
                 fill: draft.fill,
                 line: draft.line,
-                class: draft.role.class(),
-                label,
+                class: format!("{} {}", draft.role.class(), draft.function.class()),
+                label: placed.label,
+                halo: draft.flag.map(|severity| Halo::new(severity, options.theme)),
+                badge: draft
+                    .flag
+                    .filter(|_| !draft.shape.holds_label())
+                    .map(|severity| badge(placed.centre, severity, draft.fill, &ruler)),
                 tooltip: crate::caption::group_tooltip(view, group),
             })
             .collect();
         Ok(Self {
             size: frame.size,
+            theme: options.theme,
             name: frame.name,
             title: frame.title,
             rules: frame.rules,
             edges: picture.edges,
             nodes,
+            hulls: hulls.into_iter().map(|hull| hull.moved(offset)).collect(),
+            matrix: None,
             notice: frame.notice,
             legend: frame.legend,
             left_out: picture.left_out,
@@ -230,13 +407,79 @@ impl Scene {
     }
 }
 
-fn problem(graph: &Folded, drafts: &[draft::Draft<'_>]) -> Problem {
+/// An exclamation mark for an alert, an i for a note, in whatever is read better on the shape.
+fn badge(centre: Point, severity: Severity, on: Color, ruler: &Ruler) -> Text {
+    let (content, style) =
+        (if severity == Severity::Alert { "!" } else { "i" }.to_owned(), Style::bold(12.0));
+    let width = ruler.width(&content, style);
+    let light = f64::from(on.0) * 0.3 + f64::from(on.1) * 0.59 + f64::from(on.2) * 0.11 > 140.0;
+    let color = if light { Color(0, 0, 0) } else { Color(0xff, 0xff, 0xff) };
+    // Capitals are about 0.71 of the size high.
+    let origin = point(centre.x - width / 2.0, centre.y + style.size * 0.355);
+    Text { origin, width, content, style, color, turned: false }
+}
+
+fn problem(view: &View<'_>, graph: &Folded, drafts: &[draft::Draft<'_>]) -> Problem {
     let edges = &graph.edges;
+    // Who made contact in most of the conversations that an edge stands for: the one that was heard of first.
+    let first = |edge: &Edge| {
+        let back = edges.binary_search_by_key(&(edge.target, edge.source), |e| (e.source, e.target));
+        back.map_or(true, |back| (edge.position, edge.source) <= (edges[back].position, edges[back].source))
+    };
     Problem {
         boxes: drafts.iter().map(|draft| draft.size).collect(),
         edges: edges.iter().map(|edge| (edge.source, edge.target)).collect(),
         weights: edges.iter().map(|edge| (edge.traffic.bytes as f64).ln_1p()).collect(),
+        tiers: drafts.iter().map(|draft| draft.role.tier()).collect(),
+        forward: match view.graph.layer() {
+            // Ports tell better than what was heard of first.
+            GraphLayer::Endpoints => edges
+                .iter()
+                .map(|edge| match [edge.source, edge.target].map(|node| drafts[node].function) {
+                    [Function::Client, Function::Server | Function::Group] => true,
+                    [Function::Server | Function::Group, Function::Client] => false,
+                    _ => first(edge),
+                })
+                .collect(),
+            _ => edges.iter().map(first).collect(),
+        },
     }
+}
+
+/// Where the nodes go, and the frames around those that are kept together.
+fn place(
+    problem: &Problem,
+    graph: &Folded,
+    groups: &Groups,
+    options: &RenderOptions<'_>,
+    ruler: &Ruler,
+) -> Result<(Placement, Vec<Hull>), LayoutError> {
+    const LABEL: Style = Style::bold(9.5);
+    const WIDEST: f64 = 220.0;
+    if groups.labels.is_empty() {
+        return Ok((options.layout.place(problem)?, Vec::new()));
+    }
+    // Groups that are there still once nodes are folded.
+    let of_node: Vec<Option<usize>> =
+        graph.nodes.iter().map(|group| groups.of_node[group.members[0]]).collect();
+    let mut used: Vec<usize> = of_node.iter().flatten().copied().collect();
+    used.sort_unstable();
+    used.dedup();
+    let of_node: Vec<Option<usize>> =
+        of_node.into_iter().map(|group| used.binary_search(&group?).ok()).collect();
+    let texts: Vec<String> =
+        used.iter().map(|&group| ruler.fit(&groups.labels[group], LABEL, WIDEST)).collect();
+    let widths: Vec<f64> = texts.iter().map(|text| ruler.width(text, LABEL)).collect();
+    let (placement, frames) = grouped::place(problem, &of_node, &widths, options.layout)?;
+    let hull = |((content, width), (low, high)): ((String, f64), (Point, Point))| {
+        let origin = low + point(grouped::PADDING * 0.7, LABEL.ascent() + 4.0);
+        let color = options.theme.ink_soft();
+        Hull {
+            rect: Rect { left: low.x, top: low.y, right: high.x, bottom: high.y },
+            label: Text { origin, width, content, style: LABEL, color, turned: false },
+        }
+    };
+    Ok((placement, texts.into_iter().zip(widths).zip(frames).map(hull).collect()))
 }
 
 impl Outline {
@@ -261,6 +504,27 @@ impl Outline {
                 .fold(0.0, f64::max),
         };
         centre + way * distance
+    }
+
+    /// The outline that stands so far out of this one.
+    #[must_use]
+    pub fn grown(&self, by: f64) -> Self {
+        match self {
+            Self::Ellipse { centre, radii } => {
+                Self::Ellipse { centre: *centre, radii: *radii + point(by, by) }
+            }
+            Self::Rectangle { rect, corner } => Self::Rectangle {
+                rect: rect.grown(by),
+                corner: if *corner > 0.0 { corner + by } else { 0.0 },
+            },
+            Self::Bare(rect) => Self::Rectangle { rect: rect.grown(by), corner: by },
+            Self::Polygon(corners) => {
+                let centre = self.bounds().centre();
+                let radius = self.bounds().width().max(self.bounds().height()) / 2.0;
+                let factor = if radius > 0.0 { 1.0 + by / radius } else { 1.0 };
+                Self::Polygon(corners.iter().map(|&c| centre + (c - centre) * factor).collect())
+            }
+        }
     }
 
     /// The same, elsewhere.
@@ -317,7 +581,7 @@ impl Label {
             .map(|(content, style, color)| {
                 let width = ruler.width(&content, style);
                 let origin = point(top.x - width / 2.0, bounds.bottom + style.ascent());
-                let text = Text { origin, width, content, style, color };
+                let text = Text { origin, width, content, style, color, turned: false };
                 bounds = bounds.union(text.bounds());
                 text
             })

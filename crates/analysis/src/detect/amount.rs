@@ -1,0 +1,81 @@
+//! Numbers as people read them.
+
+use std::fmt;
+
+/// Bytes in decimal units, as in `48.1 MB`.
+pub(super) struct Bytes(pub(super) u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut value = self.0 as f64;
+        if self.0 < 1000 {
+            return write!(f, "{} B", self.0);
+        }
+        for unit in ["kB", "MB", "GB", "TB"] {
+            value /= 1000.0;
+            // What would round up to 1000 belongs to the next unit.
+            if value < 999.5 || unit == "TB" {
+                let digits = usize::from(value < 99.95);
+                return write!(f, "{value:.digits$} {unit}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A time in its two largest units, as in `6 h 12 min`.
+pub(super) struct Seconds(pub(super) f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.round() as u64;
+        match whole {
+            _ if self.0 < 100.0 => write!(f, "{:.1} s", self.0),
+            0..3600 => write!(f, "{} min {} s", whole / 60, whole % 60),
+            3600..86_400 => write!(f, "{} h {} min", whole / 3600, whole % 3600 / 60),
+            _ => write!(f, "{} d {} h", whole / 86_400, whole % 86_400 / 3600),
+        }
+    }
+}
+
+/// A whole number with commas between its thousands.
+pub(super) struct Count(pub(super) u64);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (i, digit) in digits.chars().enumerate() {
+            if i > 0 && (digits.len() - i).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_numbers_as_people_do() {
+        for (text, expected) in [
+            (Bytes(0).to_string(), "0 B"),
+            (Bytes(999).to_string(), "999 B"),
+            (Bytes(1000).to_string(), "1.0 kB"),
+            (Bytes(702_400).to_string(), "702 kB"),
+            (Bytes(999_600).to_string(), "1.0 MB"),
+            (Bytes(48_120_000).to_string(), "48.1 MB"),
+            (Bytes(u64::MAX).to_string(), "18446744 TB"),
+            (Seconds(60.2).to_string(), "60.2 s"),
+            (Seconds(300.0).to_string(), "5 min 0 s"),
+            (Seconds(22_320.0).to_string(), "6 h 12 min"),
+            (Seconds(200_000.0).to_string(), "2 d 7 h"),
+            (Count(1_234_567).to_string(), "1,234,567"),
+            (Count(12).to_string(), "12"),
+        ] {
+            assert_eq!(text, expected);
+        }
+    }
+}

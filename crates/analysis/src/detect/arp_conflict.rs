@@ -1,0 +1,126 @@
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
+
+use super::Material;
+use super::threshold::ARP_DEVICES;
+use crate::life::{Life, join};
+use crate::observe::Claim;
+
+/// Addresses that several devices claim by ARP within the capture, and devices that claim several addresses and
+/// have taken over what another device carried.
+pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
+    let claims = material.observations.claims.sorted();
+    let mut findings = claimed_twice(material, &claims);
+    findings.extend(taken_over(material, &claims));
+    findings
+}
+
+type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
+
+/// The other half of spoofing: the true owner may have been silent, but its packets were not.
+fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
+    let mut claimed: BTreeMap<(Vlans, MacAddr), Vec<&ClaimRow>> = BTreeMap::new();
+    for row in claims {
+        claimed.entry((row.0, row.2)).or_default().push(row);
+    }
+    // An honest device answers for one address.
+    claimed.retain(|_, rows| rows.len() > 1 && rows.iter().any(|(.., claim)| claim.replies > 0));
+    if claimed.is_empty() {
+        return Vec::new();
+    }
+    // Who carried which remote host's packets to which device.
+    let mut carriers: BTreeMap<(Vlans, IpAddr, MacAddr), BTreeMap<MacAddr, (Life, u64)>> = BTreeMap::new();
+    for (key, stats) in material.flows() {
+        let (Some(devices), Some(hosts)) = (key.devices, key.hosts) else { continue };
+        if AddressClass::of(hosts.source).is_host() && !devices.destination.is_multicast() {
+            let path = (key.vlans, hosts.source, devices.destination);
+            let carried = carriers.entry(path).or_default().entry(devices.source).or_default();
+            *carried = (join(carried.0, stats.life), carried.1 + stats.traffic.packets);
+        }
+    }
+    let mut findings = Vec::new();
+    for ((vlans, device), rows) in &claimed {
+        let moved =
+            carriers.iter().filter(|((of, ..), by)| of == vlans && by.len() > 1 && by.contains_key(device));
+        let moved: Vec<_> = moved.collect();
+        let Some(((_, remote, victim), by)) = moved.first() else { continue };
+        let Some((other, _)) = by.iter().find(|(mac, _)| *mac != device) else { continue };
+        // The address that it answers for most is the one to look at.
+        let Some((_, address, _, claim)) = rows.iter().max_by_key(|row| (row.3.replies, row.1)) else {
+            continue;
+        };
+        let packets: u64 = moved.iter().filter_map(|(_, by)| by.get(device)).map(|(_, n)| n).sum();
+        let mut finding = Finding::new("arp-conflict", Severity::Alert, NodeId::Device(*device));
+        finding.object = Some(NodeId::Host(IpAddr::V4(*address)));
+        finding.score = 0.7;
+        finding.sentence = format!(
+            "{device} claims {address} and {} more by ARP, and carries packets of {remote} to {victim}, as {other} does; consistent with ARP spoofing",
+            rows.len() - 1,
+        );
+        finding.life = rows.iter().fold(None, |life, (.., claim)| join(life, claim.life));
+        finding.evidence = vec![
+            Evidence::new("devices", 2.0, "devices").against(ARP_DEVICES),
+            Evidence::new("addresses claimed", rows.len() as f64, "addresses"),
+            Evidence::new("replies", claim.replies as f64, "messages"),
+            Evidence::new("remote hosts carried by both", moved.len() as f64, "hosts"),
+            Evidence::new("packets carried", packets as f64, "packets"),
+        ];
+        finding.innocent_causes =
+            &["fail-over between redundant routers", "proxy ARP by a router or firewall"];
+        (finding.display_filter, finding.capture_filter) = material.filters.claims(*address, &[*device]);
+        findings.push(finding);
+    }
+    findings
+}
+
+fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
+    let of_one_address = claims.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    of_one_address.filter(|claims| claims.len() as f64 >= ARP_DEVICES).map(|claims| {
+        let address = claims[0].1;
+        let devices: Vec<MacAddr> = claims.iter().map(|(_, _, device, _)| *device).collect();
+        // Who came last is the one to look at; without times, who answers most.
+        let newest = claims.iter().max_by_key(|(_, _, device, claim)| {
+            (claim.life.map(|(first, _)| first), claim.replies, *device)
+        });
+        // One after the other is what a change of hardware looks like; side by side is not.
+        let overlap = claims.iter().enumerate().any(|(i, (.., a))| {
+            claims[i + 1..].iter().any(|(.., b)| match (a.life, b.life) {
+                (Some(a), Some(b)) => a.0 <= b.1 && b.0 <= a.1,
+                _ => true,
+            })
+        });
+        let replies: u64 = claims.iter().map(|(.., claim)| claim.replies).sum();
+        let gratuitous: u64 = claims.iter().map(|(.., claim)| claim.gratuitous).sum();
+        let messages: u64 = claims.iter().map(|(.., claim)| claim.messages).sum();
+        let severity = if overlap { Severity::Alert } else { Severity::Note };
+        let subject = newest.map_or(devices[0], |(_, _, device, _)| *device);
+        let mut finding = Finding::new("arp-conflict", severity, NodeId::Device(subject));
+        finding.object = Some(NodeId::Host(IpAddr::V4(address)));
+        finding.score = if overlap { 0.8 } else { 0.4 };
+        let names: Vec<String> = devices.iter().take(4).map(MacAddr::to_string).collect();
+        let more = if devices.len() > 4 { format!(" and {} more", devices.len() - 4) } else { String::new() };
+        finding.sentence = format!(
+            "{address} is claimed by {} devices{}: {}{more}; consistent with ARP spoofing or an address given twice",
+            devices.len(),
+            if overlap { " at the same time" } else { ", one after the other" },
+            names.join(", "),
+        );
+        finding.life = claims.iter().fold(None, |life, (.., claim)| join(life, claim.life));
+        finding.evidence = vec![
+            Evidence::new("devices", devices.len() as f64, "devices").against(ARP_DEVICES),
+            Evidence::new("claims", messages as f64, "messages"),
+            Evidence::new("replies", replies as f64, "messages"),
+            Evidence::new("gratuitous", gratuitous as f64, "messages"),
+        ];
+        finding.innocent_causes = &[
+            "two machines set to one address by mistake",
+            "fail-over between redundant routers or servers",
+            "an address that DHCP gave to another machine, or a replaced network card",
+            "proxy ARP",
+        ];
+        (finding.display_filter, finding.capture_filter) = material.filters.claims(address, &devices);
+        finding
+    }).collect()
+}

@@ -1,0 +1,112 @@
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use pcapviz_capture::Pair;
+use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
+
+use super::amount::{Bytes, Count};
+use super::packets::{CLAUSES, Carried, Clause};
+use super::threshold::{TUNNEL_BYTES, TUNNEL_MEAN, TUNNEL_NAMES};
+use super::{Material, magnitude};
+use crate::life::join;
+use crate::observe::{NameSum, Scope};
+
+/// Domains below which very many different, long names were asked for.
+pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut explained: BTreeSet<Pair<IpAddr>> = BTreeSet::new();
+    // Scopes of two hosts sort behind the domains, which explain most of them.
+    for (scope, sum) in material.observations.names.by_scope() {
+        if sum.names < TUNNEL_NAMES || sum.bytes < TUNNEL_BYTES {
+            continue;
+        }
+        match &scope {
+            Scope::Domain(_) => explained.extend(sum.asked.iter().map(|(hosts, _)| *hosts)),
+            Scope::Hosts(hosts) if explained.contains(hosts) => continue,
+            Scope::Hosts(_) => {}
+        }
+        findings.extend(finding(material, &scope, &sum));
+    }
+    findings
+}
+
+fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Finding> {
+    let (most, _) = sum.asked.first()?;
+    let mean = sum.bytes / sum.names;
+    let severity = if mean >= TUNNEL_MEAN { Severity::Alert } else { Severity::Note };
+    let mut finding = Finding::new("dns-tunnel", severity, NodeId::Host(most.source));
+    finding.object = Some(NodeId::Host(most.destination));
+    finding.score = 0.5 * magnitude(sum.bytes, TUNNEL_BYTES) + 0.5 * (mean / 100.0).min(1.0);
+    let names = Count(sum.names.round() as u64);
+    let size = Bytes(sum.bytes.round() as u64);
+    finding.sentence = match scope {
+        Scope::Domain(domain) => {
+            format!("{names} different names, {size}, under {domain}, asked for by {}", who(sum))
+        }
+        Scope::Hosts(hosts) => format!(
+            "{names} different names, {size}, without a public suffix, asked of {} by {}",
+            hosts.destination, hosts.source
+        ),
+    } + "; consistent with a tunnel over DNS";
+    finding.life = sum.asked.iter().fold(None, |life, (_, asked)| join(life, asked.life));
+    let messages: u64 = sum.asked.iter().map(|(_, asked)| asked.messages).sum();
+    let clients: BTreeSet<IpAddr> = sum.asked.iter().map(|(hosts, _)| hosts.source).collect();
+    finding.evidence = vec![
+        Evidence::new("different names", sum.names, "names").against(TUNNEL_NAMES),
+        Evidence::new("length of different names", sum.bytes, "B").against(TUNNEL_BYTES),
+        Evidence::new("mean length", mean, "B").against(TUNNEL_MEAN),
+        Evidence::new("messages", messages as f64, "messages"),
+        Evidence::new("clients", clients.len() as f64, "hosts"),
+    ];
+    finding.innocent_causes = &[
+        "virus scanners and mail filters that ask about files and senders by DNS",
+        "content delivery networks that make a name for each user",
+        "telemetry that names each device or event",
+    ];
+    let mut clauses: BTreeSet<Clause> = sum
+        .asked
+        .iter()
+        .flat_map(|(hosts, _)| {
+            [Carried::Udp, Carried::Tcp]
+                .map(|carried| Clause::between(carried, hosts.source, hosts.destination).server_port(53))
+        })
+        .collect();
+    if clauses.len() > CLAUSES {
+        // Any server, and if need be any client.
+        let server = |clause: &Clause| Clause { server: None, ..*clause };
+        clauses = clauses.iter().map(server).take(CLAUSES).collect();
+    }
+    (finding.display_filter, finding.capture_filter) = material.filters.any(&clauses);
+    let domains: Vec<&str> = match scope {
+        Scope::Domain(domain) => vec![domain],
+        Scope::Hosts(_) if sum.domains.len() <= CLAUSES => sum.domains.iter().map(|d| &**d).collect(),
+        Scope::Hosts(_) => Vec::new(),
+    };
+    if !domains.is_empty() {
+        let names: Vec<String> = domains.into_iter().map(pattern).collect();
+        finding.display_filter =
+            format!("({}) && dns.qry.name matches \"(^|[.])({})$\"", finding.display_filter, names.join("|"));
+    }
+    Some(finding)
+}
+
+fn who(sum: &NameSum) -> String {
+    let clients: BTreeSet<IpAddr> = sum.asked.iter().map(|(hosts, _)| hosts.source).collect();
+    match clients.first() {
+        Some(client) if clients.len() == 1 => client.to_string(),
+        _ => format!("{} hosts", clients.len()),
+    }
+}
+
+/// A regular expression for a domain, with nothing in it that means something to Wireshark: the name is
+/// hostile.
+fn pattern(domain: &str) -> String {
+    domain
+        .chars()
+        .map(|c| match c {
+            '.' => "[.]".to_owned(),
+            'a'..='z' | '0'..='9' | '-' | '_' => c.to_string(),
+            _ => ".".to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,163 @@
+//! Which packets a finding is about, in the two languages that people filter in.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use pcapviz_graph::{FlowTable, MacAddr};
+
+/// Packets between two addresses, or of one; both directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Clause {
+    pub(super) protocol: Carried,
+    pub(super) client: Option<IpAddr>,
+    pub(super) server: Option<IpAddr>,
+    pub(super) client_port: Option<u16>,
+    pub(super) server_port: Option<u16>,
+}
+
+/// What the IP header carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Carried {
+    Tcp,
+    Udp,
+    Icmp,
+}
+
+/// Clauses that a filter has at most, before it says less: filters are read by people.
+pub(super) const CLAUSES: usize = 16;
+
+impl Clause {
+    /// Between two hosts.
+    pub(super) fn between(protocol: Carried, client: IpAddr, server: IpAddr) -> Self {
+        Self { protocol, client: Some(client), server: Some(server), client_port: None, server_port: None }
+    }
+
+    pub(super) fn server_port(self, port: u16) -> Self {
+        Self { server_port: Some(port), ..self }
+    }
+
+    fn display(&self) -> String {
+        let v6 = self.client.or(self.server).is_some_and(|ip| ip.is_ipv6());
+        let (ip, carried) = match (self.protocol, v6) {
+            (Carried::Tcp, false) => ("ip", "tcp"),
+            (Carried::Udp, false) => ("ip", "udp"),
+            (Carried::Icmp, false) => ("ip", "icmp"),
+            (Carried::Tcp, true) => ("ipv6", "tcp"),
+            (Carried::Udp, true) => ("ipv6", "udp"),
+            (Carried::Icmp, true) => ("ipv6", "icmpv6"),
+        };
+        let directions = self.both(
+            |field, end, value| match field {
+                Field::Address => format!("{ip}.{end} == {value}"),
+                Field::Port => format!("{carried}.{end}port == {value}"),
+            },
+            " && ",
+            " || ",
+        );
+        match self.protocol {
+            // An error message quotes the headers of what it is about, and Wireshark looks into them.
+            Carried::Tcp | Carried::Udp => format!("{carried} && !icmp && !icmpv6 && {directions}"),
+            Carried::Icmp => format!("{carried} && {directions}"),
+        }
+    }
+
+    fn capture(&self) -> String {
+        let v6 = self.client.or(self.server).is_some_and(|ip| ip.is_ipv6());
+        let carried = match (self.protocol, v6) {
+            (Carried::Tcp, _) => "tcp",
+            (Carried::Udp, _) => "udp",
+            (Carried::Icmp, false) => "icmp",
+            (Carried::Icmp, true) => "icmp6",
+        };
+        let directions = self.both(
+            |field, end, value| match field {
+                Field::Address => format!("{end} host {value}"),
+                Field::Port => format!("{end} port {value}"),
+            },
+            " and ",
+            " or ",
+        );
+        format!("{carried} and {directions}")
+    }
+
+    /// What client and server are, from client to server or back.
+    fn both(&self, term: impl Fn(Field, &str, String) -> String, and: &str, or: &str) -> String {
+        let direction = |from: &'static str, to: &'static str| {
+            let terms = [
+                self.client.map(|ip| term(Field::Address, from, ip.to_string())),
+                self.server.map(|ip| term(Field::Address, to, ip.to_string())),
+                self.client_port.map(|port| term(Field::Port, from, port.to_string())),
+                self.server_port.map(|port| term(Field::Port, to, port.to_string())),
+            ];
+            terms.into_iter().flatten().collect::<Vec<_>>().join(and)
+        };
+        format!("(({}){or}({}))", direction("src", "dst"), direction("dst", "src"))
+    }
+}
+
+enum Field {
+    Address,
+    Port,
+}
+
+/// Writes filters for a capture: pcap-filter has to be told of VLAN tags.
+pub(super) struct Filters {
+    /// How many VLAN tags the packets have: 0, 1, 2 or several of these.
+    tags: BTreeSet<u8>,
+}
+
+impl Filters {
+    pub(super) fn of(table: &FlowTable) -> Self {
+        let tags = table
+            .virtual_keys()
+            .map(|key| u8::from(key.vlans.outer.is_some()) + u8::from(key.vlans.inner.is_some()));
+        Self { tags: tags.chain([0]).collect() }
+    }
+
+    /// The display filter and the pcap-filter expression for packets that match one of the clauses.
+    pub(super) fn any(&self, clauses: &BTreeSet<Clause>) -> (String, String) {
+        let join = |texts: Vec<String>, or: &str| match texts.len() {
+            1 => texts.concat(),
+            _ => texts.iter().map(|text| format!("({text})")).collect::<Vec<_>>().join(or),
+        };
+        let display = join(clauses.iter().map(Clause::display).collect(), " || ");
+        (display, self.tagged(&join(clauses.iter().map(Clause::capture).collect(), " or ")))
+    }
+
+    /// The ARP messages in which one of these devices claims the address.
+    pub(super) fn claims(&self, address: std::net::Ipv4Addr, devices: &[MacAddr]) -> (String, String) {
+        let (mut display, mut capture) = (String::new(), String::new());
+        for (i, mac) in devices.iter().enumerate() {
+            let [a, b, c, d, e, f] = mac.0;
+            let (or_display, or_capture) = if i > 0 { (" || ", " or ") } else { ("", "") };
+            // Writing to a string cannot fail.
+            let _ = write!(display, "{or_display}arp.src.hw_mac == {mac}");
+            // RFC 826: the sender's hardware address stands at byte 8, its protocol address at 14.
+            let _ = write!(
+                capture,
+                "{or_capture}(arp[8:4] = 0x{a:02x}{b:02x}{c:02x}{d:02x} and arp[12:2] = 0x{e:02x}{f:02x})"
+            );
+        }
+        let bits = address.to_bits();
+        (
+            format!("arp.src.proto_ipv4 == {address} && arp.opcode <= 2 && ({display})"),
+            self.tagged(&format!("arp and arp[14:4] = 0x{bits:08x} and arp[6:2] <= 2 and ({capture})")),
+        )
+    }
+
+    /// The expression, behind as many VLAN tags as the capture has.
+    fn tagged(&self, expression: &str) -> String {
+        if self.tags.len() == 1 {
+            return expression.to_owned();
+        }
+        // `vlan` moves all that stands to its right behind the tag, so the plain case comes first.
+        let mut all = format!("({expression})");
+        let most = self.tags.last().copied().unwrap_or(0);
+        for _ in 0..most {
+            let _ = write!(all, " or (vlan and ({expression})");
+        }
+        all.extend(std::iter::repeat_n(')', most.into()));
+        all
+    }
+}

@@ -1,0 +1,100 @@
+//! Every constant of every detector, in one table, with where it comes from.
+
+/// A constant that a detector decides by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Threshold {
+    /// The kind of finding.
+    pub kind: &'static str,
+    /// What it bounds.
+    pub name: &'static str,
+    /// How much.
+    pub value: f64,
+    /// In what unit; empty for a plain number.
+    pub unit: &'static str,
+    /// Who says so, or why.
+    pub source: &'static str,
+}
+
+/// Declares each constant once, as a number to decide by and as a row of the table.
+macro_rules! thresholds {
+    ($($name:ident: $kind:literal, $what:literal, $value:expr, $unit:literal, $source:literal;)*) => {
+        $(pub(super) const $name: f64 = $value;)*
+
+        /// Every constant of every detector.
+        ///
+        /// ```
+        /// use pcapviz_analysis::THRESHOLDS;
+        ///
+        /// let walk = THRESHOLDS.iter().find(|row| row.name == "likelihood ratio").unwrap();
+        /// assert_eq!((walk.kind, walk.value), ("scan", 99.0));
+        /// ```
+        pub const THRESHOLDS: &[Threshold] = &[
+            $(Threshold { kind: $kind, name: $what, value: $value, unit: $unit, source: $source },)*
+        ];
+    };
+}
+
+thresholds! {
+    UPLOAD_RATIO: "bulk-upload", "producer-consumer ratio", 0.6, "",
+        "Bullard and Gerth, \"PCR: a new flow metric\", FloCon 2014: from 0.6 on, a host gives and hardly takes";
+    UPLOAD_ALERT: "bulk-upload", "sent, for an alert", 1e6, "B",
+        "own choice: more than forms, mail and most pictures";
+    UPLOAD_NOTE: "bulk-upload", "sent, for a note", 1e5, "B",
+        "own choice: a tenth of an alert";
+    TUNNEL_BYTES: "dns-tunnel", "length of different names", 4e3, "B",
+        "after ibHH: Ozery, Nadler and Shabtai, \"Information-based heavy hitters for real-time DNS data exfiltration detection\", NDSS 2024";
+    TUNNEL_NAMES: "dns-tunnel", "different names", 50.0, "names",
+        "own choice: what a busy but ordinary domain rarely has for one capture";
+    TUNNEL_MEAN: "dns-tunnel", "mean length in front of the domain, for an alert", 20.0, "B",
+        "own choice: host names are shorter; a note below";
+    BEACON_GAPS: "beacon", "gaps between contacts", 12.0, "gaps",
+        "below 12, the 0.1 % quantile is too close to what chance makes";
+    BEACON_MEDIAN: "beacon", "median gap", 1.0, "s",
+        "own choice: what comes faster is one task at work";
+    SCAN_RATIO: "scan", "likelihood ratio", 99.0, "",
+        "Jung et al., \"Fast portscan detection using sequential hypothesis testing\", IEEE S&P 2004: 0.99 detected, 0.01 false";
+    SCAN_BENIGN: "scan", "share of contacts that succeed, benign host", 0.8, "", "Jung et al. 2004";
+    SCAN_SCANNER: "scan", "share of contacts that succeed, scanner", 0.2, "", "Jung et al. 2004";
+    SCAN_HOSTS: "scan", "failed hosts", 10.0, "hosts",
+        "own choice: the walk alone decides after four, which a dead server farm reaches";
+    SCAN_PORTS: "scan", "failed ports on one host", 15.0, "ports",
+        "Snort sfPortscan, medium sensitivity: 15 to 25 rejected ports";
+    SCAN_SAME_PORT: "scan", "share of failed hosts that were asked for the same port, for an alert", 0.5, "",
+        "own choice: peer-to-peer programs fail on many hosts too, each on a port of its own";
+    ICMP_REPLIES: "icmp-tunnel", "replies", 20.0, "replies",
+        "own choice: some devices answer one odd ping";
+    ICMP_MISMATCHED: "icmp-tunnel", "share of replies whose size differs from the request's", 0.2, "",
+        "RFC 792: an echo reply returns the data of its request";
+    STAGE_BYTES: "stage-and-send", "pulled, and sent", 1e7, "B",
+        "own choice: archives, not pages";
+    STAGE_RATIO: "stage-and-send", "sent / pulled", 0.5, "",
+        "own choice: compression halves most documents";
+    STAGE_HOURS: "stage-and-send", "time from the first pull to the end", 24.0, "h",
+        "own choice: one day's work";
+    LONG: "long-connection", "time open", 3600.0, "s", "own choice: an hour";
+    LONG_SHARE: "long-connection", "share of the capture", 0.9, "", "own choice: nearly all of it";
+    LONG_CAPTURE: "long-connection", "capture for which the share counts", 600.0, "s",
+        "own choice: every connection is long in a short capture";
+    LONG_UDP_BYTES: "long-connection", "sent each way, for UDP", 1e5, "B",
+        "own choice: UDP knows no connections, and clocks and name servers keep their ports";
+    ARP_DEVICES: "arp-conflict", "devices that claim one address", 2.0, "devices",
+        "RFC 5227: an address belongs to one interface";
+}
+
+/// The most that the dispersion of gaps (median absolute deviation by median) may be, by the number of gaps: the
+/// 0.1 % quantile under exponential gaps, so that one Poisson process of a thousand passes.
+const DISPERSION: [(f64, f64); 5] =
+    [(12.0, 0.154), (16.0, 0.204), (24.0, 0.286), (32.0, 0.319), (48.0, 0.408)];
+
+/// Between the table's rows in a straight line, behind the last one as the last one.
+pub(super) fn dispersion(gaps: usize) -> f64 {
+    let n = gaps as f64;
+    let [first, .., last] = DISPERSION;
+    let between = DISPERSION.array_windows().find(|[_, (to, _)]| n < *to);
+    match between {
+        _ if n < first.0 => 0.0,
+        Some([(from, low), (to, high)]) => low + (high - low) * (n - from) / (to - from),
+        None => last.1,
+    }
+}

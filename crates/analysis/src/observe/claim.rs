@@ -1,0 +1,87 @@
+use std::net::Ipv4Addr;
+
+use pcapviz_capture::{Dissection, MacAddr, Packet, Timestamp, Vlans};
+
+use super::bounded::{Bounded, Grouped, Merge};
+use crate::life::join;
+
+/// Who claims which IPv4 address by ARP (RFC 826), in which VLAN.
+#[derive(Clone, Debug)]
+pub(crate) struct Claims(Bounded<ClaimKey, Claim>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct ClaimKey {
+    vlans: Vlans,
+    address: Ipv4Addr,
+    device: MacAddr,
+}
+
+/// How often a device said that an address is its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Claim {
+    pub(crate) messages: u64,
+    /// Answers, which is what poisoning is made of.
+    pub(crate) replies: u64,
+    /// Messages about the sender's own address (RFC 5227).
+    pub(crate) gratuitous: u64,
+    pub(crate) life: Option<(Timestamp, Timestamp)>,
+}
+
+/// Claims kept at most, about 10 MB.
+const LIMIT: usize = 1 << 16;
+
+const REPLY: u16 = 2;
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self(Bounded::new(LIMIT))
+    }
+}
+
+impl Claims {
+    #[cold]
+    pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        let Some(arp) = found.arp else { return };
+        let (device, address) = arp.sender;
+        // A probe (RFC 5227, 2.1.1) claims nothing, and neither RARP (operations from 3 on).
+        if address.is_unspecified() || arp.operation > REPLY || device.0 == [0; 6] {
+            return;
+        }
+        let claim = Claim {
+            messages: 1,
+            replies: (arp.operation == REPLY).into(),
+            gratuitous: (arp.target.1 == address).into(),
+            life: packet.timestamp.map(|t| (t, t)),
+        };
+        self.0.add(ClaimKey { vlans: found.vlans, address, device }, claim);
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    /// Every claim, sorted by VLAN, address and device.
+    pub(crate) fn sorted(&self) -> Vec<(Vlans, Ipv4Addr, MacAddr, Claim)> {
+        let mut all: Vec<_> =
+            self.0.iter().map(|(key, claim)| (key.vlans, key.address, key.device, *claim)).collect();
+        all.sort_unstable_by_key(|&(vlans, address, device, _)| (vlans, address, device));
+        all
+    }
+}
+
+impl Grouped for ClaimKey {
+    type Group = (Vlans, Ipv4Addr);
+
+    fn group(&self) -> Self::Group {
+        (self.vlans, self.address)
+    }
+}
+
+impl Merge for Claim {
+    fn merge(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.replies += other.replies;
+        self.gratuitous += other.gratuitous;
+        self.life = join(self.life, other.life);
+    }
+}

@@ -1,0 +1,260 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
+
+use foldhash::quality::FixedState;
+use pcapviz_capture::{Dissection, Packet, Pair, Timestamp, Transport};
+
+use super::bounded::{Bounded, Grouped, Merge};
+use crate::life::join;
+
+/// The different names that DNS was asked for, below each registered domain.
+///
+/// Names are told apart by hashes of 64 bits. The domains are those below the public suffix list's entries
+/// (<https://publicsuffix.org>). Names without a listed suffix are also counted by client and resolver.
+#[derive(Clone, Debug)]
+pub(crate) struct DnsNames {
+    names: Bounded<NameKey, NameNote>,
+    asked: Bounded<AskedKey, Asked>,
+    domains: Bounded<Domain, DomainText>,
+}
+
+/// A name, in what it counts for: its registered domain (0), or a client and a resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct NameKey {
+    among: u64,
+    name: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct NameNote {
+    domain: Domain,
+    /// Bytes in front of the registered domain, the dot between them left out.
+    len: u8,
+    has_known_suffix: bool,
+}
+
+/// The hash of a registered domain's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Domain(u64);
+
+#[derive(Clone, Debug)]
+struct DomainText(Box<str>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct AskedKey {
+    domain: Domain,
+    /// The client and the server that it asked.
+    hosts: Pair<IpAddr>,
+}
+
+/// How often, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) messages: u64,
+    pub(crate) life: Option<(Timestamp, Timestamp)>,
+}
+
+/// What names are counted below, or between.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    /// A registered domain, and who asked whom for its names.
+    Domain(Box<str>),
+    /// Names without a public suffix that a client asked a server for.
+    Hosts(Pair<IpAddr>),
+}
+
+/// The names of one scope.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NameSum {
+    pub(crate) names: f64,
+    /// The lengths of what stands in front of the registered domain, added up, in bytes.
+    pub(crate) bytes: f64,
+    /// Who asked whom, most messages first.
+    pub(crate) asked: Vec<(Pair<IpAddr>, Asked)>,
+    /// The domains, where the scope is two hosts.
+    pub(crate) domains: BTreeSet<Box<str>>,
+}
+
+/// Different names kept at most, about 100 MB; beyond, counts are estimates from a sample of them.
+const NAMES: usize = 1 << 20;
+/// Domains, and who asked for them.
+const DOMAINS: usize = 1 << 16;
+
+/// The longest name (RFC 1035, 2.3.4).
+const LONGEST: usize = 255;
+
+impl Default for DnsNames {
+    fn default() -> Self {
+        Self { names: Bounded::new(NAMES), asked: Bounded::new(4 * DOMAINS), domains: Bounded::new(DOMAINS) }
+    }
+}
+
+impl DnsNames {
+    #[inline(never)]
+    pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        let (Some(hosts), Some(application)) = (found.hosts, &found.application) else { return };
+        // What is inside a tunnel belongs to nodes that are not in the graph.
+        if hosts.addresses != application.addresses {
+            return;
+        }
+        let message = match application.ports.transport {
+            Transport::Tcp => application.payload.get(2..).unwrap_or_default(),
+            _ => application.payload,
+        };
+        let mut buffer = [0; LONGEST];
+        let Some((name, is_answer)) = question(message, &mut buffer) else { return };
+        let hosts = match hosts.addresses {
+            Pair { source, destination } if is_answer => Pair { source: destination, destination: source },
+            hosts => hosts,
+        };
+        let life = packet.timestamp.map(|t| (t, t));
+        let key = NameKey { among: 0, name: hash(name) };
+        let note = match self.names.get_mut(&key) {
+            Some(note) => *note,
+            None => {
+                let Some(note) = self.note(name) else { return };
+                self.names.add(key, note);
+                note
+            }
+        };
+        self.asked.add(AskedKey { domain: note.domain, hosts }, Asked { messages: 1, life });
+        if !note.has_known_suffix {
+            let key = NameKey { among: hash(&hosts), ..key };
+            self.names.add(key, NameNote { len: name.len() as u8, ..note });
+        }
+    }
+
+    /// What a name counts for; `None` for names that stand for addresses and those without a dot.
+    fn note(&mut self, name: &[u8]) -> Option<NameNote> {
+        if name.ends_with(b".in-addr.arpa") || name.ends_with(b".ip6.arpa") {
+            return None;
+        }
+        let domain = psl::domain(name)?;
+        let text = domain.as_bytes();
+        let key = Domain(hash(text));
+        if self.domains.get(&key).is_none() {
+            self.domains.add(key, DomainText(String::from_utf8_lossy(text).into()));
+        }
+        let len = (name.len() - text.len()).saturating_sub(1) as u8;
+        Some(NameNote { domain: key, len, has_known_suffix: domain.suffix().is_known() })
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.names.merge(other.names);
+        self.asked.merge(other.asked);
+        self.domains.merge(other.domains);
+    }
+
+    /// The names of every scope, added up.
+    pub(crate) fn by_scope(&self) -> BTreeMap<Scope, NameSum> {
+        let texts: BTreeMap<Domain, &str> = self.domains.iter().map(|(key, text)| (*key, &*text.0)).collect();
+        let mut asked: BTreeMap<Domain, Vec<(Pair<IpAddr>, Asked)>> = BTreeMap::new();
+        let mut hosts: BTreeMap<u64, (Pair<IpAddr>, Asked)> = BTreeMap::new();
+        for (key, seen) in self.asked.iter() {
+            asked.entry(key.domain).or_default().push((key.hosts, *seen));
+            let sum = hosts.entry(hash(&key.hosts)).or_insert((key.hosts, Asked { messages: 0, life: None }));
+            sum.1.merge(*seen);
+        }
+        let mut sums: BTreeMap<Scope, NameSum> = BTreeMap::new();
+        let each = 1.0 / self.names.share();
+        for (key, note) in self.names.iter() {
+            let Some(text) = texts.get(&note.domain) else { continue };
+            let scope = match hosts.get(&key.among) {
+                _ if key.among == 0 => Scope::Domain((*text).into()),
+                Some((hosts, _)) => Scope::Hosts(*hosts),
+                None => continue,
+            };
+            if note.len == 0 {
+                continue;
+            }
+            let sum = sums.entry(scope.clone()).or_default();
+            sum.names += each;
+            sum.bytes += each * f64::from(note.len);
+            if sum.asked.is_empty() {
+                sum.asked = match &scope {
+                    Scope::Domain(_) => asked.get(&note.domain).cloned().unwrap_or_default(),
+                    Scope::Hosts(_) => hosts.get(&key.among).copied().into_iter().collect(),
+                };
+                sum.asked.sort_unstable_by_key(|(hosts, seen)| (std::cmp::Reverse(seen.messages), *hosts));
+            }
+            if key.among != 0 {
+                sum.domains.insert((*text).into());
+            }
+        }
+        sums
+    }
+}
+
+fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+    FixedState::with_seed(0x646e_7321).hash_one(value)
+}
+
+/// The name that a message asks for, in lower case and without the last dot, and whether it is an answer.
+fn question<'b>(message: &[u8], buffer: &'b mut [u8; LONGEST]) -> Option<(&'b [u8], bool)> {
+    let &[_, _, flags, _, _, questions, ..] = message.first_chunk::<12>()?;
+    // Standard queries (RFC 1035, 4.1.1).
+    if questions == 0 || flags & 0x78 != 0 {
+        return None;
+    }
+    let mut rest = &message[12..];
+    let mut len = 0;
+    loop {
+        let (&label_len, after) = rest.split_first()?;
+        if label_len == 0 {
+            break;
+        }
+        // The question comes first: it has nothing to point to.
+        let (label, after) = after.split_at_checked(label_len.into()).filter(|_| label_len < 64)?;
+        let place = buffer.get_mut(len..len + label.len() + 1)?;
+        let (text, dot) = place.split_at_mut(label.len());
+        // A dot inside a label is data: it must not split it.
+        text.iter_mut().zip(label).for_each(|(to, from)| {
+            *to = if *from == b'.' { b'_' } else { from.to_ascii_lowercase() };
+        });
+        dot[0] = b'.';
+        len += label.len() + 1;
+        rest = after;
+    }
+    let name = &buffer[..len.checked_sub(1)?];
+    Some((name, flags & 0x80 != 0))
+}
+
+impl Grouped for NameKey {
+    type Group = Self;
+
+    fn group(&self) -> Self {
+        *self
+    }
+}
+
+impl Grouped for AskedKey {
+    type Group = Domain;
+
+    fn group(&self) -> Domain {
+        self.domain
+    }
+}
+
+impl Grouped for Domain {
+    type Group = Self;
+
+    fn group(&self) -> Self {
+        *self
+    }
+}
+
+impl Merge for NameNote {
+    fn merge(&mut self, _: Self) {}
+}
+
+impl Merge for DomainText {
+    fn merge(&mut self, _: Self) {}
+}
+
+impl Merge for Asked {
+    fn merge(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.life = join(self.life, other.life);
+    }
+}

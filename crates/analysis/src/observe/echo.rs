@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use pcapviz_capture::{Dissection, Packet, Pair, Timestamp};
+
+use super::bounded::{Bounded, Grouped, Merge};
+use crate::life::join;
+
+/// The sizes of ICMP echo requests and replies (RFC 792, RFC 4443).
+#[derive(Clone, Debug)]
+pub(crate) struct Echoes(Bounded<EchoKey, Echo>);
+
+/// One echo, as its request and reply agree on it, and a size that one of them has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct EchoKey {
+    /// Who asked whom.
+    hosts: Pair<IpAddr>,
+    id: u16,
+    sequence: u16,
+    len: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Echo {
+    requests: u32,
+    replies: u32,
+    life: Option<(Timestamp, Timestamp)>,
+}
+
+/// The echoes between two hosts, added up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Size {
+    pub(crate) requests: u64,
+    /// Replies to requests that are in the capture too.
+    pub(crate) replies: u64,
+    /// Those of them whose size is no request's of that identifier and number.
+    pub(crate) mismatched: u64,
+    /// Bytes of ICMP, headers included.
+    pub(crate) bytes: u64,
+    pub(crate) life: Option<(Timestamp, Timestamp)>,
+}
+
+/// Sizes of echoes kept at most, about 50 MB.
+const LIMIT: usize = 1 << 18;
+
+impl Default for Echoes {
+    fn default() -> Self {
+        Self(Bounded::new(LIMIT))
+    }
+}
+
+impl Echoes {
+    #[cold]
+    pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        let (Some(icmp), Some(hosts)) = (found.icmp, found.hosts) else { return };
+        let (Some(id), Some(sequence)) = (icmp.id, icmp.sequence) else { return };
+        let is_reply = matches!(icmp.kind, 0 | 129);
+        let hosts = match hosts.addresses {
+            Pair { source, destination } if is_reply => Pair { source: destination, destination: source },
+            hosts => hosts,
+        };
+        let echo = Echo {
+            requests: (!is_reply).into(),
+            replies: is_reply.into(),
+            life: packet.timestamp.map(|t| (t, t)),
+        };
+        self.0.add(EchoKey { hosts, id, sequence, len: icmp.len }, echo);
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    /// For each two hosts, what one asked the other and what came back.
+    pub(crate) fn by_hosts(&self) -> BTreeMap<Pair<IpAddr>, Size> {
+        // The sizes of one echo: a reply is as it should be if a request had its size.
+        let mut echoes: BTreeMap<(Pair<IpAddr>, u16, u16), Vec<(u32, Echo)>> = BTreeMap::new();
+        for (key, echo) in self.0.iter() {
+            echoes.entry((key.hosts, key.id, key.sequence)).or_default().push((key.len, *echo));
+        }
+        let mut sums: BTreeMap<Pair<IpAddr>, Size> = BTreeMap::new();
+        for ((hosts, ..), sizes) in echoes {
+            let sum = sums.entry(hosts).or_default();
+            let is_asked = sizes.iter().any(|(_, echo)| echo.requests > 0);
+            for (len, echo) in sizes {
+                sum.requests += u64::from(echo.requests);
+                sum.bytes += u64::from(len) * (u64::from(echo.requests) + u64::from(echo.replies));
+                sum.life = join(sum.life, echo.life);
+                if is_asked {
+                    sum.replies += u64::from(echo.replies);
+                    sum.mismatched += u64::from(echo.replies.saturating_sub(echo.requests));
+                }
+            }
+        }
+        sums
+    }
+}
+
+impl Grouped for EchoKey {
+    type Group = Pair<IpAddr>;
+
+    fn group(&self) -> Self::Group {
+        self.hosts
+    }
+}
+
+impl Merge for Echo {
+    fn merge(&mut self, other: Self) {
+        self.requests = self.requests.saturating_add(other.requests);
+        self.replies = self.replies.saturating_add(other.replies);
+        self.life = join(self.life, other.life);
+    }
+}

@@ -1,0 +1,149 @@
+use std::net::IpAddr;
+
+use pcapviz_capture::{Dissection, Packet, Pair, Timestamp};
+
+use super::bounded::{Bounded, Grouped, Merge};
+
+/// When TCP connections were asked for, and where their sequence numbers begin and end.
+#[derive(Clone, Debug)]
+pub(crate) struct Handshakes(Bounded<Connection, Handshake>);
+
+/// One direction of a TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Connection {
+    pub(crate) hosts: Pair<IpAddr>,
+    pub(crate) ports: Pair<u16>,
+}
+
+/// What the SYN and FIN segments of one direction say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Handshake {
+    /// When it was asked for, with the initial sequence number: the earliest of these.
+    starts: Vec<(Timestamp, u32)>,
+    first_byte: Once,
+    after_last_byte: Once,
+}
+
+/// A number that is worth something as long as no other was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Once {
+    #[default]
+    Never,
+    One(u32),
+    Several,
+}
+
+/// Directions of connections kept at most, about 200 MB.
+const LIMIT: usize = 1 << 20;
+
+/// Starts kept of one pair of ports: only a client that always uses the same port needs more than one.
+const STARTS: usize = 4096;
+
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self(Bounded::new(LIMIT))
+    }
+}
+
+impl Handshakes {
+    #[inline(never)]
+    pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        let (Some(hosts), Some(ports)) = (found.hosts, found.ports) else { return };
+        let mut seen = Handshake::default();
+        if ports.tcp_flags & SYN != 0 {
+            // SYN takes one number itself (RFC 9293, 3.4).
+            seen.first_byte = Once::One(ports.tcp_sequence.wrapping_add(1));
+            if ports.tcp_flags & ACK == 0 {
+                seen.starts.extend(packet.timestamp.map(|time| (time, ports.tcp_sequence)));
+            }
+        }
+        if ports.tcp_flags & FIN != 0 {
+            seen.after_last_byte = Once::One(ports.tcp_sequence.wrapping_add(ports.payload_len));
+        }
+        self.0.add(Connection { hosts: hosts.addresses, ports: ports.ports }, seen);
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    /// When each client asked each port of a server for connections: sorted, repeated SYNs left out. In no
+    /// particular order otherwise.
+    pub(crate) fn starts(&self) -> impl Iterator<Item = (Connection, Vec<Timestamp>)> {
+        self.0.iter().filter(|(_, seen)| !seen.starts.is_empty()).map(|(connection, seen)| {
+            let mut starts = seen.starts.clone();
+            starts.sort_unstable_by_key(|&(time, sequence)| (sequence, time));
+            starts.dedup_by_key(|(_, sequence)| *sequence);
+            let mut times: Vec<_> = starts.into_iter().map(|(time, _)| time).collect();
+            times.sort_unstable();
+            (*connection, times)
+        })
+    }
+
+    /// Whether this direction asked for a connection.
+    pub(crate) fn began(&self, connection: &Connection) -> bool {
+        self.0.get(connection).is_some_and(|seen| !seen.starts.is_empty())
+    }
+
+    /// Whether more than one connection ran between these ports.
+    pub(crate) fn is_reused(&self, connection: &Connection) -> bool {
+        self.0.get(connection).is_some_and(|seen| seen.first_byte == Once::Several)
+    }
+
+    /// How many bytes the application sent, by the sequence numbers: retransmissions count once. `None` where
+    /// the start or the end is not in the capture. 4 GB and more wrap around.
+    pub(crate) fn bytes(&self, connection: &Connection) -> Option<u32> {
+        let seen = self.0.get(connection)?;
+        match (seen.first_byte, seen.after_last_byte) {
+            (Once::One(first), Once::One(end)) => Some(end.wrapping_sub(first)),
+            _ => None,
+        }
+    }
+}
+
+impl Connection {
+    /// The other direction.
+    pub(crate) fn reversed(self) -> Self {
+        let Self { hosts, ports } = self;
+        Self {
+            hosts: Pair { source: hosts.destination, destination: hosts.source },
+            ports: Pair { source: ports.destination, destination: ports.source },
+        }
+    }
+}
+
+impl Grouped for Connection {
+    type Group = Pair<IpAddr>;
+
+    /// Both directions are kept, or neither.
+    fn group(&self) -> Self::Group {
+        let Pair { source, destination } = self.hosts;
+        Pair { source: source.min(destination), destination: source.max(destination) }
+    }
+}
+
+impl Merge for Handshake {
+    fn merge(&mut self, other: Self) {
+        self.first_byte.merge(other.first_byte);
+        self.after_last_byte.merge(other.after_last_byte);
+        self.starts.extend(other.starts);
+        if self.starts.len() > 2 * STARTS {
+            self.starts.sort_unstable();
+            self.starts.truncate(STARTS);
+        }
+    }
+}
+
+impl Merge for Once {
+    fn merge(&mut self, other: Self) {
+        *self = match (*self, other) {
+            (Self::Never, one) | (one, Self::Never) => one,
+            (mine, theirs) if mine == theirs => mine,
+            _ => Self::Several,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What the detectors need to know of packets beyond the flow table: gathered from the few packets that
+//! tell, of bounded size, and mergeable.
+
+mod bounded;
+mod claim;
+mod dns_name;
+mod echo;
+mod handshake;
+
+use pcapviz_capture::{Dissection, Packet, Transport};
+
+pub(crate) use claim::{Claim, Claims};
+pub(crate) use dns_name::{DnsNames, NameSum, Scope};
+pub(crate) use echo::Echoes;
+pub(crate) use handshake::{Connection, Handshakes};
+
+/// What single packets say that the flow table does not keep: starts and ends of TCP connections, DNS names that
+/// were asked for, sizes of ICMP echoes, ARP claims.
+///
+/// Observations [merge](Self::merge): commutative and associative, whatever the split. Their size has a bound
+/// (about 400 MB for a capture made to reach all of them); beyond it they are a sample of whole conversations.
+/// A packet that is none of these costs a few comparisons.
+///
+/// ```
+/// use pcapviz_analysis::{Inside, Observations, findings};
+/// use pcapviz_graph::FlowTable;
+///
+/// let found = findings(&FlowTable::new(), &Observations::default(), &Inside::default());
+/// assert!(found.is_empty());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Observations {
+    pub(crate) handshakes: Handshakes,
+    pub(crate) names: DnsNames,
+    pub(crate) echoes: Echoes,
+    pub(crate) claims: Claims,
+}
+
+/// TCP's FIN and SYN (RFC 9293): what starts and ends a connection.
+const FIN_OR_SYN: u8 = 0b11;
+
+/// The port of DNS (RFC 1035).
+const DNS: u16 = 53;
+
+impl Observations {
+    /// Takes in what a packet says. O(1), amortised.
+    #[inline]
+    pub fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        if let Some(ports) = &found.ports {
+            let pair = ports.ports;
+            match ports.transport {
+                Transport::Tcp if ports.tcp_flags & FIN_OR_SYN != 0 => self.handshakes.observe(packet, found),
+                Transport::Tcp | Transport::Udp if pair.source == DNS || pair.destination == DNS => {
+                    self.names.observe(packet, found);
+                }
+                _ => {}
+            }
+        } else if found.icmp.is_some() {
+            self.echoes.observe(packet, found);
+        } else if found.arp.is_some() {
+            self.claims.observe(packet, found);
+        }
+    }
+
+    /// Adds another's.
+    pub fn merge(&mut self, other: Self) {
+        self.handshakes.merge(other.handshakes);
+        self.names.merge(other.names);
+        self.echoes.merge(other.echoes);
+        self.claims.merge(other.claims);
+    }
+}
