@@ -7,7 +7,7 @@ use pcapviz_benches::traffic;
 use pcapviz_capture::{
     CaptureReader, DissectOptions, DuplicateWindow, LinkType, Packet, dissect, identify, sightings,
 };
-use pcapviz_graph::{FlowTable, GraphLayer};
+use pcapviz_graph::{FlowBatch, FlowTable, GraphLayer};
 
 const PACKETS: usize = 100_000;
 
@@ -90,11 +90,12 @@ fn read_applications(bencher: Bencher<'_, '_>) {
 fn fill_table(bencher: Bencher<'_, '_>) {
     let (frames, options) = (frames(), DissectOptions::default());
     bencher.counter(ItemsCount::new(PACKETS)).bench_local(|| {
-        let mut table = FlowTable::new();
+        let (mut table, mut batch) = (FlowTable::new(), FlowBatch::default());
         for frame in &frames {
             let packet = Packet::new(LinkType::ETHERNET, frame);
-            table.observe(0, &packet, &dissect(&packet, &options));
+            table.observe_in(&mut batch, 0, &packet, &dissect(&packet, &options));
         }
+        table.settle(&mut batch);
         table
     });
 }

@@ -5,18 +5,19 @@ use std::io::{self, Write};
 
 use pcapviz_benches::traffic;
 use pcapviz_capture::{CaptureReader, DissectOptions, dissect};
-use pcapviz_graph::FlowTable;
+use pcapviz_graph::{FlowBatch, FlowTable};
 
 const PACKETS: usize = 40_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bytes = traffic(PACKETS);
-    let mut table = FlowTable::new();
+    let (mut table, mut batch) = (FlowTable::new(), FlowBatch::default());
     if std::env::args().all(|argument| argument != "--baseline") {
         let mut reader = CaptureReader::from_bytes("traffic", bytes)?;
         while let Some(packet) = reader.next_packet()? {
-            table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+            table.observe_in(&mut batch, 0, &packet, &dissect(&packet, &DissectOptions::default()));
         }
+        table.settle(&mut batch);
     }
     writeln!(io::stdout(), "{} flows, {} packets", table.len(), table.totals().packets)?;
     Ok(())

@@ -82,13 +82,14 @@ impl DuplicateWindow {
 
 impl Seen {
     fn same_as(&self, later: &Self) -> bool {
-        let near = match (self.nanos, later.nanos) {
+        let near = || match (self.nanos, later.nanos) {
             (Some(a), Some(b)) => a.abs_diff(b) <= WINDOW_NANOS,
             _ => true,
         };
-        near && self.hash == later.hash
+        self.hash == later.hash
             && self.captured_len == later.captured_len
             && self.wire_len == later.wire_len
+            && near()
     }
 }
 

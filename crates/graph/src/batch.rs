@@ -9,11 +9,16 @@ use crate::{FlowKey, FlowStats};
 /// memory. Looked up together, they are waited for together.
 #[derive(Clone, Debug, Default)]
 pub struct FlowBatch {
-    v4: Vec<Waiting<PackedV4>>,
-    v6: Vec<Waiting<PackedV6>>,
+    v4: Waiting<PackedV4>,
+    v6: Waiting<PackedV6>,
 }
 
-type Waiting<K> = (K, FlowStats);
+/// Keys, and beside each what is to be added to its row.
+#[derive(Clone, Debug)]
+struct Waiting<K> {
+    keys: Vec<K>,
+    stats: Vec<FlowStats>,
+}
 
 /// Look-ups that wait together: about as many as a processor has under way at once.
 const BATCH: usize = 32;
@@ -30,11 +35,9 @@ impl FlowBatch {
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
         if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
-            self.v6.push((PackedV6::pack(key), stats));
-            if self.v6.len() < BATCH { 0 } else { count(&mut self.v6, seed, v6) }
+            self.v6.add(PackedV6::pack(key), stats, seed, v6)
         } else {
-            self.v4.push((PackedV4::pack(key), stats));
-            if self.v4.len() < BATCH { 0 } else { count(&mut self.v4, seed, v4) }
+            self.v4.add(PackedV4::pack(key), stats, seed, v4)
         }
     }
 
@@ -45,27 +48,45 @@ impl FlowBatch {
         v4: &mut [Partition<PackedV4>],
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
-        count(&mut self.v4, seed, v4) + count(&mut self.v6, seed, v6)
+        self.v4.count(seed, v4) + self.v6.count(seed, v6)
     }
 }
 
-/// In three passes, so that what each waits for does not hang on what it did before: the places in the
-/// index, the rows' keys, the rows.
-fn count<K: Packed>(waiting: &mut Vec<Waiting<K>>, seed: u64, partitions: &mut [Partition<K>]) -> usize {
-    let mut found = [(0, 0, None); BATCH];
-    for (found, (key, _)) in found.iter_mut().zip(&*waiting) {
-        let (partition, hash) = place(seed, key);
-        *found = (partition, hash, partitions[partition].guess(hash));
+impl<K> Default for Waiting<K> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), stats: Vec::new() }
     }
-    for ((partition, _, row), (key, _)) in found.iter_mut().zip(&*waiting) {
-        *row = row.filter(|row| partitions[*partition].is_of(*row, key));
+}
+
+impl<K: Packed> Waiting<K> {
+    #[inline]
+    fn add(&mut self, key: K, stats: FlowStats, seed: u64, partitions: &mut [Partition<K>]) -> usize {
+        self.keys.push(key);
+        self.stats.push(stats);
+        if self.keys.len() < BATCH { 0 } else { self.count(seed, partitions) }
     }
-    let mut new = 0;
-    for ((partition, hash, row), (key, stats)) in found.into_iter().zip(waiting.drain(..)) {
-        match row {
-            Some(row) => partitions[partition].add_to(row, &stats),
-            None => new += usize::from(partitions[partition].add(hash, &key, &stats, true) == Added::New),
+
+    /// In three passes, so that what each waits for does not hang on what it did before: the places in the
+    /// index, the rows' keys, the rows.
+    fn count(&mut self, seed: u64, partitions: &mut [Partition<K>]) -> usize {
+        let mut found = [(0, 0, None); BATCH];
+        for (found, key) in found.iter_mut().zip(&self.keys) {
+            let (partition, hash) = place(seed, key);
+            *found = (partition, hash, partitions[partition].guess(hash));
         }
+        for ((partition, _, row), key) in found.iter_mut().zip(&self.keys) {
+            *row = row.filter(|row| partitions[*partition].is_of(*row, key));
+        }
+        let mut new = 0;
+        for ((partition, hash, row), (key, stats)) in found.into_iter().zip(self.keys.iter().zip(&self.stats))
+        {
+            match row {
+                Some(row) => partitions[partition].add_to(row, stats),
+                None => new += usize::from(partitions[partition].add(hash, key, stats, true) == Added::New),
+            }
+        }
+        self.keys.clear();
+        self.stats.clear();
+        new
     }
-    new
 }

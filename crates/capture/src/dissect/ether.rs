@@ -8,7 +8,7 @@ use pnet_packet::arp::ArpPacket;
 use pnet_packet::ethernet::EthernetPacket;
 use pnet_packet::vlan::VlanPacket;
 
-use super::{Arp, Bytes, End, Fields, Next, Outcome, Pair, Step, ip, link};
+use super::{Advance, Arp, Bytes, End, Fields, Next, Outcome, Pair, Step, Visit, link, tell};
 use crate::{MacAddr, Protocol};
 
 /// Values of the type field up to this are 802.3 lengths, those from [`FIRST_ETHER_TYPE`] on types; what lies
@@ -18,40 +18,43 @@ const FIRST_ETHER_TYPE: u16 = 0x0600;
 
 /// An Ethernet II or 802.3 header.
 #[inline(always)]
-pub(super) fn ethernet(bytes: Bytes<'_>) -> Outcome<'_> {
-    let header = EthernetPacket::new(bytes.captured()).ok_or_else(|| bytes.missing(14))?;
+pub(super) fn ethernet<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
+    let Some(header) = EthernetPacket::new(bytes.captured()) else {
+        return (Next::Stop(bytes.missing(14)), bytes);
+    };
     let devices = Pair {
         source: MacAddr(header.get_source().octets()),
         destination: MacAddr(header.get_destination().octets()),
     };
     let number = header.get_ethertype().0;
     if number < FIRST_ETHER_TYPE && tag::is_isl(devices.destination) {
-        return tag::isl(bytes);
+        return (Next::Other(tag::isl), bytes);
     }
-    let (next, rest) = type_or_length(number, bytes.skip(14));
-    Ok(Step::new(Protocol::Ethernet, Fields::Devices(devices), next, rest))
+    visitor.header(bytes.offset(), Some(Protocol::Ethernet), Fields::Devices(devices));
+    type_or_length(number, bytes.skip(14))
 }
 
 /// What stands behind an Ethernet header's or a tag's last field.
 #[inline(always)]
 fn type_or_length(number: u16, rest: Bytes<'_>) -> (Next, Bytes<'_>) {
-    if number >= FIRST_ETHER_TYPE {
-        (Next::EtherType(number), rest)
-    } else if number > LAST_LENGTH {
-        (Next::End(End::UnknownEtherType(number)), rest)
-    } else {
-        (Next::Other(llc::behind_length), rest.limit(number.into()))
+    match number {
+        0x0800 => (Next::Ip, rest),
+        0x86dd => (Next::Ipv6, rest),
+        FIRST_ETHER_TYPE.. => (Next::EtherType(number), rest),
+        ..=LAST_LENGTH => (Next::Other(llc::behind_length), rest.limit(number.into())),
+        _ => (Next::End(End::UnknownEtherType(number)), rest),
     }
 }
 
 /// What an EtherType stands for (IANA ieee-802-numbers).
 #[inline(always)]
-pub(super) fn ether_type(number: u16, bytes: Bytes<'_>) -> Outcome<'_> {
+pub(super) fn ether_type<'a>(number: u16, bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
     match number {
-        0x0800 => ip::any_version(bytes),
-        0x86dd => ip::ipv6(bytes),
-        0x8100 | 0x88a8 | 0x9100 | 0x9200 => vlan(bytes),
-        _ => other(number, bytes),
+        0x0800 => (Next::Ip, bytes),
+        0x86dd => (Next::Ipv6, bytes),
+        0x6558 => (Next::Ethernet, bytes),
+        0x8100 | 0x88a8 | 0x9100 | 0x9200 => vlan(bytes, visitor),
+        _ => tell(visitor, bytes, other(number, bytes)),
     }
 }
 
@@ -63,7 +66,6 @@ fn other(number: u16, bytes: Bytes<'_>) -> Outcome<'_> {
         0x8847 | 0x8848 => return mpls::mpls(bytes),
         0x8864 => return link::serial::pppoe(bytes),
         0x880b => return link::serial::ppp(bytes),
-        0x6558 => return ethernet(bytes),
         0x6559 => return link::serial::frame_relay(bytes),
         0x8870 => return llc::llc(bytes),
         0x22f3 => return tag::trill(bytes),
@@ -104,10 +106,12 @@ fn other(number: u16, bytes: Bytes<'_>) -> Outcome<'_> {
 }
 
 #[inline(always)]
-fn vlan(bytes: Bytes<'_>) -> Outcome<'_> {
-    let tag = VlanPacket::new(bytes.captured()).ok_or_else(|| bytes.missing(4))?;
-    let (next, rest) = type_or_length(tag.get_ethertype().0, bytes.skip(4));
-    Ok(Step::new(Protocol::Vlan, Fields::Vlan(tag.get_vlan_identifier()), next, rest))
+fn vlan<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
+    let Some(tag) = VlanPacket::new(bytes.captured()) else {
+        return (Next::Stop(bytes.missing(4)), bytes);
+    };
+    visitor.header(bytes.offset(), Some(Protocol::Vlan), Fields::Vlan(tag.get_vlan_identifier()));
+    type_or_length(tag.get_ethertype().0, bytes.skip(4))
 }
 
 /// ARP (RFC 826); its fields are kept where they are Ethernet's and IPv4's.

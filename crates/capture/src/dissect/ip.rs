@@ -6,8 +6,8 @@ use pnet_packet::ipv4::Ipv4Packet;
 use pnet_packet::ipv6::Ipv6Packet;
 
 use super::{
-    Bytes, End, Fields, Fragment, Hosts, Icmp, Next, Outcome, Pair, Step, StopReason, TunnelId, ether,
-    transport, tunnel,
+    Advance, Bytes, End, Fields, Fragment, Hosts, Icmp, Next, Outcome, Pair, Step, StopReason, TunnelId,
+    Visit, ether, tell, transport, tunnel,
 };
 use crate::Protocol;
 
@@ -17,20 +17,23 @@ pub(super) const ESP: u8 = 50;
 /// IP of the version that its first nibble says, whatever announced it: a dissector that believed the
 /// link type or EtherType over the nibble would lose packets that every receiver understands.
 #[inline(always)]
-pub(super) fn any_version(bytes: Bytes<'_>) -> Outcome<'_> {
-    match bytes.array::<1>()?[0] >> 4 {
-        4 => ipv4(bytes),
-        6 => ipv6(bytes),
-        _ => Err(StopReason::WrongVersion),
+pub(super) fn any_version<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
+    match bytes.captured().first().map(|first| first >> 4) {
+        Some(4) => ipv4(bytes, visitor),
+        Some(6) => (Next::Ipv6, bytes),
+        Some(_) => (Next::Stop(StopReason::WrongVersion), bytes),
+        None => (Next::Stop(bytes.missing(1)), bytes),
     }
 }
 
 /// IPv4 (RFC 791).
 #[inline(always)]
-pub(super) fn ipv4(bytes: Bytes<'_>) -> Outcome<'_> {
-    let header = Ipv4Packet::new(bytes.captured()).ok_or_else(|| bytes.missing(20))?;
+pub(super) fn ipv4<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
+    let Some(header) = Ipv4Packet::new(bytes.captured()) else {
+        return (Next::Stop(bytes.missing(20)), bytes);
+    };
     if header.get_version() != 4 {
-        return Err(StopReason::WrongVersion);
+        return (Next::Stop(StopReason::WrongVersion), bytes);
     }
     let header_len = usize::from(header.get_header_length()) * 4;
     // Segmentation offload leaves the total length 0: the packet is as long as the frame.
@@ -39,36 +42,41 @@ pub(super) fn ipv4(bytes: Bytes<'_>) -> Outcome<'_> {
         len => len,
     };
     if header_len < 20 || total_len < header_len {
-        return Err(StopReason::BadLength);
+        return (Next::Stop(StopReason::BadLength), bytes);
     }
+    let packet = bytes.limit(total_len);
+    let rest = packet.skip(header_len);
     let protocol = header.get_next_level_protocol().0;
     let offset = u32::from(header.get_fragment_offset()) * 8;
     let more = header.get_flags() & 1 != 0;
-    let len = u32::try_from(bytes.limit(total_len).skip(header_len).wire_len()).unwrap_or(u32::MAX);
+    let len = u32::try_from(rest.wire_len()).unwrap_or(u32::MAX);
     let fragment =
         (offset > 0 || more).then(|| Fragment { id: header.get_identification().into(), offset, len, more });
     let addresses = Pair { source: header.get_source().into(), destination: header.get_destination().into() };
-    let packet = bytes.limit(total_len);
-    let next = match fragment {
-        Some(Fragment { offset: 1.., .. }) => Next::End(End::LaterFragment),
+    visitor.header(
+        bytes.offset(),
+        Some(Protocol::Ipv4),
+        Fields::Hosts(Hosts { addresses, protocol, fragment }),
+    );
+    let next = if offset > 0 {
+        Next::End(End::LaterFragment)
+    } else if packet.captured().len() < header_len {
         // The addresses count where the options after them were not captured.
-        _ if packet.captured().len() < header_len => Next::Other(options_missing),
-        _ => Next::IpProtocol(protocol),
+        Next::Stop(rest.missing(0))
+    } else {
+        behind(protocol)
     };
-    let hosts = Hosts { addresses, protocol, fragment };
-    Ok(Step::new(Protocol::Ipv4, Fields::Hosts(hosts), next, packet.skip(header_len)))
-}
-
-fn options_missing(bytes: Bytes<'_>) -> Outcome<'_> {
-    Err(bytes.missing(0))
+    (next, rest)
 }
 
 /// IPv6 (RFC 8200).
 #[inline(always)]
-pub(super) fn ipv6(bytes: Bytes<'_>) -> Outcome<'_> {
-    let header = Ipv6Packet::new(bytes.captured()).ok_or_else(|| bytes.missing(40))?;
+pub(super) fn ipv6<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
+    let Some(header) = Ipv6Packet::new(bytes.captured()) else {
+        return (Next::Stop(bytes.missing(40)), bytes);
+    };
     if header.get_version() != 6 {
-        return Err(StopReason::WrongVersion);
+        return (Next::Stop(StopReason::WrongVersion), bytes);
     }
     let addresses: Pair<IpAddr> =
         Pair { source: header.get_source().into(), destination: header.get_destination().into() };
@@ -79,16 +87,31 @@ pub(super) fn ipv6(bytes: Bytes<'_>) -> Outcome<'_> {
         len => bytes.skip(40).limit(len),
     };
     let hosts = Hosts { addresses, protocol, fragment: None };
-    Ok(Step::new(Protocol::Ipv6, Fields::Hosts(hosts), Next::IpProtocol(protocol), rest))
+    visitor.header(bytes.offset(), Some(Protocol::Ipv6), Fields::Hosts(hosts));
+    (behind(protocol), rest)
+}
+
+/// What stands behind an IP header of this protocol.
+#[inline(always)]
+fn behind(protocol: u8) -> Next {
+    match protocol {
+        // The version field has the last word, as behind EtherType 0x0800.
+        4 => Next::Ip,
+        41 => Next::Ipv6,
+        ESP => Next::Esp,
+        _ => Next::IpProtocol(protocol),
+    }
 }
 
 /// What an IP header carries, by IANA's protocol numbers.
 #[inline(always)]
-pub(super) fn carried(number: u8, bytes: Bytes<'_>) -> Outcome<'_> {
+pub(super) fn carried<'a>(number: u8, bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
     match number {
-        6 => transport::tcp(bytes),
-        17 => transport::udp(bytes),
-        _ => other(number, bytes),
+        6 => transport::tcp(bytes, visitor),
+        17 => transport::udp(bytes, visitor),
+        132 => transport::sctp(bytes, visitor),
+        4 | 41 | ESP => (behind(number), bytes),
+        _ => tell(visitor, bytes, other(number, bytes)),
     }
 }
 
@@ -101,18 +124,13 @@ fn other(number: u8, bytes: Bytes<'_>) -> Outcome<'_> {
         51 => return authentication(bytes),
         1 => return icmp(Protocol::Icmp, (0, 8), bytes),
         58 => return icmp(Protocol::Icmpv6, (128, 129), bytes),
-        132 => return transport::sctp(bytes),
-        // The version field has the last word, as behind EtherType 0x0800.
-        4 => return any_version(bytes),
-        41 => return ipv6(bytes),
         47 => return tunnel::gre::gre(bytes),
-        ESP => return esp(bytes),
         55 => return tunnel::minimal_encapsulation(bytes),
         97 => return tunnel::ether_ip(bytes),
         103 => return tunnel::pim(bytes),
         115 => return tunnel::l2tp::over_ip(bytes),
         137 => return ether::mpls::mpls(bytes),
-        143 => return ether::ethernet(bytes),
+        143 => return Ok(Step::unnamed(Next::Ethernet, bytes)),
         145 => return ether::tag::nsh(bytes),
         2 => Protocol::Igmp,
         8 => Protocol::Egp,
@@ -172,7 +190,7 @@ fn extension_step(next: u8, len: usize, bytes: Bytes<'_>) -> Outcome<'_> {
     Ok(Step {
         protocol: None,
         fields: Fields::Extension { next, fragment: None },
-        next: Next::IpProtocol(next),
+        next: behind(next),
         rest: bytes.skip(len),
     })
 }
@@ -186,7 +204,7 @@ fn fragment_header(bytes: Bytes<'_>) -> Outcome<'_> {
         len: u32::try_from(bytes.skip(8).wire_len()).unwrap_or(u32::MAX),
         more: place & 1 != 0,
     };
-    let next = if fragment.offset > 0 { Next::End(End::LaterFragment) } else { Next::IpProtocol(header[0]) };
+    let next = if fragment.offset > 0 { Next::End(End::LaterFragment) } else { behind(header[0]) };
     Ok(Step {
         protocol: None,
         fields: Fields::Extension { next: header[0], fragment: Some(fragment) },

@@ -1,4 +1,6 @@
-use super::{Arp, Cursor, DissectOptions, End, Fragment, Hosts, Icmp, Pair, Ports, TunnelId};
+use std::vec;
+
+use super::{Arp, DissectOptions, End, Fragment, Hosts, Icmp, Pair, Ports, Stop, TunnelId, Visit, walk};
 use crate::{MacAddr, Packet, Protocol};
 
 /// One header of a packet.
@@ -47,14 +49,15 @@ pub enum Fields {
     Application,
 }
 
-/// The headers of a packet, outside-in, as [`layers`] yields them.
-pub struct Layers<'a> {
-    cursor: Cursor<'a>,
-    within: Option<Protocol>,
-    end: Option<End>,
+/// The headers of a packet, outside-in, as [`layers`] finds them.
+#[derive(Clone, Debug)]
+pub struct Layers {
+    left: vec::IntoIter<Layer>,
+    end: End,
 }
 
 /// The headers of a packet, outside-in: the very steps that [`dissect`](super::dissect()) adds up.
+/// At most 64.
 ///
 /// ```
 /// use pcapviz_capture::{DissectOptions, Fields, LinkType, Packet, Protocol, layers};
@@ -67,30 +70,33 @@ pub struct Layers<'a> {
 /// assert_eq!((found[1].offset, udp.ports.destination), (20, 53));
 /// assert_eq!(found[2].protocol, Some(Protocol::Dns));
 /// ```
-pub fn layers<'a>(packet: &Packet<'a>, options: &DissectOptions) -> Layers<'a> {
-    Layers { cursor: Cursor::new(packet, options), within: None, end: None }
+pub fn layers(packet: &Packet<'_>, options: &DissectOptions) -> Layers {
+    let mut layers = Vec::new();
+    let (end, rest) = walk(packet, options, &mut layers);
+    let end = end.unwrap_or_else(|reason| {
+        let within = layers.iter().rev().find_map(|layer| layer.protocol);
+        End::Stopped(Stop { within, offset: rest.offset(), reason })
+    });
+    Layers { left: layers.into_iter(), end }
 }
 
-impl Layers<'_> {
-    /// How the walk ended; `None` until the last header was yielded.
-    pub fn end(&self) -> Option<End> {
+impl Visit for Vec<Layer> {
+    fn header(&mut self, offset: usize, protocol: Option<Protocol>, fields: Fields) {
+        self.push(Layer { protocol, offset, fields });
+    }
+}
+
+impl Layers {
+    /// How the walk ended.
+    pub fn end(&self) -> End {
         self.end
     }
 }
 
-impl Iterator for Layers<'_> {
+impl Iterator for Layers {
     type Item = Layer;
 
     fn next(&mut self) -> Option<Layer> {
-        match self.cursor.step(self.within) {
-            Ok((offset, protocol, fields)) => {
-                self.within = protocol.or(self.within);
-                Some(Layer { protocol, offset, fields })
-            }
-            Err(end) => {
-                self.end = Some(end);
-                None
-            }
-        }
+        self.left.next()
     }
 }

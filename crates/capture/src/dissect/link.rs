@@ -14,31 +14,36 @@ pub(crate) struct Row {
     number: u16,
     /// As tcpdump.org names it, without `LINKTYPE_`.
     pub(crate) name: &'static str,
-    /// Reads the link header; `None` where no graph can come of the packets.
-    read: Option<Read>,
+    /// What stands at a packet's start; `None` where no graph can come of the packets.
+    first: Option<Next>,
     /// Whether its frames have the MAC addresses of sender and receiver.
     pub(crate) devices: bool,
 }
 
 /// A link type that leads to IP, without a pair of MAC addresses.
 const fn ip(number: u16, name: &'static str, read: Read) -> Row {
-    Row { number, name, read: Some(read), devices: false }
+    Row { number, name, first: Some(Next::Other(read)), devices: false }
+}
+
+/// A link type without a header before IP.
+const fn raw(number: u16, name: &'static str, first: Next) -> Row {
+    Row { number, name, first: Some(first), devices: false }
 }
 
 /// A link type with Ethernet or 802.11 frames.
 const fn mac(number: u16, name: &'static str, read: Read) -> Row {
-    Row { number, name, read: Some(read), devices: true }
+    Row { number, name, first: Some(Next::Other(read)), devices: true }
 }
 
 /// A link type whose packets are in no graph.
 const fn no(number: u16, name: &'static str) -> Row {
-    Row { number, name, read: None, devices: false }
+    Row { number, name, first: None, devices: false }
 }
 
 /// <https://www.tcpdump.org/linktypes.html>, sorted by number.
 static TABLE: &[Row] = &[
     ip(0, "NULL", pseudo::null),
-    mac(1, "EN10MB", ether::ethernet),
+    Row { number: 1, name: "EN10MB", first: Some(Next::Ethernet), devices: true },
     no(2, "EXP_ETHERNET"),
     no(3, "AX25"),
     no(4, "PRONET"),
@@ -50,8 +55,8 @@ static TABLE: &[Row] = &[
     ip(10, "FDDI", lan::fddi),
     // Numbers that libpcap's DLT_ constants have on some systems; files should not hold them, and do.
     ip(11, "ATM_RFC1483", serial::atm),
-    ip(12, "RAW", serial::raw),
-    ip(14, "RAW", serial::raw),
+    raw(12, "RAW", Next::Ip),
+    raw(14, "RAW", Next::Ip),
     ip(16, "ATM_CLIP", serial::atm),
     ip(18, "ATM_CLIP", serial::atm),
     ip(19, "ATM_CLIP", serial::atm),
@@ -59,7 +64,7 @@ static TABLE: &[Row] = &[
     ip(51, "PPP_ETHER", serial::pppoe),
     ip(99, "SYMANTEC_FIREWALL", pseudo::symantec),
     ip(100, "ATM_RFC1483", serial::atm),
-    ip(101, "RAW", serial::raw),
+    raw(101, "RAW", Next::Ip),
     ip(102, "SLIP_BSDOS", serial::slip_bsdos),
     ip(103, "PPP_BSDOS", serial::ppp_bsdos),
     ip(104, "C_HDLC", serial::cisco_hdlc),
@@ -183,8 +188,8 @@ static TABLE: &[Row] = &[
     no(225, "FC_2_WITH_FRAME_DELIMS"),
     ip(226, "IPNET", pseudo::ipnet),
     no(227, "CAN_SOCKETCAN"),
-    ip(228, "IPV4", serial::raw),
-    ip(229, "IPV6", serial::raw_ipv6),
+    raw(228, "IPV4", Next::Ip),
+    raw(229, "IPV6", Next::Ipv6),
     no(230, "IEEE802_15_4_NOFCS"),
     no(231, "DBUS"),
     no(232, "JUNIPER_VS"),
@@ -265,10 +270,7 @@ pub(crate) fn entry(link_type: LinkType) -> Option<&'static Row> {
 
 /// How the walk over a packet of this link type begins.
 pub(crate) fn enter(link_type: LinkType) -> Next {
-    match entry(link_type).and_then(|row| row.read) {
-        Some(read) => Next::Other(read),
-        None => Next::End(End::NoGraph(link_type)),
-    }
+    entry(link_type).and_then(|row| row.first).unwrap_or(Next::End(End::NoGraph(link_type)))
 }
 
 #[cfg(test)]

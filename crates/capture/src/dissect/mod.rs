@@ -1,12 +1,13 @@
 //! The walk over a packet's headers, outside-in.
 //!
-//! One capped loop asks one function per protocol for a [`Step`]: the layer walk, what stands next,
+//! One capped loop asks one function per protocol for a [`Step`]: what its header says, what stands next,
 //! and the bytes left. It never fails: a header that is malformed or cut short ends the walk with a
 //! [`Stop`], and everything before it stands.
 //!
 //! To add a protocol: a function in the file of its kind, a row in the table that leads to it (link type,
 //! EtherType, IP protocol or UDP port), a row of [`Protocol`]. The few headers that nearly every packet
-//! has are variants of [`Next`], so that the loop holds them inline; all others are [`Next::Other`].
+//! has are variants of [`Next`], so that the loop holds them inline, and their functions tell the visitor
+//! themselves, so that what they say is not carried about in a [`Step`]; all others are [`Next::Other`].
 
 mod bytes;
 mod ether;
@@ -22,7 +23,7 @@ mod walk;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use self::walk::Walk;
+use self::walk::Walker;
 use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
 pub(crate) use bytes::Bytes;
 pub use layers::{Fields, Layer, Layers, layers};
@@ -324,63 +325,64 @@ pub(crate) enum Next {
     EtherType(u16),
     /// IP of the version that its first nibble says.
     Ip,
+    Ipv6,
     IpProtocol(u8),
-    /// The payload of these ports: a tunnel or an application.
-    Payload(Ports),
+    Esp,
     /// Everything that is not in nearly every packet.
     Other(Read),
     End(End),
+    /// A header that cannot be read.
+    Stop(StopReason),
 }
 
-/// A walk under way: the bytes left, and what stands at their front.
-pub(crate) struct Cursor<'a> {
-    next: Next,
-    bytes: Bytes<'a>,
-    left: usize,
-    esp_null: bool,
+/// Who is told of each header of a packet, outside-in.
+pub(crate) trait Visit {
+    fn header(&mut self, offset: usize, protocol: Option<Protocol>, fields: Fields);
 }
 
-impl<'a> Cursor<'a> {
-    #[inline]
-    pub(crate) fn new(packet: &Packet<'a>, options: &DissectOptions) -> Self {
-        let next = match packet.link_type {
-            LinkType::ETHERNET => Next::Ethernet,
-            link_type => link::enter(link_type),
-        };
-        Self { next, bytes: Bytes::of(packet), left: MAX_LAYERS, esp_null: options.esp_null }
-    }
+/// Where a walk goes on: behind the headers that the visitor was told of.
+pub(crate) type Advance<'a> = (Next, Bytes<'a>);
 
-    /// The next header and where it starts; how the walk ended when there is none.
-    #[inline(always)]
-    pub(crate) fn step(
-        &mut self,
-        within: Option<Protocol>,
-    ) -> Result<(usize, Option<Protocol>, Fields), End> {
-        let offset = self.bytes.offset();
-        let outcome = match self.next {
-            Next::End(end) => return Err(end),
-            _ if self.left == 0 => Err(StopReason::NestedTooDeep),
-            Next::Ethernet => ether::ethernet(self.bytes),
-            Next::EtherType(number) => ether::ether_type(number, self.bytes),
-            Next::Ip => ip::any_version(self.bytes),
-            Next::IpProtocol(ip::ESP) if self.esp_null => ip::esp_null(self.bytes),
-            Next::IpProtocol(number) => ip::carried(number, self.bytes),
-            Next::Payload(ports) => port::payload(ports, self.bytes),
-            Next::Other(read) => read(self.bytes),
-        };
-        self.left = self.left.saturating_sub(1);
-        match outcome {
-            Ok(step) => {
-                self.next = step.next;
-                self.bytes = step.rest;
-                Ok((offset, step.protocol, step.fields))
-            }
-            Err(reason) => {
-                let end = End::Stopped(Stop { within, offset, reason });
-                self.next = Next::End(end);
-                Err(end)
-            }
+/// Tells of a header, where there is one.
+#[inline(always)]
+fn tell<'a>(visitor: &mut impl Visit, bytes: Bytes<'a>, outcome: Outcome<'a>) -> Advance<'a> {
+    match outcome {
+        Ok(step) => {
+            visitor.header(bytes.offset(), step.protocol, step.fields);
+            (step.next, step.rest)
         }
+        Err(reason) => (Next::Stop(reason), bytes),
+    }
+}
+
+/// Walks a packet's headers, and says how the walk ended and with which bytes left.
+#[inline(always)]
+fn walk<'a>(
+    packet: &Packet<'a>,
+    options: &DissectOptions,
+    visitor: &mut impl Visit,
+) -> (Result<End, StopReason>, Bytes<'a>) {
+    let mut next = match packet.link_type {
+        LinkType::ETHERNET => Next::Ethernet,
+        link_type => link::enter(link_type),
+    };
+    let mut bytes = Bytes::of(packet);
+    let mut left = MAX_LAYERS;
+    loop {
+        (next, bytes) = match next {
+            Next::End(end) => return (Ok(end), bytes),
+            Next::Stop(reason) => return (Err(reason), bytes),
+            _ if left == 0 => return (Err(StopReason::NestedTooDeep), bytes),
+            Next::Ethernet => ether::ethernet(bytes, visitor),
+            Next::EtherType(number) => ether::ether_type(number, bytes, visitor),
+            Next::Ip => ip::any_version(bytes, visitor),
+            Next::Ipv6 => ip::ipv6(bytes, visitor),
+            Next::IpProtocol(number) => ip::carried(number, bytes, visitor),
+            Next::Esp if options.esp_null => tell(visitor, bytes, ip::esp_null(bytes)),
+            Next::Esp => tell(visitor, bytes, ip::esp(bytes)),
+            Next::Other(read) => tell(visitor, bytes, read(bytes)),
+        };
+        left -= 1;
     }
 }
 
@@ -391,12 +393,9 @@ impl<'a> Cursor<'a> {
 /// saying why.
 #[inline]
 pub fn dissect<'a>(packet: &Packet<'a>, options: &DissectOptions) -> Dissection<'a> {
-    let mut cursor = Cursor::new(packet, options);
-    let mut walk = Walk::new(options.tunnels);
-    loop {
-        match cursor.step(walk.last_protocol) {
-            Ok((_, protocol, fields)) => walk.take(protocol, &fields),
-            Err(end) => return walk.finish(end, cursor.bytes),
-        }
-    }
+    let mut found = Dissection::nothing();
+    let mut walker = Walker::new(options.tunnels, &mut found);
+    let (end, rest) = walk(packet, options, &mut walker);
+    walker.finish(end, rest);
+    found
 }

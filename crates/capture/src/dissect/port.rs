@@ -1,7 +1,7 @@
 //! What stands behind a transport header, by well-known port: a tunnel or an application.
 
 use super::tunnel::udp::over_udp;
-use super::{Bytes, End, Fields, Next, Outcome, Pair, Ports, Step, Transport};
+use super::{Advance, Bytes, End, Fields, Next, Pair, Ports, Transport, Visit, tell};
 use crate::Protocol;
 
 /// The service that a port is known for (IANA service names and port numbers).
@@ -52,14 +52,15 @@ fn service(transport: Transport, port: u16) -> Option<Protocol> {
 /// The payload of a transport header. Where both ports are known, the destination's service is meant
 /// in a request and the source's in an answer; the lower port is the server's more often than not.
 #[inline(always)]
-pub(super) fn payload(ports: Ports, bytes: Bytes<'_>) -> Outcome<'_> {
+pub(super) fn payload<'a>(ports: Ports, bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
     let Pair { source, destination } = ports.ports;
     let (low, high) = (source.min(destination), source.max(destination));
     if ports.transport == Transport::Udp
         && let Some(step) = over_udp(low, bytes).or_else(|| over_udp(high, bytes))
     {
-        return Ok(step);
+        return tell(visitor, bytes, Ok(step));
     }
     let protocol = service(ports.transport, low).or_else(|| service(ports.transport, high));
-    Ok(Step { protocol, fields: Fields::Application, next: Next::End(End::Done), rest: bytes })
+    visitor.header(bytes.offset(), protocol, Fields::Application);
+    (Next::End(End::Done), bytes)
 }

@@ -1,7 +1,7 @@
 //! Point-to-point links: PPP in its forms, Cisco HDLC, frame relay, ATM, SLIP.
 
 use super::super::ether::{llc, looks_like_ethernet, mpls};
-use super::super::{Bytes, End, Fields, Next, Outcome, Step, StopReason, TunnelId, ip};
+use super::super::{Bytes, End, Fields, Next, Outcome, Step, StopReason, TunnelId};
 use crate::Protocol;
 
 /// PPP, with HDLC's address and control bytes or without (RFC 1661, RFC 1662). A link may switch to
@@ -193,14 +193,4 @@ pub(super) fn slip_bsdos(bytes: Bytes<'_>) -> Outcome<'_> {
 pub(super) fn ppp_bsdos(bytes: Bytes<'_>) -> Outcome<'_> {
     bytes.head(24)?;
     ppp(bytes.skip(24))
-}
-
-/// Raw IP of either version.
-pub(super) fn raw(bytes: Bytes<'_>) -> Outcome<'_> {
-    ip::any_version(bytes)
-}
-
-/// Raw IPv6.
-pub(super) fn raw_ipv6(bytes: Bytes<'_>) -> Outcome<'_> {
-    ip::ipv6(bytes)
 }
