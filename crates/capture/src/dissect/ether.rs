@@ -11,7 +11,9 @@ use pnet_packet::vlan::VlanPacket;
 use super::{Advance, Arp, Bytes, End, Fields, Next, Outcome, Pair, Step, Visit, link, tell};
 use crate::{MacAddr, Protocol};
 
-/// Values of the type field below this are 802.3 lengths (IEEE 802.3, 3.2.6).
+/// Values of the type field up to this are 802.3 lengths, those from [`FIRST_ETHER_TYPE`] on types; what lies
+/// between is neither (IEEE 802.3, 3.2.6).
+const LAST_LENGTH: u16 = 1500;
 const FIRST_ETHER_TYPE: u16 = 0x0600;
 
 /// An Ethernet II or 802.3 header.
@@ -39,7 +41,8 @@ fn type_or_length(number: u16, rest: Bytes<'_>) -> (Next, Bytes<'_>) {
         0x0800 => (Next::Ip, rest),
         0x86dd => (Next::Ipv6, rest),
         FIRST_ETHER_TYPE.. => (Next::EtherType(number), rest),
-        len => (Next::Other(llc::behind_length), rest.limit(len.into())),
+        ..=LAST_LENGTH => (Next::Other(llc::behind_length), rest.limit(number.into())),
+        _ => (Next::End(End::UnknownEtherType(number)), rest),
     }
 }
 
@@ -66,6 +69,7 @@ fn other(number: u16, bytes: Bytes<'_>) -> Outcome<'_> {
         0x6559 => return link::serial::frame_relay(bytes),
         0x8870 => return llc::llc(bytes),
         0x22f3 => return tag::trill(bytes),
+        0x2452 => return link::wlan::frame_as_sent(bytes),
         0x4305 => return tag::batman(bytes),
         0x88e5 => return tag::macsec(bytes),
         0x88e7 => return tag::backbone(bytes),

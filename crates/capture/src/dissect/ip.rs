@@ -28,7 +28,7 @@ pub(super) fn any_version<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Adv
 
 /// IPv4 (RFC 791).
 #[inline(always)]
-pub(super) fn ipv4<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
+fn ipv4<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
     let Some(header) = Ipv4Packet::new(bytes.captured()) else {
         return (Next::Stop(bytes.missing(20)), bytes);
     };
@@ -95,7 +95,8 @@ pub(super) fn ipv6<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a
 #[inline(always)]
 fn behind(protocol: u8) -> Next {
     match protocol {
-        4 => Next::Ipv4,
+        // The version field has the last word, as behind EtherType 0x0800.
+        4 => Next::Ip,
         41 => Next::Ipv6,
         ESP => Next::Esp,
         _ => Next::IpProtocol(protocol),
@@ -163,7 +164,11 @@ fn hop_by_hop(bytes: Bytes<'_>) -> Outcome<'_> {
         options = match (kind, rest) {
             (0, _) => rest,
             (0xc2, [4, a, b, c, d, ..]) => {
-                bytes = bytes.limit(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+                let jumbo = u32::from_be_bytes([*a, *b, *c, *d]);
+                // Shorter ones are not allowed, and to be ignored.
+                if jumbo > u16::MAX.into() {
+                    bytes = bytes.limit(jumbo as usize);
+                }
                 break;
             }
             (_, [len, rest @ ..]) => rest.get(usize::from(*len)..).unwrap_or_default(),

@@ -325,7 +325,6 @@ pub(crate) enum Next {
     EtherType(u16),
     /// IP of the version that its first nibble says.
     Ip,
-    Ipv4,
     Ipv6,
     IpProtocol(u8),
     Esp,
@@ -377,7 +376,6 @@ fn walk<'a>(
             Next::Ethernet => ether::ethernet(bytes, visitor),
             Next::EtherType(number) => ether::ether_type(number, bytes, visitor),
             Next::Ip => ip::any_version(bytes, visitor),
-            Next::Ipv4 => ip::ipv4(bytes, visitor),
             Next::Ipv6 => ip::ipv6(bytes, visitor),
             Next::IpProtocol(number) => ip::carried(number, bytes, visitor),
             Next::Esp if options.esp_null => tell(visitor, bytes, ip::esp_null(bytes)),
