@@ -28,7 +28,7 @@ pub(super) fn any_version<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Adv
 
 /// IPv4 (RFC 791).
 #[inline(always)]
-pub(super) fn ipv4<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
+fn ipv4<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
     let Some(header) = Ipv4Packet::new(bytes.captured()) else {
         return (Next::Stop(bytes.missing(20)), bytes);
     };
