@@ -17,6 +17,8 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     findings
 }
 
+/// A remote host's packets to a device.
+type Path = (Vlans, IpAddr, MacAddr);
 type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
 
 /// The other half of spoofing: the true owner may have been silent, but its packets were not.
@@ -31,7 +33,7 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
         return Vec::new();
     }
     // Who carried which remote host's packets to which device.
-    let mut carriers: BTreeMap<(Vlans, IpAddr, MacAddr), BTreeMap<MacAddr, (Life, u64)>> = BTreeMap::new();
+    let mut carriers: BTreeMap<Path, BTreeMap<MacAddr, (Life, u64)>> = BTreeMap::new();
     for (key, stats) in material.flows() {
         let (Some(devices), Some(hosts)) = (key.devices, key.hosts) else { continue };
         if AddressClass::of(hosts.source).is_host() && !devices.destination.is_multicast() {

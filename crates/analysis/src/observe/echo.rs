@@ -20,6 +20,9 @@ struct EchoKey {
     len: u32,
 }
 
+/// What an echo's request and reply share: hosts, identifier, number.
+type EchoName = (Pair<IpAddr>, u16, u16);
+
 #[derive(Clone, Copy, Debug)]
 struct Echo {
     requests: u32,
@@ -78,7 +81,7 @@ impl Echoes {
     /// For each two hosts, what one asked the other and what came back.
     pub(crate) fn by_hosts(&self) -> BTreeMap<Pair<IpAddr>, Size> {
         // The sizes of one echo: a reply is as it should be if a request had its size.
-        let mut echoes: BTreeMap<(Pair<IpAddr>, u16, u16), Vec<(u32, Echo)>> = BTreeMap::new();
+        let mut echoes: BTreeMap<EchoName, Vec<(u32, Echo)>> = BTreeMap::new();
         for (key, echo) in self.0.iter() {
             echoes.entry((key.hosts, key.id, key.sequence)).or_default().push((key.len, *echo));
         }

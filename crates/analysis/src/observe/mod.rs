@@ -62,7 +62,7 @@ impl Observations {
         }
     }
 
-    /// Whether all that was to be kept is kept; else the largest captures' connections, names, echoes or claims are a
+    /// Whether all that was to be kept is kept; else connections, names, echoes or claims are a
     /// sample.
     pub fn is_whole(&self) -> bool {
         self.handshakes.is_whole()
