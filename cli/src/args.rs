@@ -1,6 +1,7 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::builder::PossibleValuesParser;
@@ -115,7 +116,7 @@ pub(crate) struct Args {
     path: Vec<String>,
 
     /// Only so many nodes, those with the most bytes
-    #[arg(long, value_name = "N", help_heading = "Selection")]
+    #[arg(value_parser = positive::<NonZero<usize>>, long, value_name = "N", help_heading = "Selection")]
     top: Option<NonZero<usize>>,
 
     /// Only edges with one of these protocols, such as DNS,HTTP
@@ -155,7 +156,7 @@ pub(crate) struct Args {
     pub(crate) resolve: bool,
 
     /// Which DNS server to ask, instead of the system's
-    #[arg(long, value_name = "ADDR:PORT", requires = "resolve", help_heading = "Names and places")]
+    #[arg(value_parser = server, long, value_name = "ADDR:PORT", requires = "resolve", help_heading = "Names and places")]
     pub(crate) dns_server: Option<SocketAddr>,
 
     /// How to place the nodes; dot, neato, fdp, sfdp, circo, twopi, osage and patchwork need Graphviz
@@ -175,7 +176,7 @@ pub(crate) struct Args {
     pub(crate) scale: f32,
 
     /// How many pixels wide a png is
-    #[arg(long, value_name = "PIXELS", help_heading = "Picture")]
+    #[arg(value_parser = positive::<NonZero<u32>>, long, value_name = "PIXELS", help_heading = "Picture")]
     pub(crate) width: Option<NonZero<u32>>,
 
     /// Keep those together that have this in common, in a labelled frame
@@ -187,7 +188,7 @@ pub(crate) struct Args {
     pub(crate) max_flows: Option<usize>,
 
     /// Most nodes of a picture: past that, those that are alike become one [default: by format]
-    #[arg(long, value_name = "N", help_heading = "Picture")]
+    #[arg(value_parser = positive::<NonZero<usize>>, long, value_name = "N", help_heading = "Picture")]
     pub(crate) max_nodes: Option<NonZero<usize>>,
 
     /// Which ports are nodes of their own in a picture of layer 4
@@ -202,8 +203,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SEVERITY", help_heading = "Findings")]
     findings_fail: Option<FailOn>,
 
+    /// How many key nodes of each layer to list; with an output, also to note them there with their reasons
+    #[arg(long, value_name = "N", help_heading = "Findings")]
+    pub(crate) key_nodes: Option<usize>,
+
     /// Threads to use at most
-    #[arg(long, value_name = "N")]
+    #[arg(value_parser = positive::<NonZero<usize>>, long, value_name = "N")]
     pub(crate) threads: Option<NonZero<usize>>,
 
     /// Colours on the terminal
@@ -285,6 +290,19 @@ fn scale(text: &str) -> Result<f32, String> {
         Ok(scale) if scale.is_finite() && scale > 0.0 => Ok(scale),
         _ => Err("a number above 0, such as 2 or 1.5".to_owned()),
     }
+}
+
+/// A number that counts something.
+fn positive<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "a whole number from 1 on is needed")
+}
+
+/// An address with a port, or without: then it is DNS's own, 53.
+fn server(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+    address
+        .or_else(|_| text.parse())
+        .map_err(|_| "write it as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353")
 }
 
 fn filter(text: &str) -> Result<Arc<Filter>, FilterError> {

@@ -14,12 +14,33 @@ pub(crate) struct Bar {
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Bar {
-    /// A bar if standard error is a terminal.
+    /// A bar for reading captures, if standard error is a terminal.
     pub(crate) fn new() -> Option<Self> {
+        Self::of("reading {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+    }
+
+    /// A bar for look-ups, the same.
+    pub(crate) fn of_look_ups() -> Option<Self> {
+        Self::of("asking DNS {bar:30} {pos} of {len} addresses")
+    }
+
+    /// Says how far the work is.
+    pub(crate) fn set(&self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        self.show_in_time();
+    }
+
+    fn show_in_time(&self) {
+        if self.bar.is_hidden() && self.start.elapsed() > PATIENCE {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+
+    fn of(template: &str) -> Option<Self> {
         std::io::stderr().is_terminal().then(|| {
             // With a length of its own, to which each capture adds; without one, the bar would stay empty.
             let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
-            let template = "reading {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
@@ -40,8 +61,6 @@ impl Progress for Bar {
 
     fn advance(&self, bytes: u64) {
         self.bar.inc(bytes);
-        if self.bar.is_hidden() && self.start.elapsed() > PATIENCE {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
+        self.show_in_time();
     }
 }

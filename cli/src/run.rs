@@ -134,7 +134,10 @@ fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
 fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     let mut add =
         |enricher: Result<Box<dyn Enricher>, EnrichError>| match enricher.and_then(|e| report.enrich(&*e)) {
-            Ok(enriched) => enriched.warnings.iter().for_each(|warning| messages.warn(warning)),
+            Ok(enriched) => {
+                enriched.warnings.iter().for_each(|warning| messages.warn(warning));
+                enriched.remarks.iter().for_each(|remark| messages.remark(remark));
+            }
             Err(error) => messages.warn(&error),
         };
     for path in &args.hosts {
@@ -150,7 +153,13 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     if args.resolve {
         let mut options = ResolveOptions::default();
         options.server = args.dns_server;
-        add(Ok(Box::new(ReverseResolver::new(options))));
+        let mut resolver = ReverseResolver::new(options);
+        let bar = if args.quiet { None } else { Bar::of_look_ups().map(Arc::new) };
+        if let Some(bar) = bar.clone() {
+            resolver = resolver.on_progress(move |progress| bar.set(progress.done, progress.total));
+        }
+        add(Ok(Box::new(resolver)));
+        bar.iter().for_each(|bar| bar.finish());
     }
 }
 
@@ -188,6 +197,11 @@ impl<'a> Outputs<'a> {
                 "--focus, --path, --top and the protocols select parts of a graph: add -o FILE, -fi or -fo to show it"
             );
         }
+        if let (Some((path, _)), Some(dot)) = (out, args.graphviz.as_deref())
+            && path == dot
+        {
+            bail!("-o and -g write to the same file, {}: name another one", path.display());
+        }
         // A slip such as `-g` before a capture must not cost the capture. Only files: a pipe would block.
         let written = out.map(|(path, _)| path).into_iter().chain(args.graphviz.as_deref());
         for path in written.filter(|path| path.is_file()) {
@@ -203,12 +217,18 @@ impl<'a> Outputs<'a> {
     fn write(&self, args: &Args, report: &mut Report) -> Result<()> {
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
-            return print(&report.summary(bold(args.color)));
+            let bold = bold(args.color);
+            return print(
+                &args.key_nodes.map_or_else(|| report.summary(bold), |n| report.summary_with(bold, n)),
+            );
         }
         let whole = report.graph(args.layer());
         if self.out.is_some() || args.graphviz.is_some() {
             report.enrich_graph(&whole, &Embedded)?;
             report.join_devices();
+        }
+        if let Some(count) = args.key_nodes {
+            report.note_key_nodes(&whole, count);
         }
         let selection = args.selection();
         let (graph, left_out) = report.select(&whole, &selection)?;
@@ -226,6 +246,9 @@ impl<'a> Outputs<'a> {
         }
         if args.lists(Frequent::In) {
             print(&report.contacted_list(&graph))?;
+        }
+        if lists == [true, true] {
+            print("\n")?;
         }
         if args.lists(Frequent::Out) {
             print(&report.contacting_list(&graph))?;
@@ -347,6 +370,13 @@ impl Messages {
         self.warned = true;
         if !self.quiet {
             self.say("warning", warning);
+        }
+    }
+
+    /// What is worth saying and changes nothing.
+    fn remark(&self, remark: &dyn std::fmt::Display) {
+        if !self.quiet {
+            self.say("note", remark);
         }
     }
 

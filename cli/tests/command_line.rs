@@ -77,6 +77,9 @@ fn mistakes_are_named_in_one_line() {
     check(&[&office, "-o", "graph.docx"], 2, &["docx", "svg", "png", "dot", "json"]);
     check(&[&office, "-o", "-"], 2, &["--format"]);
     check(&[&office, "--format", "svg"], 2, &["-o FILE"]);
+    check(&[&office, "-o", "x.dot", "-g", "x.dot"], 2, &["the same file", "x.dot"]);
+    check(&[&office, "--max-nodes", "0"], 2, &["from 1 on"]);
+    check(&[&office, "--resolve", "--dns-server", "dns.example"], 2, &["192.0.2.53"]);
     check(&[&office, "--layer2", "--layer3"], 2, &["--layer2"]);
     check(&[&office, "--filter", "tcp prot 80"], 2, &["prot", "^"]);
     check(&[&office, "--dns-server", "127.0.0.1:53"], 2, &["--resolve"]);

@@ -3,10 +3,12 @@ use std::fmt;
 
 use pcapviz_graph::Outline;
 
+use crate::Centrality;
+use crate::peers::Peers;
 use crate::talker::most;
 
 /// A node that holds the graph together, with the reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KeyNode {
     /// Its place in the graph, as a number.
@@ -15,6 +17,22 @@ pub struct KeyNode {
     pub peers: usize,
     /// How many nodes only it connects with the largest part of the rest; 0 if the graph stays whole
     /// without it.
+    pub cuts_off: usize,
+    /// Its share of the shortest paths, and how far that is off at most, where it was computed.
+    pub betweenness: Option<(f64, f64)>,
+    /// Its PageRank, where it was computed.
+    pub page_rank: Option<f64>,
+    /// The innermost k-core that it is in, where it was computed.
+    pub core: Option<u32>,
+}
+
+/// Two nodes that are the only link between two parts of the graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bridge {
+    /// The two nodes, as numbers; the lower one first.
+    pub ends: (usize, usize),
+    /// How many nodes the smaller part has.
     pub cuts_off: usize,
 }
 
@@ -32,70 +50,55 @@ pub struct KeyNode {
 /// assert!(key_nodes(&FlowTable::new().outline(GraphLayer::Hosts, 1), 10).is_empty());
 /// ```
 pub fn key_nodes(outline: &Outline, count: usize) -> Vec<KeyNode> {
+    ranked(outline, None, count)
+}
+
+impl Centrality {
+    /// The nodes that matter most for the shape of the graph that this is the centrality of, most first; at most
+    /// `count`. As [`key_nodes`], and among those that cut off as many, first by the shortest paths they lie on.
+    pub fn key_nodes(&self, outline: &Outline, count: usize) -> Vec<KeyNode> {
+        ranked(outline, Some(self), count)
+    }
+}
+
+fn ranked(outline: &Outline, centrality: Option<&Centrality>, count: usize) -> Vec<KeyNode> {
     let peers = Peers::of(outline.len(), outline.edges());
-    let cuts_off = cut_off(&peers);
-    let best =
-        most(outline.len(), count, |node| (Reverse(cuts_off[node]), Reverse(peers.of_node(node).len())));
+    let cuts_off = cut_off(&peers).0;
+    let paths = centrality.and_then(|centrality| centrality.betweenness.as_ref());
+    let share = |node: usize| paths.map_or(0.0, |paths| paths.shares[node]);
+    // Shares are not negative: their bits are in their order.
+    let key = |node: usize| {
+        (Reverse(cuts_off[node]), Reverse(share(node).to_bits()), Reverse(peers.of_node(node).len()))
+    };
+    let best = most(outline.len(), count, key);
     best.into_iter()
-        .map(|node| KeyNode { node, peers: peers.of_node(node).len(), cuts_off: cuts_off[node] as usize })
+        .map(|node| KeyNode {
+            node,
+            peers: peers.of_node(node).len(),
+            cuts_off: cuts_off[node] as usize,
+            betweenness: paths.map(|paths| (share(node), paths.error)),
+            page_rank: centrality.map(|centrality| centrality.page_rank[node]),
+            core: centrality.map(|centrality| centrality.cores[node]),
+        })
         .filter(|key| key.peers > 1)
         .collect()
 }
 
-/// Each node's distinct neighbours, sorted, without itself: one list behind the other.
-// Numbers of 32 bits: a graph with more edges comes from a flow table of 200 GB.
-struct Peers {
-    starts: Vec<u32>,
-    lists: Vec<u32>,
-}
-
-impl Peers {
-    fn of(nodes: usize, edges: &[(u32, u32)]) -> Self {
-        let edges = || edges.iter().filter(|(a, b)| a != b).flat_map(|&(a, b)| [(a, b), (b, a)]);
-        let mut starts = vec![0_u32; nodes + 1];
-        edges().for_each(|(a, _)| starts[a as usize] += 1);
-        let mut end = 0;
-        for start in &mut starts {
-            end += *start;
-            *start = end;
-        }
-        // Each list is filled from its end, which leaves its start behind.
-        let mut lists = vec![0_u32; end as usize];
-        for (a, b) in edges() {
-            let place = &mut starts[a as usize];
-            *place -= 1;
-            lists[*place as usize] = b;
-        }
-        let mut peers = Self { starts, lists };
-        peers.drop_repeated();
-        peers
-    }
-
-    /// Sorts each list, and closes the gaps that repeated peers leave.
-    fn drop_repeated(&mut self) {
-        let mut kept = 0;
-        for node in 0..self.starts.len() - 1 {
-            let list = self.starts[node] as usize..self.starts[node + 1] as usize;
-            self.lists[list.clone()].sort_unstable();
-            self.starts[node] = kept as u32;
-            let first = kept;
-            for i in list {
-                let peer = self.lists[i];
-                if kept == first || self.lists[kept - 1] != peer {
-                    self.lists[kept] = peer;
-                    kept += 1;
-                }
-            }
-        }
-        if let Some(end) = self.starts.last_mut() {
-            *end = kept as u32;
-        }
-        self.lists.truncate(kept);
-    }
-
-    fn of_node(&self, node: usize) -> &[u32] {
-        &self.lists[self.starts[node] as usize..self.starts[node + 1] as usize]
-    }
+/// The links whose loss would part the graph, those first that cut off the most; at most `count`. Links to
+/// nodes that have no other peer are left out: in most graphs these are nearly all. O(nodes + edges).
+///
+/// ```
+/// use pcapviz_analysis::bridges;
+/// use pcapviz_graph::{FlowTable, GraphLayer};
+///
+/// assert!(bridges(&FlowTable::new().outline(GraphLayer::Hosts, 1), 10).is_empty());
+/// ```
+pub fn bridges(outline: &Outline, count: usize) -> Vec<Bridge> {
+    let peers = Peers::of(outline.len(), outline.edges());
+    let mut bridges = cut_off(&peers).1;
+    bridges.sort_unstable_by_key(|bridge| (Reverse(bridge.cuts_off), bridge.ends));
+    bridges.truncate(count);
+    bridges
 }
 
 /// What a depth-first search knows of a node.
@@ -116,11 +119,12 @@ struct Visit {
     largest: u32,
 }
 
-/// For each node, how many nodes of its component are outside the largest part once it is gone.
-fn cut_off(peers: &Peers) -> Vec<u32> {
-    let nodes = peers.starts.len() - 1;
+/// For each node, how many nodes of its component are outside the largest part once it is gone; and the bridges.
+fn cut_off(peers: &Peers) -> (Vec<u32>, Vec<Bridge>) {
+    let nodes = peers.len();
     let mut visits = vec![Visit::default(); nodes];
     let mut cuts_off = vec![0; nodes];
+    let mut bridges = Vec::new();
     let mut reached: Vec<u32> = Vec::new();
     let mut clock = 0;
     for root in 0..nodes {
@@ -132,11 +136,17 @@ fn cut_off(peers: &Peers) -> Vec<u32> {
         search(peers, root, &mut visits, &mut clock, &mut reached);
         let others = visits[root].size - 1;
         for &node in &reached {
-            let Visit { apart, largest, .. } = visits[node as usize];
+            let Visit { order, low, parent, size, apart, largest, .. } = visits[node as usize];
             cuts_off[node as usize] = others - largest.max(others - apart);
+            // Nothing behind it is linked with what was there before it.
+            if order == low && node as usize != root {
+                let (a, b) = (node.min(parent) as usize, node.max(parent) as usize);
+                let cuts_off = size.min(others + 1 - size) as usize;
+                bridges.push(Bridge { ends: (a, b), cuts_off });
+            }
         }
     }
-    cuts_off
+    (cuts_off, bridges)
 }
 
 /// Visits all that can be reached from a node not visited yet, and says what that is, but for nodes with a
@@ -191,6 +201,18 @@ impl fmt::Display for KeyNode {
         if self.cuts_off > 0 {
             write!(f, ", the only way to {}", self.cuts_off)?;
         }
+        if let Some((share, error)) = self.betweenness.filter(|(share, _)| *share > 0.0) {
+            write!(f, ", on {:.0} % of the shortest paths", 100.0 * share)?;
+            if error > 0.0 {
+                write!(f, " (± {:.0} %)", 100.0 * error)?;
+            }
+        }
+        if let Some(rank) = self.page_rank {
+            write!(f, ", PageRank {rank:.3}")?;
+        }
+        if let Some(core) = self.core.filter(|core| *core > 1) {
+            write!(f, ", in the {core}-core")?;
+        }
         Ok(())
     }
 }
@@ -203,7 +225,7 @@ mod tests {
 
     /// The same by the definition: take each node away and walk what is left.
     fn cut_off_slowly(peers: &Peers, gone: usize) -> u32 {
-        let mut seen = vec![false; peers.starts.len() - 1];
+        let mut seen = vec![false; peers.len()];
         seen[gone] = true;
         let (mut total, mut largest) = (0, 0);
         for &start in peers.of_node(gone) {
@@ -226,13 +248,24 @@ mod tests {
         total - largest
     }
 
+    fn reached(peers: &Peers, start: usize) -> Vec<bool> {
+        let mut seen = vec![false; peers.len()];
+        seen[start] = true;
+        let mut left = vec![start];
+        while let Some(node) = left.pop() {
+            let new = peers.of_node(node).iter().map(|n| *n as usize);
+            left.extend(new.filter(|n| !std::mem::replace(&mut seen[*n], true)));
+        }
+        seen
+    }
+
     proptest! {
         #[test]
         fn one_search_tells_what_taking_each_node_away_does(
             edges in prop::collection::vec((0..12_u32, 0..12_u32), 0..24),
         ) {
             let peers = Peers::of(12, &edges);
-            let fast = cut_off(&peers);
+            let (fast, bridges) = cut_off(&peers);
             for node in 0..12 {
                 let mut neighbours: Vec<u32> = edges.iter()
                     .filter(|(a, b)| a != b)
@@ -242,6 +275,27 @@ mod tests {
                 neighbours.dedup();
                 prop_assert_eq!(peers.of_node(node as usize), neighbours);
                 prop_assert_eq!(fast[node as usize], cut_off_slowly(&peers, node as usize));
+            }
+            // A bridge, by the definition: without it, its ends are in two parts.
+            for a in 0..12 {
+                for b in (a + 1)..12 {
+                    let is_core = [a, b].iter().all(|n| peers.of_node(*n).len() > 1);
+                    if !is_core || !peers.of_node(a).contains(&(b as u32)) {
+                        continue;
+                    }
+                    let left: Vec<_> = edges
+                        .iter()
+                        .copied()
+                        .filter(|&(x, y)| (x.min(y) as usize, x.max(y) as usize) != (a, b))
+                        .collect();
+                    let [from_a, from_b] = [a, b].map(|start| reached(&Peers::of(12, &left), start));
+                    let found = bridges.iter().find(|bridge| bridge.ends == (a, b)).map(|bridge| bridge.cuts_off);
+                    let expected = (!from_a[b]).then(|| {
+                        let size = |seen: &[bool]| seen.iter().filter(|seen| **seen).count();
+                        size(&from_a).min(size(&from_b))
+                    });
+                    prop_assert_eq!(found, expected, "{} {}", a, b);
+                }
             }
         }
     }

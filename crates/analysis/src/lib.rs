@@ -5,15 +5,24 @@
 //!
 //! Findings need a little more than the flow table keeps, which [`Observations`] gather packet by packet.
 
+mod betweenness;
+mod centrality;
 mod detect;
+mod gateway;
 mod inside;
 mod key_node;
 mod life;
 mod observe;
+mod peers;
+mod service;
 mod talker;
 
+pub use betweenness::Betweenness;
+pub use centrality::Centrality;
 pub use detect::{THRESHOLDS, Threshold, findings};
+pub use gateway::{Gateway, gateways};
 pub use inside::{Inside, ParseNetworkError};
-pub use key_node::{KeyNode, key_nodes};
+pub use key_node::{Bridge, KeyNode, bridges, key_nodes};
 pub use observe::Observations;
+pub use service::{Service, services};
 pub use talker::top_talkers;

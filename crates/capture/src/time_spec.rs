@@ -7,7 +7,8 @@ use crate::Timestamp;
 /// A point in time, absolute or counted from a capture's start.
 ///
 /// Three ways to write one:
-/// - RFC 3339 with its offset from UTC: `2026-03-01T12:00:00Z`, `2026-03-01T13:00:00.25+01:00`;
+/// - RFC 3339 with its offset from UTC: `2026-03-01T12:00:00Z`, `2026-03-01T13:00:00.25+01:00`; or a date alone,
+///   which is its first moment in UTC: `2026-03-01`;
 /// - seconds since 1970-01-01T00:00:00Z: `1772366400`, `1772366400.25`;
 /// - from the capture's start: `+90s`, `+5m`, `+1h30m`, `+1.5s`, `-10s`, with the units `d`, `h`, `m`, `s`, `ms`, `us`
 ///   and `ns`.
@@ -74,7 +75,8 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
 fn rfc3339(text: &str) -> Result<Timestamp, &'static str> {
     let form = "write it as 2026-03-01T12:00:00Z, as seconds since 1970, or as +90s from the capture's start";
-    let time: jiff::Timestamp = text.parse().map_err(|_| form)?;
+    let midnight = if text.len() == "2026-03-01".len() { "T00:00:00Z" } else { "" };
+    let time: jiff::Timestamp = format!("{text}{midnight}").parse().map_err(|_| form)?;
     let nanos = i64::try_from(time.as_nanosecond()).map_err(|_| "the years 1677 to 2262 can be told")?;
     Ok(Timestamp::from_nanos(nanos))
 }
@@ -149,6 +151,8 @@ mod tests {
         check("0", Ok(0));
         check("99999999999999", Err("2262"));
         check("2023-11-14T22:13:20", Err("write it as"));
+        check("2023-11-14", Ok(1_699_920_000_000_000_000));
+        check("2023-11-31", Err("write it as"));
         check("9999-01-01T00:00:00Z", Err("1677"));
         check("yesterday", Err("write it as"));
         check("", Err("write it as"));

@@ -105,6 +105,11 @@ fn link_types() {
         [&[2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 0, 0, len, 0, 9, 0], packet.bytes()].concat()
     };
     let pktap = [&[16, 0, 0, 0, 1, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0], dns().bytes()].concat();
+    let patched = |bytes: &[u8], at: usize, value| {
+        let mut bytes = bytes.to_vec();
+        bytes[at] = value;
+        bytes
+    };
     let tagged = |tag: &[u8]| {
         let frame = Ethernet::default().carry(dns());
         [&frame.bytes()[..12], tag, &frame.bytes()[12..]].concat()
@@ -132,6 +137,8 @@ fn link_types() {
         case("ATM, RFC 2684", 100, behind(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0]), NO_DEVICES, ""),
         case("SunATM", 123, behind(&[2, 0, 0, 5, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0]), NO_DEVICES, ""),
         case("raw IP", 101, dns(), NO_DEVICES, ""),
+        case("raw IP by BSD's number", 12, dns(), NO_DEVICES, ""),
+        case("raw IP by OpenBSD's number", 14, dns(), NO_DEVICES, ""),
         case("raw IPv4", 228, dns(), NO_DEVICES, ""),
         case(
             "raw IPv6",
@@ -143,11 +150,27 @@ fn link_types() {
         case("SLIP", 8, behind(&[1, 0x45, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), NO_DEVICES, ""),
         case("SLIP of another kind", 8, behind(&[7; 16]), "- - -", ""),
         case("Linux cooked", 113, behind(&sll), NO_DEVICES, ""),
+        case(
+            "Linux cooked, a whole frame",
+            113,
+            Header::new(&[&sll[..14], &[0, 3]].concat(), 0, 0).carry(Ethernet::default().carry(dns())),
+            DNS,
+            "",
+        ),
+        case(
+            "Linux cooked, a GRE interface",
+            113,
+            Header::new(&[0, 0, 3, 10, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0, 8, 0], 0, 0).carry(dns()),
+            NO_DEVICES,
+            "",
+        ),
         case("Linux cooked, version 2", 276, behind(&sll2), NO_DEVICES, ""),
         case("pflog", 117, behind(&pflog), NO_DEVICES, ""),
         case("enc", 109, behind(&[2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]), NO_DEVICES, ""),
         case("IP over InfiniBand", 242, behind(&ipoib), NO_DEVICES, ""),
-        case("NFLOG", 239, nflog, NO_DEVICES, ""),
+        case("NFLOG", 239, nflog.clone(), NO_DEVICES, ""),
+        case("NFLOG of a bridge", 239, patched(&nflog, 0, 7), NO_DEVICES, ""),
+        case("PKTAP without a packet", 258, patched(&pktap, 4, 2), "- - -", ""),
         case("PKTAP", 258, pktap, NO_DEVICES, ""),
         case("IPNET", 226, behind(&[&[1, 2][..], &[0; 22]].concat()), NO_DEVICES, ""),
         case("ARCNET, RFC 1201", 7, behind(&[1, 2, 212, 0, 0, 9]), NO_DEVICES, ""),
@@ -216,6 +239,29 @@ fn wireless() {
             105,
             qos(0x81, &[0, 0, 1, 2, 3, 4], inside()),
             "2>3 10.0.0.1>10.0.0.2 Udp 1024>53",
+            "",
+        ),
+        case("a header cut short", 105, wlan_data(1, &[a, b, c]).carry(b"").cut(23), "- - -", ""),
+        case("cut before its quality of service", 105, qos(1, &[], dns()).cut(25), "- - -", ""),
+        case(
+            "management, cut short",
+            105,
+            wlan_data(0, &[a, b, c]).carry(b"").patch(0, &[0x80]).cut(22),
+            "- - -",
+            "",
+        ),
+        case(
+            "an EtherType and no LLC",
+            105,
+            wlan_data(0, &[a, b, c]).carry(Header::new(&[8, 0], 0, 0).carry(dns())),
+            "2>1 10.0.0.1>10.0.0.2 Udp 1024>53",
+            "",
+        ),
+        case(
+            "a mesh's group address",
+            105,
+            qos(2, &[0, 1, 0, 31, 1, 0, 0, 0], inside()),
+            "3>1 10.0.0.1>10.0.0.2 Udp 1024>53",
             "",
         ),
         case("A-MSDU", 105, qos(1, &[0x80, 0], amsdu), "- 10.0.0.1>10.0.0.2 Udp 1024>53", ""),
@@ -295,6 +341,27 @@ fn between_ethernet_and_ip() {
             ethernet(mpls(&[18]).carry(control_word(inner_frame()))),
             "1>2 192.0.2.1>192.0.2.2 Tcp 5000>80 Mpls(18)",
             "3>4 192.0.2.1>192.0.2.2 Tcp 5000>80 Mpls(18)",
+        ),
+        case(
+            "IP in an associated channel",
+            1,
+            ethernet(mpls(&[18]).carry(Header::new(&[0x10, 0, 0, 0x21], 0, 0).carry(dns()))),
+            "1>2 10.0.0.1>10.0.0.2 Udp 1024>53 Mpls(18)",
+            "",
+        ),
+        case(
+            "neither length nor type",
+            1,
+            ethernet(shim(0x05dd, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], dns())),
+            "1>2 - -",
+            "",
+        ),
+        case(
+            "a numbered LLC frame",
+            1,
+            ethernet(shim(60, &[0xaa, 0xaa, 2, 4, 0, 0, 0, 8, 0], dns())),
+            DNS,
+            "",
         ),
         case(
             "PPPoE",
@@ -561,6 +628,13 @@ fn ip_rules() {
             "payload length 0",
             229,
             Ipv6::default().carry(udp()).patch(4, &[0, 0]),
+            "- 2001:db8::1>2001:db8::2 Udp 1024>53",
+            "",
+        ),
+        case(
+            "a jumbo length that is none",
+            229,
+            Ipv6::default().carry(extension(0, &[0xc2, 4, 0, 0, 0, 1, 1, 0], udp())),
             "- 2001:db8::1>2001:db8::2 Udp 1024>53",
             "",
         ),

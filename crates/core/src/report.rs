@@ -2,7 +2,7 @@ use pcapviz_analysis::{Inside, Observations, findings};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
-    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId,
+    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId, Outline,
     SelectError, Selection, Totals, Unselected, Vlans,
 };
 use pcapviz_render::View;
@@ -28,7 +28,7 @@ pub struct Report {
     pub failures: Vec<CaptureError>,
     /// Where captures are cut short or damaged; what came before stands.
     pub damages: Vec<CaptureError>,
-    observations: Observations,
+    pub(crate) observations: Observations,
     /// Threads to work with.
     pub(crate) threads: usize,
     /// Whether MAC and IP addresses in the table are of the same frames.
@@ -146,6 +146,13 @@ impl Report {
     /// ```
     pub fn find(&mut self, inside: &Inside) {
         self.findings = findings(&self.table, &self.observations, inside);
+    }
+
+    /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.
+    pub fn note_key_nodes(&mut self, graph: &LayerGraph, count: usize) {
+        for (node, reason) in self.key_nodes_with_reasons(&Outline::from(graph), count) {
+            self.annotations.entry(node).extra.insert("key".to_owned(), reason);
+        }
     }
 
     /// A part of a graph, and what is left out of it: see [`Selection`].

@@ -4,13 +4,16 @@ use std::fmt::{self, Write};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use pcapviz_analysis::{key_nodes, top_talkers};
+use pcapviz_analysis::{Centrality, bridges, gateways, key_nodes, services, top_talkers};
 use pcapviz_enrich::Enricher;
 use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, packets, span};
 
 use crate::{Embedded, Report};
+
+/// Edges up to which the measures of centrality are computed: about a tenth of a second.
+const CENTRALITY_EDGES: usize = 200_000;
 
 /// Rows in each of the summary's lists: what fits a screen.
 const ROWS: usize = 10;
@@ -24,7 +27,12 @@ impl Report {
     /// assert!(summary.contains("0 packets"));
     /// ```
     pub fn summary(&self, bold: bool) -> String {
-        let mut out = Text { out: String::new(), bold, first: true };
+        self.summary_with(bold, ROWS)
+    }
+
+    /// The same with so many key nodes of each layer.
+    pub fn summary_with(&self, bold: bool, key_nodes: usize) -> String {
+        let mut out = Text { out: String::new(), bold, key_nodes, first: true };
         // Writing to a string cannot fail.
         let _ = self.write_summary(&mut out);
         out.out
@@ -130,24 +138,65 @@ impl Report {
     }
 
     fn key_nodes(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
-        let keys = key_nodes(outline, ROWS);
+        let keys = self.key_nodes_with_reasons(outline, out.key_nodes);
         if keys.is_empty() {
             return Ok(());
         }
         out.heading(&format!("Key nodes, layer {}, as seen from here", outline.layer().number()))?;
-        let rows = keys.into_iter().map(|key| {
-            let id = outline.id(key.node);
+        let rows = keys.into_iter().map(|(id, reason)| {
             let [name, what] = self.known(id);
-            [id.to_string(), key.to_string(), name, what]
+            [id.to_string(), reason, name, what]
         });
-        out.table(rows.collect())
+        out.table(rows.collect())?;
+        if outline.layer() == GraphLayer::Hosts {
+            for bridge in bridges(outline, out.key_nodes) {
+                let (a, b) = (outline.id(bridge.ends.0), outline.id(bridge.ends.1));
+                writeln!(out, "  {a} - {b}  the only link to {} hosts", bridge.cuts_off)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The nodes that matter most, each with its reasons: gateways (layer 2) and services (layer 4) first, then by
+    /// the graph's shape; at most `count`.
+    pub(crate) fn key_nodes_with_reasons(&self, outline: &Outline, count: usize) -> Vec<(NodeId, String)> {
+        let mut keys: Vec<(NodeId, String)> = match outline.layer() {
+            GraphLayer::Devices => {
+                let gateways = gateways(&self.table, &self.observations);
+                gateways.iter().map(|gateway| (gateway.node(), gateway.to_string())).collect()
+            }
+            GraphLayer::Hosts => Vec::new(),
+            GraphLayer::Endpoints => services(outline, &self.observations, count)
+                .iter()
+                .map(|service| (outline.id(service.node), service.to_string()))
+                .collect(),
+        };
+        // What is worth computing for the reasons alone: a large graph is ranked by its shape.
+        let by_shape = if outline.edges().len() <= CENTRALITY_EDGES && outline.layer() == GraphLayer::Hosts {
+            Centrality::of(&self.graph(outline.layer()), self.threads).key_nodes(outline, count)
+        } else {
+            key_nodes(outline, count)
+        };
+        for key in by_shape {
+            let id = outline.id(key.node);
+            match keys.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, reason)) => *reason = format!("{reason}; {key}"),
+                None => keys.push((id, key.to_string())),
+            }
+        }
+        keys.truncate(count);
+        keys
     }
 
     fn findings(&self, out: &mut Text) -> fmt::Result {
-        if self.findings.is_empty() {
+        let is_whole = self.observations.is_whole();
+        if self.findings.is_empty() && is_whole {
             return Ok(());
         }
         out.heading("Findings, as seen from here")?;
+        if !is_whole {
+            writeln!(out, "  from a sample: the captures have more connections or DNS names than are kept")?;
+        }
         let rows = self.findings.iter().take(ROWS).map(|finding| {
             let severity = finding.severity.to_string();
             [severity, finding.kind.to_owned(), escape::terminal(&finding.sentence).into_owned()]
@@ -174,7 +223,9 @@ impl Report {
                 0 => String::new(),
                 others => format!(" +{others}"),
             };
-            format!("{}{others} ({})", escape::terminal(&name.name), name.source)
+            let shown = format!("{}{others}", escape::terminal(&name.name));
+            // A protocol's address speaks for itself.
+            if name.source == NameSource::WellKnown { shown } else { format!("{shown} ({})", name.source) }
         });
         let country =
             notes.place.as_ref().and_then(|place| place.country.as_ref().or(place.country_code.as_ref()));
@@ -226,6 +277,8 @@ fn noun(layer: GraphLayer) -> (&'static str, &'static str) {
 struct Text {
     out: String,
     bold: bool,
+    /// How many key nodes of a layer to list.
+    key_nodes: usize,
     /// No heading stands before: the next one needs no empty line.
     first: bool,
 }
@@ -239,7 +292,7 @@ impl Write for Text {
 impl Text {
     /// An empty text that goes behind this one.
     fn later(&self) -> Self {
-        Self { out: String::new(), bold: self.bold, first: false }
+        Self { out: String::new(), first: false, ..*self }
     }
 
     fn heading(&mut self, title: &str) -> fmt::Result {

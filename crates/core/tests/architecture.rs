@@ -30,6 +30,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("petgraph", &["pcapviz-graph", "pcapviz-analysis"]),
     ("maxminddb", &["pcapviz-enrich"]),
     ("hickory-resolver", &["pcapviz-enrich"]),
+    ("iptocc", &["pcapviz-enrich"]),
+    ("macaddr-ouidb", &["pcapviz-enrich"]),
     ("tokio", &["pcapviz-enrich"]),
     ("resvg", &["pcapviz-render"]),
     ("clap", &["pcapviz"]),

@@ -54,6 +54,8 @@ pub struct Enriched {
     pub nodes: u64,
     /// What went wrong on the way, each thing said once.
     pub warnings: Vec<String>,
+    /// What is worth saying and no fault.
+    pub remarks: Vec<String>,
 }
 
 /// Why nothing could be learnt.

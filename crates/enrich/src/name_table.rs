@@ -185,13 +185,17 @@ impl NameTable {
         let first = (of, DetailKind::ALL[0], String::new());
         let details: Vec<_> = self.details.range(first..).take_while(|detail| detail.0 == of).collect();
         for of_kind in details.chunk_by(|a, b| a.1 == b.1) {
+            found = true;
+            if of_kind[0].1 == DetailKind::Service {
+                annotations.entry(node).services = of_kind.iter().map(|detail| detail.2.clone()).collect();
+                continue;
+            }
             let mut text =
                 of_kind.iter().take(MOST_DETAILS).map(|d| d.2.as_str()).collect::<Vec<_>>().join("; ");
             if of_kind.len() > MOST_DETAILS {
                 text.push_str(&format!(" +{}", of_kind.len() - MOST_DETAILS));
             }
             annotations.entry(node).extra.insert(of_kind[0].1.name().to_owned(), text);
-            found = true;
         }
         found
     }

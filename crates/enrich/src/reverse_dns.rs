@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -25,6 +26,9 @@ pub struct ResolveOptions {
     pub server: Option<SocketAddr>,
     /// How many look-ups run at once.
     pub concurrency: usize,
+    /// How many addresses are begun with in a second at most; each costs a question, and one more for each name
+    /// that is checked.
+    pub rate: u32,
     /// After how long a look-up is given up, retries included.
     pub timeout: Duration,
     /// After how long all that are left are given up.
@@ -36,6 +40,7 @@ impl Default for ResolveOptions {
         Self {
             server: None,
             concurrency: 32,
+            rate: 250,
             timeout: Duration::from_secs(2),
             deadline: Duration::from_secs(30),
         }
@@ -58,6 +63,8 @@ pub struct Progress {
 pub struct ResolveCounts {
     /// They have a name.
     pub resolved: u64,
+    /// They have a name that leads back to them.
+    pub confirmed: u64,
     /// The server says that they have none.
     pub no_name: u64,
     /// No answer came in time.
@@ -76,6 +83,9 @@ pub struct ResolveCounts {
 pub struct Resolution {
     /// The names of each address that has one, in alphabetical order.
     pub names: BTreeMap<IpAddr, Vec<String>>,
+    /// Which of them lead back to the address (forward-confirmed reverse DNS): whoever owns the name
+    /// agrees that it is this address's.
+    pub confirmed: BTreeSet<(IpAddr, String)>,
     /// What became of all.
     pub counts: ResolveCounts,
 }
@@ -83,8 +93,9 @@ pub struct Resolution {
 /// Asks the network for the names of addresses: reverse DNS (RFC 1035, 3.5).
 ///
 /// Every look-up tells the network what is being looked at, so nothing here runs unasked. Private addresses
-/// are asked for only if the server was named or is private itself. Many look-ups run at once, each with a
-/// time-out, and all together end by a deadline.
+/// are asked for only if the server was named or is private itself. Many look-ups run at once, no more in a second
+/// than a server bears, each with a time-out, and all together end by a deadline. A name is asked for its
+/// addresses in turn: one that leads back is [confirmed](NameSource::ReverseDnsConfirmed).
 pub struct ReverseResolver {
     options: ResolveOptions,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
@@ -135,14 +146,21 @@ impl Enricher for ReverseResolver {
     }
 
     fn enrich(&self, nodes: &[NodeId], annotations: &mut Annotations) -> Result<Enriched, EnrichError> {
-        let Resolution { names, counts } = self.resolve(hosts(nodes))?;
+        let Resolution { names, confirmed, counts } = self.resolve(hosts(nodes))?;
         let mut enriched = Enriched::default();
         for (host, names) in names {
-            let names = names.into_iter().map(|name| Name::new(NameSource::ReverseDns, name));
+            let names = names.into_iter().map(|name| {
+                let key = (host, name);
+                let is_confirmed = confirmed.contains(&key);
+                let source =
+                    if is_confirmed { NameSource::ReverseDnsConfirmed } else { NameSource::ReverseDns };
+                Name::new(source, key.1)
+            });
             add_names(annotations, NodeId::Host(host), names);
             enriched.nodes += 1;
         }
         enriched.warnings.extend(counts.warning());
+        enriched.remarks.push(counts.to_string());
         Ok(enriched)
     }
 }
@@ -163,6 +181,16 @@ impl ResolveCounts {
     }
 }
 
+/// `12 of 20 addresses have a name, 9 of these lead back to the address; 4 were not asked for`
+impl fmt::Display for ResolveCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let asked = self.resolved + self.no_name + self.timed_out + self.failed + self.past_deadline;
+        write!(f, "reverse DNS: {} of {asked} addresses have a name, ", self.resolved)?;
+        write!(f, "{} of these lead back to the address; ", self.confirmed)?;
+        write!(f, "{} others were not asked for", self.not_asked)
+    }
+}
+
 /// What a look-up came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
@@ -178,7 +206,13 @@ trait Names {
     fn may_know_private(&self) -> bool;
 
     fn names_of(&self, address: IpAddr) -> impl Future<Output = Answer>;
+
+    /// Whether a name leads to an address.
+    fn leads_to(&self, name: &str, address: IpAddr) -> impl Future<Output = bool>;
 }
+
+/// Names of one address that are checked: the first ones.
+const MOST_CHECKED: usize = 4;
 
 /// Whether there can be a name for an address of this class in DNS.
 fn is_worth_asking(class: AddressClass, may_know_private: bool) -> bool {
@@ -192,7 +226,8 @@ async fn resolve_all(
     options: &ResolveOptions,
     progress: Option<&(dyn Fn(Progress) + Send + Sync)>,
 ) -> Resolution {
-    let deadline = Instant::now() + options.deadline;
+    let start = Instant::now();
+    let deadline = start + options.deadline;
     let may_know_private = server.may_know_private();
     let (asked, others): (Vec<IpAddr>, Vec<IpAddr>) =
         addresses.into_iter().partition(|ip| is_worth_asking(AddressClass::of(*ip), may_know_private));
@@ -201,15 +236,28 @@ async fn resolve_all(
     resolution.counts.not_asked = others.len() as u64;
     let mut state = Progress { done: 0, total: asked.len() as u64 };
     let mut answers = stream::iter(asked)
-        .map(|ip| async move {
-            (ip, timeout(options.timeout, server.names_of(ip)).await.unwrap_or(Answer::TimedOut))
+        .enumerate()
+        .map(|(i, ip)| async move {
+            let turn = Duration::from_secs(1).mul_f64(i as f64 / f64::from(options.rate.max(1)));
+            tokio::time::sleep_until(start + turn).await;
+            let answer = timeout(options.timeout, server.names_of(ip)).await.unwrap_or(Answer::TimedOut);
+            let mut confirmed = Vec::new();
+            if let Answer::Names(names) = &answer {
+                for name in names.iter().take(MOST_CHECKED) {
+                    let leads = timeout(options.timeout, server.leads_to(name, ip)).await;
+                    confirmed.extend(leads.unwrap_or(false).then(|| (ip, name.clone())));
+                }
+            }
+            (ip, answer, confirmed)
         })
         .buffer_unordered(options.concurrency.max(1));
-    while let Ok(Some((ip, answer))) = timeout_at(deadline, answers.next()).await {
+    while let Ok(Some((ip, answer, confirmed))) = timeout_at(deadline, answers.next()).await {
         let counts = &mut resolution.counts;
         match answer {
             Answer::Names(mut names) if !names.is_empty() => {
                 counts.resolved += 1;
+                counts.confirmed += u64::from(!confirmed.is_empty());
+                resolution.confirmed.extend(confirmed);
                 names.sort();
                 names.dedup();
                 resolution.names.insert(ip, names);
@@ -279,6 +327,19 @@ impl Names for Server {
         });
         Answer::Names(names.filter(|name| !name.is_empty()).collect())
     }
+
+    async fn leads_to(&self, name: &str, address: IpAddr) -> bool {
+        let kind = if address.is_ipv4() { RecordType::A } else { RecordType::AAAA };
+        let Ok(mut name) = DnsName::from_utf8(name) else { return false };
+        // No domain of this machine's is to be tried behind it.
+        name.set_fqdn(true);
+        let Ok(found) = self.resolver.lookup(name, kind).await else { return false };
+        found.answers().iter().any(|record| match &record.data {
+            RData::A(ip) => IpAddr::from(ip.0) == address,
+            RData::AAAA(ip) => IpAddr::from(ip.0) == address,
+            _ => false,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -314,6 +375,10 @@ mod tests {
             self.active.fetch_sub(1, Ordering::Relaxed);
             answer
         }
+
+        async fn leads_to(&self, name: &str, address: IpAddr) -> bool {
+            name == format!("b{address}")
+        }
     }
 
     fn run(fake: &Fake, addresses: &[&str], options: &ResolveOptions) -> Resolution {
@@ -335,11 +400,12 @@ mod tests {
     fn counts_every_outcome() {
         let fake = Fake::default();
         let asked = ["1.0.0.0", "1.0.0.1", "1.0.0.2", "1.0.0.3", "1.0.0.4", "10.0.0.1", "224.0.0.1"];
-        let Resolution { names, counts } = run(&fake, &asked, &options(30, 60_000));
+        let Resolution { names, counts, confirmed } = run(&fake, &asked, &options(30, 60_000));
         assert_eq!(names[&"1.0.0.4".parse().unwrap()], ["a", "b1.0.0.4"]);
         assert_eq!(names.len(), 2);
         let expected = ResolveCounts {
             resolved: 2,
+            confirmed: 2,
             no_name: 1,
             timed_out: 1,
             failed: 1,
@@ -347,11 +413,25 @@ mod tests {
             not_asked: 2,
         };
         assert_eq!(counts, expected);
+        assert!(confirmed.iter().all(|(ip, name)| *name == format!("b{ip}")) && confirmed.len() == 2);
+        assert_eq!(
+            counts.to_string(),
+            "reverse DNS: 2 of 5 addresses have a name, 2 of these lead back to the address; 2 others were not asked for"
+        );
         assert_eq!(fake.most.load(Ordering::Relaxed), 2);
         assert_eq!(
             counts.warning().unwrap(),
             "reverse DNS: 2 resolved; 1 without an answer in time, 1 refused or failed"
         );
+    }
+
+    #[test]
+    fn keeps_to_the_rate() {
+        let start = std::time::Instant::now();
+        let options = ResolveOptions { rate: 20, ..options(1000, 10_000) };
+        let counts = run(&Fake::default(), &["1.0.0.0", "1.0.0.1", "1.0.0.4", "1.0.0.5"], &options).counts;
+        assert_eq!((counts.resolved, counts.no_name), (2, 2));
+        assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hickory_server::Server;
 use hickory_server::net::runtime::TokioRuntimeProvider;
-use hickory_server::proto::rr::rdata::{PTR, SOA};
+use hickory_server::proto::rr::rdata::{A, PTR, SOA};
 use hickory_server::proto::rr::{Name, RData, Record};
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
@@ -36,6 +36,21 @@ fn server(pointers: Vec<(IpAddr, &'static str)>) -> SocketAddr {
                 zone.upsert_mut(Record::from_rdata(Name::from(address), 60, name), 1);
             }
             let mut catalog = Catalog::new();
+            catalog.upsert(origin.into(), vec![Arc::new(zone)]);
+            // Of the names, only the gateway's leads back.
+            let origin = Name::from_ascii("example.").unwrap();
+            let mut zone = InMemoryZoneHandler::<TokioRuntimeProvider>::empty(
+                origin.clone(),
+                ZoneType::Primary,
+                AxfrPolicy::Deny,
+            );
+            let soa = SOA::new(origin.clone(), origin.clone(), 1, 60, 60, 60, 60);
+            zone.upsert_mut(Record::from_rdata(origin.clone(), 60, RData::SOA(soa)), 1);
+            for (name, address) in [("gateway.example.", [10, 0, 0, 1]), ("printer.example.", [10, 0, 0, 99])]
+            {
+                let address = RData::A(A(address.into()));
+                zone.upsert_mut(Record::from_rdata(Name::from_ascii(name).unwrap(), 60, address), 1);
+            }
             catalog.upsert(origin.into(), vec![Arc::new(zone)]);
             let mut server = Server::new(catalog);
             let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -72,8 +87,9 @@ fn names_hosts_from_a_real_server() {
     let enriched = resolver.enrich(&nodes, &mut annotations).unwrap();
     assert_eq!((enriched.nodes, enriched.warnings), (2, vec![]));
     let name = annotations.get(first).unwrap().best_name().unwrap();
-    assert_eq!((name.name.as_str(), name.source), ("gateway.example", NameSource::ReverseDns));
-    assert_eq!(annotations.get(nodes[1]).unwrap().best_name().unwrap().name, "printer.example");
+    assert_eq!((name.name.as_str(), name.source), ("gateway.example", NameSource::ReverseDnsConfirmed));
+    let name = annotations.get(nodes[1]).unwrap().best_name().unwrap();
+    assert_eq!((name.name.as_str(), name.source), ("printer.example", NameSource::ReverseDns));
     assert!(annotations.get(nameless).is_none());
     assert_eq!(seen.load(Ordering::Relaxed), 303, "three of three look-ups were told");
 

@@ -107,6 +107,8 @@ pub struct Notes {
     pub device: Option<Device>,
     /// The devices that have this address as their own (layer 3).
     pub devices: Vec<MacAddr>,
+    /// What it offers, by its own word: services with their ports.
+    pub services: Vec<String>,
     /// What an embedding program adds: shown under the name, and in the JSON under `notes`.
     pub extra: BTreeMap<String, String>,
 }

@@ -356,17 +356,20 @@ impl Joining {
         }
         // What is the only address of its device says which networks are on the link.
         for of_device in seen.chunk_by(|a, b| a.0.0 == b.0.0 && a.0.1.is_ipv4() == b.0.1.is_ipv4()) {
-            let ((device, address), _) = of_device[0];
+            let ((device, _), _) = of_device[0];
             let link = self.links.of(device);
-            let claimed = devices.get(&device).is_some_and(|known| {
-                known.addresses.keys().any(|own| own.is_ipv4() == address.is_ipv4() && *own != address)
-            });
             // IPv6 link-local addresses stand beside the others.
             let mut global = of_device.iter().filter(|((_, ip), _)| !is_link_local(*ip));
             let only = global.next().map(|((_, ip), _)| *ip).filter(|_| global.next().is_none());
+            let claims_another = |only: &IpAddr| {
+                let own = devices.get(&device).map(|known| &known.addresses);
+                own.is_some_and(|own| {
+                    !own.contains_key(only) && own.keys().any(|ip| ip.is_ipv4() == only.is_ipv4())
+                })
+            };
             if let Some(only) = only
                 && !claimed_elsewhere(&owners, only, device)
-                && !(claimed && !devices[&device].addresses.contains_key(&only))
+                && !claims_another(&only)
                 && (AddressClass::of(only).is_inside() || !private.contains(&link))
             {
                 networks.insert((link, Network::of(only)));

@@ -266,6 +266,7 @@ pub(crate) fn node_tooltip(view: &View<'_>, node: &Node) -> String {
         if names.len() > MOST_NAMES {
             lines.push(format!("and {} names more", names.len() - MOST_NAMES));
         }
+        lines.extend(notes.services.iter().take(MOST_NAMES).map(|service| format!("service {service}")));
         lines.extend(notes.devices.iter().take(MOST_NAMES).map(|mac| format!("device {mac}")));
         if let Some(device) = &notes.device {
             let own = device.addresses.iter().take(MOST_NAMES);

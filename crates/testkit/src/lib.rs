@@ -32,6 +32,17 @@ pub fn tool(name: &'static str) -> Option<&'static str> {
     if found { Some(name) } else { skipped(&format!("{name} is not installed")) }
 }
 
+/// The name of the Python interpreter if it has a module; `None`, with a line on stderr that the test is
+/// skipped, where it has not.
+///
+/// # Panics
+/// If it is missing and `PCAPVIZ_REQUIRE_TOOLS=1`.
+pub fn python_module(name: &str) -> Option<&'static str> {
+    let found = Command::new("python3").arg("-c").arg(format!("import {name}")).output();
+    let found = found.is_ok_and(|out| out.status.success());
+    if found { Some("python3") } else { skipped(&format!("python3 has no module {name}")) }
+}
+
 #[expect(clippy::print_stderr, clippy::panic, reason = "a skipped test says so, and CI must not skip")]
 fn skipped<T>(why: &str) -> Option<T> {
     if std::env::var_os(REQUIRE).is_some_and(|v| v == "1") {

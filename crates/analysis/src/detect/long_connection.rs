@@ -1,60 +1,97 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
+use pcapviz_capture::Pair;
 use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
-use super::amount::{Bytes, Seconds};
-use super::packets::Carried;
+use super::amount::{Bytes, Count, Seconds};
+use super::material::Conversation;
+use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{LONG, LONG_CAPTURE, LONG_SHARE, LONG_UDP_BYTES};
 use super::{Material, magnitude};
-use crate::life::{join, seconds};
+use crate::life::{Life, join, seconds};
 
-/// Connections that stay open for long.
+/// A connection that stayed open.
+struct Open<'a> {
+    conversation: &'a Conversation,
+    life: Life,
+    up: u64,
+    down: u64,
+}
+
+/// Connections that stay open for long; those between two hosts are one finding if they are many.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     let capture = seconds(material.life);
     let handshakes = &material.observations.handshakes;
-    let both_ways = material
-        .conversations
-        .iter()
-        .filter_map(|(conversation, both)| Some((conversation, both.up?, both.down?)));
-    both_ways.filter_map(|(conversation, up, down)| {
-        let life = join(up.life, down.life);
-        let open = seconds(life);
-        let is_whole = capture >= LONG_CAPTURE && open >= LONG_SHARE * capture;
+    let mut by_hosts: BTreeMap<Pair<IpAddr>, Vec<Open<'_>>> = BTreeMap::new();
+    for (conversation, both) in &material.long {
+        let (Some(up), Some(down)) = (both.up, both.down) else { continue };
         let connection = conversation.connection;
+        let open = Open { conversation, life: join(up.life, down.life), up: up.payload, down: down.payload };
         // Between ports that are used again, it is not one connection.
         let is_reused = handshakes.is_reused(&connection) || handshakes.is_reused(&connection.reversed());
         let is_idle_udp =
-            conversation.carried == Carried::Udp && (up.payload.min(down.payload) as f64) < LONG_UDP_BYTES;
-        if (open < LONG && !is_whole) || is_reused || is_idle_udp {
-            return None;
+            conversation.carried == Carried::Udp && (open.up.min(open.down) as f64) < LONG_UDP_BYTES;
+        let time = seconds(open.life);
+        if (time >= LONG || is_whole(time, capture)) && !is_reused && !is_idle_udp {
+            by_hosts.entry(connection.hosts).or_default().push(open);
         }
-        let hosts = connection.hosts;
-        let server = NodeId::Endpoint(hosts.destination, connection.ports.destination);
-        let mut finding = Finding::new("long-connection", Severity::Note, NodeId::Host(hosts.source));
-        finding.object = Some(NodeId::Host(hosts.destination));
-        finding.score = 0.5 * magnitude(open, LONG.min(capture * LONG_SHARE));
-        finding.sentence = format!(
-            "{} to {server} open for {}{}, {} sent and {} received; consistent with a session that someone keeps",
-            hosts.source,
-            Seconds(open),
-            if is_whole { ", the whole capture" } else { "" },
-            Bytes(up.payload),
-            Bytes(down.payload),
-        );
-        finding.life = life;
-        finding.evidence = vec![
-            Evidence::new("open", open, "s").against(LONG),
-            Evidence::new("share of the capture", open / capture, "").against(LONG_SHARE),
-            Evidence::new("sent", up.payload as f64, "B"),
-            Evidence::new("received", down.payload as f64, "B"),
-        ];
-        finding.innocent_causes = &[
-            "remote desktops, SSH sessions and VPNs",
-            "database connections that are kept open",
-            "push notifications, chat and other long polling",
-        ];
-        (finding.display_filter, finding.capture_filter) =
-            material.filters.any(&BTreeSet::from([conversation.clause()]));
-        Some(finding)
-    }).collect()
+    }
+    let mut findings = Vec::new();
+    for (hosts, open) in &by_hosts {
+        let size = if open.len() > CLAUSES { open.len() } else { 1 };
+        findings.extend(open.chunks(size).map(|open| finding(material, *hosts, open, capture)));
+    }
+    findings
+}
+
+/// Whether so much time is nearly all of a capture.
+fn is_whole(time: f64, capture: f64) -> bool {
+    capture >= LONG_CAPTURE && time >= LONG_SHARE * capture
+}
+
+fn finding(material: &Material<'_>, hosts: Pair<IpAddr>, open: &[Open<'_>], capture: f64) -> Finding {
+    let longest = open.iter().map(|open| seconds(open.life)).fold(0.0, f64::max);
+    let sum = |bytes: fn(&Open<'_>) -> u64| open.iter().map(bytes).fold(0, u64::saturating_add);
+    let (up, down) = (sum(|open| open.up), sum(|open| open.down));
+    let mut finding = Finding::new("long-connection", Severity::Note, NodeId::Host(hosts.source));
+    finding.object = Some(NodeId::Host(hosts.destination));
+    finding.score = 0.5 * magnitude(longest, if capture >= LONG { LONG } else { LONG_SHARE * capture });
+    let (what, clauses) = match open {
+        [one] => {
+            let server = NodeId::Endpoint(hosts.destination, one.conversation.connection.ports.destination);
+            (format!("{} to {server} open for", hosts.source), BTreeSet::from([one.conversation.clause()]))
+        }
+        _ => {
+            let count = Count(open.len() as u64);
+            let carried: BTreeSet<Carried> = open.iter().map(|open| open.conversation.carried).collect();
+            let between = |carried| Clause::between(carried, hosts.source, hosts.destination);
+            (
+                format!("{count} connections from {} to {} open for up to", hosts.source, hosts.destination),
+                carried.into_iter().map(between).collect(),
+            )
+        }
+    };
+    finding.sentence = format!(
+        "{what} {}{}, {} sent and {} received; consistent with a session that someone keeps",
+        Seconds(longest),
+        if is_whole(longest, capture) { ", the whole capture" } else { "" },
+        Bytes(up),
+        Bytes(down),
+    );
+    finding.life = open.iter().fold(None, |life, open| join(life, open.life));
+    finding.evidence = vec![
+        Evidence::new("open", longest, "s").against(LONG),
+        Evidence::new("share of the capture", longest / capture, "").against(LONG_SHARE),
+        Evidence::new("sent", up as f64, "B"),
+        Evidence::new("received", down as f64, "B"),
+        Evidence::new("connections", open.len() as f64, "connections"),
+    ];
+    finding.innocent_causes = &[
+        "remote desktops, SSH sessions and VPNs",
+        "database connections that are kept open",
+        "push notifications, chat and other long polling",
+    ];
+    (finding.display_filter, finding.capture_filter) = material.filters.any(&clauses);
+    finding
 }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::BuildHasher;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use pcapviz_capture::{Pair, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, GraphLayer, NodeId, Position, Timestamp};
 
-use super::packets::{Carried, Clause, Filters};
+use super::packets::{CLAUSES, Carried, Clause, Filters};
 use super::threshold::{LONG, LONG_CAPTURE, LONG_SHARE, UPLOAD_NOTE};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
@@ -23,10 +23,23 @@ pub(super) struct Material<'a> {
     pub(super) life: Life,
     /// One direction of TCP connections that began in the capture: it has a SYN.
     pub(super) begun: Vec<(Connection, Direction)>,
-    /// The rows of conversations worth a close look, by conversation: client to server first.
-    pub(super) conversations: BTreeMap<Conversation, Directions>,
-    /// The hosts that sent to one of those in [`conversations`](Self::conversations).
-    senders: BTreeSet<(IpAddr, IpAddr)>,
+    /// What clients exchanged with servers, where one host sent much to the other: client first.
+    pub(super) exchanges: BTreeMap<Pair<IpAddr>, Exchange>,
+    /// Conversations that went on for long: client to server first.
+    pub(super) long: BTreeMap<Conversation, Directions>,
+}
+
+/// What a client sent to a server, and got back.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Exchange {
+    /// Bytes that the transport carried, retransmissions left out where the handshakes tell.
+    pub(super) up: u64,
+    pub(super) down: u64,
+    pub(super) packets_up: u64,
+    pub(super) packets_down: u64,
+    pub(super) life: Life,
+    /// By which protocol and server port; only the first few.
+    pub(super) services: BTreeSet<(Carried, u16)>,
 }
 
 /// A conversation from its client's side.
@@ -39,13 +52,11 @@ pub(super) struct Conversation {
 /// What one direction of a conversation is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Direction {
-    pub(super) packets: u64,
-    /// Bytes that the transport carried, retransmissions left out where the handshake tells.
+    /// Bytes that the transport carried.
     pub(super) payload: u64,
     pub(super) life: Life,
     pub(super) position: Position,
     pub(super) tcp_flags: u8,
-    pub(super) active_slots: u32,
 }
 
 /// Both directions of a conversation, each where it was seen.
@@ -55,6 +66,7 @@ pub(super) struct Directions {
     pub(super) down: Option<Direction>,
 }
 
+const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
 pub(super) const ACK: u8 = 0x10;
 
@@ -67,8 +79,8 @@ impl<'a> Material<'a> {
             filters: Filters::of(table),
             life: None,
             begun: Vec::new(),
-            conversations: BTreeMap::new(),
-            senders: BTreeSet::new(),
+            exchanges: BTreeMap::new(),
+            long: BTreeMap::new(),
         };
         let mut sketch = Sketch::for_flows(table.len());
         for (key, stats) in table.iter() {
@@ -80,103 +92,73 @@ impl<'a> Material<'a> {
                 material.begun.push((Connection { hosts, ports }, Direction::of(&stats)));
             }
         }
-        let close = material.worth_a_close_look(&sketch);
-        material.look_closely(&close);
+        material.look_closely(&sketch);
         material
     }
 
-    /// The pairs of hosts of which one sent much to the other, or which talked for long.
-    fn worth_a_close_look(&self, sketch: &Sketch) -> HashSet<Pair<IpAddr>> {
+    /// A second pass over the flows, for the hosts of which one sent much to the other, and for what went on for
+    /// long.
+    fn look_closely(&mut self, sketch: &Sketch) {
         let capture = seconds(self.life);
         let long = if capture >= LONG_CAPTURE { LONG.min(LONG_SHARE * capture) } else { LONG };
-        let mut close = HashSet::new();
         if capture < long && !sketch.has_large() {
-            return close;
-        }
-        let mut sent: HashMap<Pair<IpAddr>, u64> = HashMap::new();
-        for (key, stats) in self.table.iter() {
-            let (Some(hosts), Some(_)) = (key.hosts, key.ports) else { continue };
-            if sketch.is_large(hosts) {
-                let sum = sent.entry(hosts).or_default();
-                *sum = sum.saturating_add(stats.traffic.payload_bytes);
-            }
-            // The two directions of a connection need not begin and end together.
-            if stats.traffic.packets >= LONG_PACKETS && seconds(stats.life) >= long / 2.0 {
-                close.insert(unordered(hosts));
-            }
-        }
-        let large = sent.into_iter().filter(|(_, sum)| *sum as f64 >= UPLOAD_NOTE);
-        close.extend(large.map(|(hosts, _)| unordered(hosts)));
-        close
-    }
-
-    /// Sorts out the conversations between these hosts.
-    fn look_closely(&mut self, close: &HashSet<Pair<IpAddr>>) {
-        if close.is_empty() {
             return;
         }
-        let hosts: HashSet<IpAddr> = close.iter().flat_map(|pair| [pair.source, pair.destination]).collect();
+        let mut exchanges: HashMap<Pair<IpAddr>, Exchange, foldhash::fast::RandomState> = HashMap::default();
         let mut directions: BTreeMap<(Carried, Connection), Direction> = BTreeMap::new();
         for (key, stats) in self.table.iter() {
             let Some((carried, connection)) = conversation(&key) else { continue };
-            let Pair { source, destination } = connection.hosts;
-            if hosts.contains(&destination) {
-                self.senders.insert((destination, source));
+            let hosts = connection.hosts;
+            if sketch.is_large(hosts) || sketch.is_large(reversed(hosts)) {
+                let is_up = self.is_client(carried, connection, stats.tcp_flags);
+                let client = if is_up { connection } else { connection.reversed() };
+                let exchange = exchanges.entry(client.hosts).or_default();
+                exchange.add(is_up, self.payload(carried, connection, &stats), &stats);
+                if exchange.services.len() <= CLAUSES {
+                    exchange.services.insert((carried, client.ports.destination));
+                }
             }
-            if !close.contains(&unordered(connection.hosts)) {
-                continue;
+            // The two directions of a connection need not begin and end together.
+            let is_long = seconds(stats.life) >= long / 2.0;
+            if is_long && stats.activity.active_slots() >= LONG_SLOTS {
+                let direction = Direction::of(&stats);
+                let known = directions.entry((carried, connection));
+                known.and_modify(|known| known.add(&direction)).or_insert(direction);
             }
-            let direction = Direction::of(&stats);
-            let known = directions.entry((carried, connection));
-            known.and_modify(|known| known.add(&direction)).or_insert(direction);
         }
-        for (&(carried, connection), direction) in &directions {
-            let back = directions.get(&(carried, connection.reversed()));
-            let is_client = self.is_client(carried, connection, direction, back);
-            let mut direction = *direction;
-            if carried == Carried::Tcp
-                && let Some(bytes) = self.observations.handshakes.bytes(&connection)
-                && direction.payload <= u32::MAX.into()
-            {
-                // What the capture dropped is in neither: the smaller number is sure.
-                direction.payload = direction.payload.min(bytes.into());
-            }
-            let client = if is_client { connection } else { connection.reversed() };
-            let both = self.conversations.entry(Conversation { carried, connection: client }).or_default();
-            let place = if is_client { &mut both.up } else { &mut both.down };
+        self.exchanges = exchanges.into_iter().collect();
+        for (&(carried, connection), &direction) in &directions {
+            let is_up = self.is_client(carried, connection, direction.tcp_flags);
+            let client = if is_up { connection } else { connection.reversed() };
+            let both = self.long.entry(Conversation { carried, connection: client }).or_default();
+            let place = if is_up { &mut both.up } else { &mut both.down };
             *place = Some(direction);
         }
     }
 
-    /// Whether this direction is the client's: it sent the SYN. Where that is not in the capture, a port below
-    /// 1024 is the server's; else whoever sent first is the client.
-    fn is_client(
-        &self,
-        carried: Carried,
-        it: Connection,
-        here: &Direction,
-        back: Option<&Direction>,
-    ) -> bool {
-        if carried == Carried::Tcp {
+    /// The bytes that an application sent: by the sequence numbers, where the connection's start and end are in the
+    /// capture and no more than 4 GB lie between.
+    fn payload(&self, carried: Carried, connection: Connection, stats: &FlowStats) -> u64 {
+        let seen = stats.traffic.payload_bytes;
+        if carried != Carried::Tcp || seen > u32::MAX.into() || stats.tcp_flags & (SYN | FIN) != SYN | FIN {
+            return seen;
+        }
+        // What the capture dropped is in neither: the smaller number is sure.
+        self.observations.handshakes.bytes(&connection).map_or(seen, |bytes| seen.min(bytes.into()))
+    }
+
+    /// Whether this direction is the client's: it sent the SYN. Where that is not in the capture, the lower port is
+    /// the server's. Says the opposite of the other direction.
+    fn is_client(&self, carried: Carried, it: Connection, tcp_flags: u8) -> bool {
+        if carried == Carried::Tcp && tcp_flags & SYN != 0 {
             let handshakes = &self.observations.handshakes;
             match (handshakes.began(&it), handshakes.began(&it.reversed())) {
                 (true, false) => return true,
                 (false, true) => return false,
                 _ => {}
             }
-            if here.tcp_flags & (SYN | ACK) == SYN {
-                return true;
-            }
         }
-        let well_known = |port: u16| port < 1024;
-        match (well_known(it.ports.source), well_known(it.ports.destination)) {
-            (false, true) => true,
-            (true, false) => false,
-            _ => match back {
-                Some(back) => (here.began(), it) < (back.began(), it.reversed()),
-                None => it.ports.source >= it.ports.destination,
-            },
-        }
+        (it.ports.source, it.hosts.source) > (it.ports.destination, it.hosts.destination)
     }
 
     /// Flows between devices, for the few questions about who carries whose packets.
@@ -184,10 +166,18 @@ impl<'a> Material<'a> {
         self.table.iter()
     }
 
-    /// How many hosts inside sent something to this one, which has a conversation.
-    pub(super) fn senders_to(&self, server: IpAddr) -> usize {
-        let senders = self.senders.range((server, LOWEST)..).take_while(|(to, _)| *to == server);
-        senders.filter(|(_, from)| self.inside.holds(*from)).count()
+    /// How many hosts inside sent something to each of these.
+    pub(super) fn senders_to(&self, servers: &HashSet<IpAddr>) -> HashMap<IpAddr, usize> {
+        let mut senders: HashSet<Pair<IpAddr>> = HashSet::new();
+        if !servers.is_empty() {
+            let hosts = self.table.iter().filter_map(|(key, _)| key.hosts);
+            senders.extend(hosts.filter(|hosts| servers.contains(&hosts.destination)));
+        }
+        let mut counts = HashMap::new();
+        for hosts in senders.iter().filter(|hosts| self.inside.holds(hosts.source)) {
+            *counts.entry(hosts.destination).or_default() += 1;
+        }
+        counts
     }
 
     /// Hosts inside. O(flows log flows).
@@ -233,32 +223,50 @@ impl Sketch {
     }
 }
 
-/// The first address in order.
-const LOWEST: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+/// Of the 64 slots of a conversation's life, those in which a long one is active at least, each way: a few packets
+/// far apart are none.
+const LONG_SLOTS: u32 = 4;
 
-/// Packets one way that a long connection has at least: two packets far apart are none.
-const LONG_PACKETS: u64 = 4;
+impl Exchange {
+    fn add(&mut self, is_up: bool, payload: u64, stats: &FlowStats) {
+        let (bytes, packets) = match is_up {
+            true => (&mut self.up, &mut self.packets_up),
+            false => (&mut self.down, &mut self.packets_down),
+        };
+        *bytes = bytes.saturating_add(payload);
+        *packets += stats.traffic.packets;
+        self.life = join(self.life, stats.life);
+    }
+
+    /// The clauses that select it.
+    pub(super) fn clauses(&self, hosts: Pair<IpAddr>) -> BTreeSet<Clause> {
+        let is_short = self.services.len() <= CLAUSES;
+        let clause = |&(carried, port): &(Carried, u16)| {
+            let between = Clause::between(carried, hosts.source, hosts.destination);
+            if is_short { between.server_port(port) } else { between }
+        };
+        // Which ports were kept of many is chance: all of both protocols then.
+        let all = [(Carried::Tcp, 0), (Carried::Udp, 0)];
+        if is_short { self.services.iter().map(clause).collect() } else { all.iter().map(clause).collect() }
+    }
+}
 
 impl Direction {
     pub(super) fn of(stats: &FlowStats) -> Self {
         Self {
-            packets: stats.traffic.packets,
             payload: stats.traffic.payload_bytes,
             life: stats.life,
             position: stats.position,
             tcp_flags: stats.tcp_flags,
-            active_slots: stats.activity.active_slots(),
         }
     }
 
     /// Adds what was seen of it elsewhere, such as in another VLAN.
     fn add(&mut self, other: &Self) {
-        self.packets += other.packets;
         self.payload = self.payload.saturating_add(other.payload);
         self.life = join(self.life, other.life);
         self.position = self.position.min(other.position);
         self.tcp_flags |= other.tcp_flags;
-        self.active_slots = self.active_slots.max(other.active_slots);
     }
 
     /// When it began, comparable even without times.
@@ -268,15 +276,12 @@ impl Direction {
 }
 
 impl Conversation {
-    /// The filter clause for it and its like: the same server port, from any port.
-    pub(super) fn service(&self) -> Clause {
-        let Connection { hosts, ports } = self.connection;
-        Clause::between(self.carried, hosts.source, hosts.destination).server_port(ports.destination)
-    }
-
     /// The filter clause for it alone.
     pub(super) fn clause(&self) -> Clause {
-        Clause { client_port: Some(self.connection.ports.source), ..self.service() }
+        let Connection { hosts, ports } = self.connection;
+        let service =
+            Clause::between(self.carried, hosts.source, hosts.destination).server_port(ports.destination);
+        Clause { client_port: Some(ports.source), ..service }
     }
 }
 
@@ -290,7 +295,6 @@ fn conversation(key: &FlowKey) -> Option<(Carried, Connection)> {
     Some((carried, Connection { hosts, ports }))
 }
 
-fn unordered(hosts: Pair<IpAddr>) -> Pair<IpAddr> {
-    let Pair { source, destination } = hosts;
-    Pair { source: source.min(destination), destination: source.max(destination) }
+fn reversed(hosts: Pair<IpAddr>) -> Pair<IpAddr> {
+    Pair { source: hosts.destination, destination: hosts.source }
 }

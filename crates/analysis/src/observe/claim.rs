@@ -56,6 +56,10 @@ impl Claims {
         self.0.add(ClaimKey { vlans: found.vlans, address, device }, claim);
     }
 
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.share() == 1.0
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.merge(other.0);
     }

@@ -140,6 +140,10 @@ impl DnsNames {
         Some(NameNote { domain: key, len, has_known_suffix: domain.suffix().is_known() })
     }
 
+    pub(crate) fn is_whole(&self) -> bool {
+        [self.names.share(), self.asked.share(), self.domains.share()] == [1.0; 3]
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.names.merge(other.names);
         self.asked.merge(other.asked);

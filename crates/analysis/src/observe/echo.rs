@@ -67,6 +67,10 @@ impl Echoes {
         self.0.add(EchoKey { hosts, id, sequence, len: icmp.len }, echo);
     }
 
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.share() == 1.0
+    }
+
     pub(crate) fn merge(&mut self, other: Self) {
         self.0.merge(other.0);
     }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use pcapviz_capture::{Dissection, Packet, Pair, Timestamp};
@@ -20,6 +21,8 @@ pub(crate) struct Connection {
 pub(crate) struct Handshake {
     /// When it was asked for, with the initial sequence number: the earliest of these.
     starts: Vec<(Timestamp, u32)>,
+    /// Whether it answered a SYN.
+    accepted: bool,
     first_byte: Once,
     after_last_byte: Once,
 }
@@ -57,7 +60,8 @@ impl Handshakes {
         if ports.tcp_flags & SYN != 0 {
             // SYN takes one number itself (RFC 9293, 3.4).
             seen.first_byte = Once::One(ports.tcp_sequence.wrapping_add(1));
-            if ports.tcp_flags & ACK == 0 {
+            seen.accepted = ports.tcp_flags & ACK != 0;
+            if !seen.accepted {
                 seen.starts.extend(packet.timestamp.map(|time| (time, ports.tcp_sequence)));
             }
         }
@@ -65,6 +69,10 @@ impl Handshakes {
             seen.after_last_byte = Once::One(ports.tcp_sequence.wrapping_add(ports.payload_len));
         }
         self.0.add(Connection { hosts: hosts.addresses, ports: ports.ports }, seen);
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.share() == 1.0
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
@@ -82,6 +90,12 @@ impl Handshakes {
             times.sort_unstable();
             (*connection, times)
         })
+    }
+
+    /// The end points that accepted a connection: they sent SYN with ACK.
+    pub(crate) fn accepting(&self) -> HashSet<(IpAddr, u16)> {
+        let accepting = self.0.iter().filter(|(_, seen)| seen.accepted);
+        accepting.map(|(connection, _)| (connection.hosts.source, connection.ports.source)).collect()
     }
 
     /// Whether this direction asked for a connection.
@@ -128,6 +142,7 @@ impl Grouped for Connection {
 
 impl Merge for Handshake {
     fn merge(&mut self, other: Self) {
+        self.accepted |= other.accepted;
         self.first_byte.merge(other.first_byte);
         self.after_last_byte.merge(other.after_last_byte);
         self.starts.extend(other.starts);

@@ -62,6 +62,15 @@ impl Observations {
         }
     }
 
+    /// Whether all that was to be kept is kept; else the largest captures' connections, names, echoes or claims are a
+    /// sample.
+    pub fn is_whole(&self) -> bool {
+        self.handshakes.is_whole()
+            && self.names.is_whole()
+            && self.echoes.is_whole()
+            && self.claims.is_whole()
+    }
+
     /// Adds another's.
     pub fn merge(&mut self, other: Self) {
         self.handshakes.merge(other.handshakes);

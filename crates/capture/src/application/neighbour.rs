@@ -67,18 +67,24 @@ impl Said<'_> {
     }
 }
 
-/// Type of 7 bits, length of 9 bits, value (802.1AB, 8.4).
+/// Type of 7 bits, length of 9 bits, value (802.1AB, 8.4). What does not begin with a chassis is discarded, as
+/// the standard wants it.
 fn lldp(mut bytes: &[u8]) -> Said<'_> {
+    const CHASSIS: u8 = 1;
     let mut said = Said::default();
+    if bytes.first().is_none_or(|first| first >> 1 != CHASSIS) {
+        return said;
+    }
     while let Some(head) = be16(&mut bytes) {
         let Some(value) = bytes.split_off(..usize::from(head & 0x1ff)) else { break };
         match head >> 9 {
             0 => break,
             // Its subtypes 3 and 4 are addresses.
-            2 => match value.split_first() {
-                Some((1 | 2 | 5..=7, port)) => said.port = Some(port),
-                _ => {}
-            },
+            2 => {
+                if let Some((1 | 2 | 5..=7, port)) = value.split_first() {
+                    said.port = Some(port);
+                }
+            }
             5 => said.name = Some(value),
             // Length, family (IANA: 1 is IPv4, 2 is IPv6), address.
             8 => {
@@ -158,7 +164,8 @@ mod tests {
         let tlv =
             |kind: u16, value: &[u8]| [&(kind << 9 | value.len() as u16).to_be_bytes()[..], value].concat();
         let lldp = |tlvs: &[Vec<u8>]| {
-            [&[1, 0x80, 0xc2, 0, 0, 0xe][..], SOURCE, &[0x88, 0xcc], &tlvs.concat()].concat()
+            let chassis = tlv(1, b"\x04x");
+            [&[1, 0x80, 0xc2, 0, 0, 0xe][..], SOURCE, &[0x88, 0xcc], &chassis, &tlvs.concat()].concat()
         };
         let field = |kind: u16, value: &[u8]| {
             [&kind.to_be_bytes()[..], &(value.len() as u16 + 4).to_be_bytes(), value].concat()
@@ -172,10 +179,7 @@ mod tests {
         let (mac, name) = ("02:00:00:00:00:01", "02:00:00:00:00:01 core1 LLDP");
         let port = format!("{mac} port: Gi0/1");
         for (frame, expected) in [
-            (
-                lldp(&[tlv(1, b"\x04x"), tlv(2, b"\x05Gi0/1"), tlv(5, b"core1"), tlv(0, b"")]),
-                vec![name, &port],
-            ),
+            (lldp(&[tlv(2, b"\x05Gi0/1"), tlv(5, b"core1"), tlv(0, b"")]), vec![name, &port]),
             (lldp(&[tlv(2, b"\x03\0\0\0\0\0\x01")]), vec![]),
             (
                 lldp(&[tlv(8, b"\x05\x01\x0a\0\0\x01\x02\0\0\0\0\0"), tlv(5, b"core1")]),

@@ -11,7 +11,9 @@ use pnet_packet::vlan::VlanPacket;
 use super::{Arp, Bytes, End, Fields, Next, Outcome, Pair, Step, ip, link};
 use crate::{MacAddr, Protocol};
 
-/// Values of the type field below this are 802.3 lengths (IEEE 802.3, 3.2.6).
+/// Values of the type field up to this are 802.3 lengths, those from [`FIRST_ETHER_TYPE`] on types; what lies
+/// between is neither (IEEE 802.3, 3.2.6).
+const LAST_LENGTH: u16 = 1500;
 const FIRST_ETHER_TYPE: u16 = 0x0600;
 
 /// An Ethernet II or 802.3 header.
@@ -35,6 +37,8 @@ pub(super) fn ethernet(bytes: Bytes<'_>) -> Outcome<'_> {
 fn type_or_length(number: u16, rest: Bytes<'_>) -> (Next, Bytes<'_>) {
     if number >= FIRST_ETHER_TYPE {
         (Next::EtherType(number), rest)
+    } else if number > LAST_LENGTH {
+        (Next::End(End::UnknownEtherType(number)), rest)
     } else {
         (Next::Other(llc::behind_length), rest.limit(number.into()))
     }
@@ -63,6 +67,7 @@ fn other(number: u16, bytes: Bytes<'_>) -> Outcome<'_> {
         0x6559 => return link::serial::frame_relay(bytes),
         0x8870 => return llc::llc(bytes),
         0x22f3 => return tag::trill(bytes),
+        0x2452 => return link::wlan::frame_as_sent(bytes),
         0x4305 => return tag::batman(bytes),
         0x88e5 => return tag::macsec(bytes),
         0x88e7 => return tag::backbone(bytes),

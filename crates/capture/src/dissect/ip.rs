@@ -102,7 +102,8 @@ fn other(number: u8, bytes: Bytes<'_>) -> Outcome<'_> {
         1 => return icmp(Protocol::Icmp, (0, 8), bytes),
         58 => return icmp(Protocol::Icmpv6, (128, 129), bytes),
         132 => return transport::sctp(bytes),
-        4 => return ipv4(bytes),
+        // The version field has the last word, as behind EtherType 0x0800.
+        4 => return any_version(bytes),
         41 => return ipv6(bytes),
         47 => return tunnel::gre::gre(bytes),
         ESP => return esp(bytes),
@@ -145,7 +146,11 @@ fn hop_by_hop(bytes: Bytes<'_>) -> Outcome<'_> {
         options = match (kind, rest) {
             (0, _) => rest,
             (0xc2, [4, a, b, c, d, ..]) => {
-                bytes = bytes.limit(u32::from_be_bytes([*a, *b, *c, *d]) as usize);
+                let jumbo = u32::from_be_bytes([*a, *b, *c, *d]);
+                // Shorter ones are not allowed, and to be ignored.
+                if jumbo > u16::MAX.into() {
+                    bytes = bytes.limit(jumbo as usize);
+                }
                 break;
             }
             (_, [len, rest @ ..]) => rest.get(usize::from(*len)..).unwrap_or_default(),

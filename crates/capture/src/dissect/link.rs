@@ -48,6 +48,13 @@ static TABLE: &[Row] = &[
     ip(8, "SLIP", serial::slip),
     ip(9, "PPP", serial::ppp),
     ip(10, "FDDI", lan::fddi),
+    // Numbers that libpcap's DLT_ constants have on some systems; files should not hold them, and do.
+    ip(11, "ATM_RFC1483", serial::atm),
+    ip(12, "RAW", serial::raw),
+    ip(14, "RAW", serial::raw),
+    ip(16, "ATM_CLIP", serial::atm),
+    ip(18, "ATM_CLIP", serial::atm),
+    ip(19, "ATM_CLIP", serial::atm),
     ip(50, "PPP_HDLC", serial::ppp),
     ip(51, "PPP_ETHER", serial::pppoe),
     ip(99, "SYMANTEC_FIREWALL", pseudo::symantec),

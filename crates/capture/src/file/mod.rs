@@ -143,14 +143,16 @@ impl CaptureReader {
         let Some(record) = self.next_record()? else { return Ok(None) };
         self.packets += 1;
         let offset = self.source.offset();
+        let captured = self.source.packet(&record);
+        let added = record::pseudo_header_len(record.link_type, captured, record.wire_len);
         Ok(Some(Packet {
             number: self.packets,
             offset,
             timestamp: record.timestamp,
             link_type: record.link_type,
-            wire_len: record.wire_len,
+            wire_len: record.wire_len.saturating_sub(added),
             fcs_len: record.fcs_len,
-            captured: self.source.packet(&record),
+            captured,
         }))
     }
 

@@ -30,17 +30,42 @@ pub(super) struct Record {
     pub(super) fcs_len: u8,
 }
 
+/// Bytes of a packet's data that were not on the wire: what the capturing program put before it. Only the link
+/// types for which Wireshark's file reader takes them off the original length.
+pub(super) fn pseudo_header_len(link_type: LinkType, data: &[u8], wire_len: u32) -> u32 {
+    const ERF: u16 = 197;
+    match link_type.0 {
+        // SunATM, MTP2, Bluetooth HCI H4, Bluetooth monitor.
+        123 | 139 | 201 | 254 => 4,
+        // SITA, I2C.
+        196 | 209 => 5,
+        // PPP with direction.
+        204 => 1,
+        // NFC LLCP.
+        245 => 2,
+        // The record's header says what was on the wire.
+        ERF => match data {
+            [_, _, _, _, _, _, _, _, _, _, _, _, _, _, high, low, ..] => {
+                wire_len.saturating_sub(u16::from_be_bytes([*high, *low]).into())
+            }
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
 /// The most bytes that one packet of this link type can have; a record that claims more is damaged.
 ///
 /// libpcap and Wireshark draw the same line: it tells a damaged length from a real one, and the few link types
 /// whose packets are not frames may have long ones.
 pub(super) fn packet_limit(link_type: LinkType) -> u32 {
+    const USB_LINUX: LinkType = LinkType(189);
     const USB_LINUX_MMAPPED: LinkType = LinkType(220);
     const DBUS: LinkType = LinkType(231);
     const USBPCAP: LinkType = LinkType(249);
     const EBHSCR: LinkType = LinkType(279);
     match link_type {
-        USB_LINUX_MMAPPED | DBUS | USBPCAP => 128 << 20,
+        USB_LINUX | USB_LINUX_MMAPPED | DBUS | USBPCAP => 128 << 20,
         EBHSCR => 32 << 20,
         _ => 256 << 10,
     }

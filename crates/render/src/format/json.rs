@@ -197,6 +197,8 @@ struct NodeDoc<'a> {
     devices: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<&'a BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    services: &'a [String],
     sent: TrafficDoc,
     received: TrafficDoc,
     #[serde(flatten)]
@@ -225,6 +227,7 @@ impl<'a> NodeDoc<'a> {
             devices: known
                 .map_or(Vec::new(), |notes| notes.devices.iter().map(|mac| mac.to_string()).collect()),
             notes: known.map(|notes| &notes.extra).filter(|extra| !extra.is_empty()),
+            services: known.map_or(&[], |notes| &notes.services),
             sent: node.sent.into(),
             received: node.received.into(),
             life: node.life.into(),

@@ -334,7 +334,7 @@ fn blocks(
     }
     let mut add = |heading: &str, rows| blocks.push(Block { heading: heading.to_owned(), rows });
     add("Findings", findings(view, theme));
-    add("Names and places from", sources(view, drafts));
+    add("Names, places and vendors from", sources(view, drafts));
     add("Folded into one node each", folds(view, graph));
     add("Left out for lack of room", left_out_rows(left_out));
     blocks.retain(|block| !block.rows.is_empty());
@@ -381,10 +381,13 @@ fn sources(view: &View<'_>, drafts: &[Draft<'_>]) -> Vec<(Sample, String)> {
         .filter_map(|node| view.annotations.get(node.id)?.place.as_ref())
         .flat_map(|place| place.sources.iter().map(|s| &**s))
         .collect();
+    let nodes = view.graph.nodes().iter();
+    let vendors: BTreeSet<&str> =
+        nodes.filter_map(|node| view.annotations.get(node.id)?.vendor_source.as_deref()).collect();
     names
         .into_iter()
         .map(|source| source.to_string())
-        .chain(places.into_iter().map(str::to_owned))
+        .chain(places.into_iter().chain(vendors).map(str::to_owned))
         .map(|text| (Sample::None, text))
         .collect()
 }

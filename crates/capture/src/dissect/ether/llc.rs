@@ -16,14 +16,15 @@ pub(in crate::dissect) fn llc(bytes: Bytes<'_>) -> Outcome<'_> {
     let [dsap, _, control] = *bytes.array()?;
     // Unnumbered frames have one byte of control, the others two.
     let len = if control & 3 == 3 { 3 } else { 4 };
-    let unnumbered_information = control & !0x10 == 3;
+    // Unnumbered information, or a numbered information frame.
+    let information = control & !0x10 == 3 || control & 1 == 0;
     let next = match dsap & !1 {
-        0xaa if unnumbered_information => Next::Other(snap),
-        0x06 if unnumbered_information => Next::Ip,
+        0xaa if information => Next::Other(snap),
+        0x06 if information => Next::Ip,
         0x42 => Next::Other(stp),
         0xe0 => Next::Other(ipx),
         0xf0 => Next::Other(netbios),
-        0xfe if unnumbered_information => Next::Other(nlpid),
+        0xfe if information => Next::Other(nlpid),
         _ => Next::End(End::Done),
     };
     Ok(Step::named(Protocol::Llc, next, bytes.skip(len)))

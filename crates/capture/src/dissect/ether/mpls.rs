@@ -26,12 +26,21 @@ pub(in crate::dissect) fn mpls(mut bytes: Bytes<'_>) -> Outcome<'_> {
 fn below(label: u32, bytes: Bytes<'_>) -> Next {
     match (label, bytes.captured().first().map(|b| b >> 4)) {
         // OAM's and the generic associated channel's labels (RFC 3429, RFC 5586).
+        (_, Some(1)) if matches!(bytes.be16(2), Ok(IPV4_CHANNEL | IPV6_CHANNEL)) => Next::Other(ip_channel),
         (13 | 14, _) | (_, Some(1)) | (_, None) => Next::End(End::Done),
         (_, Some(4 | 6)) if !looks_like_ethernet(bytes) => Next::Ip,
         (_, Some(0)) if looks_like_ethernet(bytes.skip(4)) => Next::Other(control_word),
         _ if looks_like_ethernet(bytes) => Next::Ethernet,
         _ => Next::End(End::Done),
     }
+}
+
+/// Associated channels that carry IP packets (RFC 4385, RFC 5885).
+const IPV4_CHANNEL: u16 = 0x21;
+const IPV6_CHANNEL: u16 = 0x57;
+
+fn ip_channel(bytes: Bytes<'_>) -> Outcome<'_> {
+    Ok(Step::unnamed(Next::Ip, bytes.skip(4)))
 }
 
 fn control_word(bytes: Bytes<'_>) -> Outcome<'_> {

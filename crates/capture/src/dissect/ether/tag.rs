@@ -42,7 +42,7 @@ pub(super) fn macsec(bytes: Bytes<'_>) -> Outcome<'_> {
 /// Whether a frame is encapsulated by Cisco ISL: its destination's first 40 bits.
 #[inline(always)]
 pub(super) fn is_isl(destination: MacAddr) -> bool {
-    matches!(destination.0, [0x01 | 0x03, 0, 0x0c, 0, 0, _])
+    matches!(destination.0, [0x01 | 0x03 | 0x0c, 0, 0x0c, 0, 0, _])
 }
 
 /// Cisco ISL: 26 bytes before the frame, whose first are no Ethernet addresses of stations.

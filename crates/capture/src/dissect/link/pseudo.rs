@@ -1,6 +1,7 @@
 //! What capturing programs and systems put in place of a link header, or before it.
 
 use super::super::ether::{llc, tag};
+use super::super::tunnel::gre;
 use super::super::{Bytes, End, Next, Outcome, Step, StopReason};
 use super::wlan;
 use crate::{LinkType, Protocol};
@@ -43,13 +44,15 @@ fn cooked(hardware: u16, protocol: u16, rest: Bytes<'_>) -> Outcome<'_> {
     const RADIOTAP: u16 = 803;
     const NETLINK: u16 = 824;
     const RAW_802_3: u16 = 1;
+    const ETHERNET: u16 = 3;
     const LLC: u16 = 4;
     let next = match (hardware, protocol) {
         (NETLINK, _) => Next::End(End::Done),
         (RADIOTAP, _) => Next::Other(wlan::radiotap),
         (FRAME_RELAY, _) => Next::Other(super::serial::frame_relay),
-        (GRE, 0) => Next::Ip,
+        (GRE, number) => gre::carried(number, false, rest),
         (_, RAW_802_3) => Next::Other(ipx),
+        (_, ETHERNET) => Next::Ethernet,
         (_, LLC) => Next::Other(llc::llc),
         (_, 0..0x0600) => Next::End(End::Done),
         (_, number) => Next::EtherType(number),
@@ -83,6 +86,7 @@ pub(super) fn enc(bytes: Bytes<'_>) -> Outcome<'_> {
 /// Linux netfilter's log: attributes, one of which is the packet.
 pub(super) fn nflog(bytes: Bytes<'_>) -> Outcome<'_> {
     const PAYLOAD: u16 = 9;
+    const HARDWARE_PROTOCOL: u16 = 1;
     const BRIDGE: u8 = 7;
     const MAX_ATTRIBUTES: usize = 64;
     let [family, version, ..] = *bytes.array::<4>()?;
@@ -90,19 +94,27 @@ pub(super) fn nflog(bytes: Bytes<'_>) -> Outcome<'_> {
         return Err(StopReason::WrongVersion);
     }
     let mut rest = bytes.skip(4);
+    // Lengths and types stand in the capturing machine's byte order, and types are small.
+    let swapped = rest.le16(2)? & 0x7fff >= 0x100;
+    let mut protocol = None;
     for _ in 0..MAX_ATTRIBUTES {
-        // Lengths and types stand in the capturing machine's byte order; no attribute is 256 long by type.
-        let (len, kind) = match (rest.le16(0)?, rest.le16(2)?) {
-            (len, kind) if kind & 0x7fff < 0x100 => (len, kind),
-            (len, kind) => (len.swap_bytes(), kind.swap_bytes()),
-        };
+        let (len, kind) = (rest.le16(0)?, rest.le16(2)?);
+        let (len, kind) = if swapped { (len.swap_bytes(), kind.swap_bytes()) } else { (len, kind) };
         let len = usize::from(len);
         if len < 4 {
             return Err(StopReason::BadLength);
         }
         if kind & 0x7fff == PAYLOAD {
-            let next = if family == BRIDGE { Next::Ethernet } else { by_family(family.into()) };
+            // A bridge logs from the network header on; what that is stands with the hardware's protocol.
+            let next = match (family, protocol) {
+                (0 | BRIDGE, Some(number)) => Next::EtherType(number),
+                (0 | BRIDGE, None) => Next::End(End::Done),
+                _ => by_family(family.into()),
+            };
             return Ok(Step::unnamed(next, rest.limit(len).skip(4)));
+        }
+        if kind & 0x7fff == HARDWARE_PROTOCOL {
+            protocol = Some(rest.be16(4)?);
         }
         rest = rest.skip(len.next_multiple_of(4));
     }
@@ -118,12 +130,14 @@ pub(super) fn ipnet(bytes: Bytes<'_>) -> Outcome<'_> {
 
 /// Apple's PKTAP: a little-endian header that says its length and the link type behind it.
 pub(super) fn pktap(bytes: Bytes<'_>) -> Outcome<'_> {
-    let (len, dlt) = (bytes.le32(0)? as usize, bytes.le32(8)?);
+    const PACKET: u32 = 1;
+    let (len, kind, dlt) = (bytes.le32(0)? as usize, bytes.le32(4)?, bytes.le32(8)?);
     if len < 12 {
         return Err(StopReason::BadLength);
     }
     bytes.head(len)?;
-    Ok(Step::unnamed(by_dlt(dlt), bytes.skip(len)))
+    let next = if kind == PACKET { by_dlt(dlt) } else { Next::End(End::Done) };
+    Ok(Step::unnamed(next, bytes.skip(len)))
 }
 
 /// PPI: a little-endian header that says its length and the link type behind it, and fields with more.
@@ -147,16 +161,9 @@ pub(super) fn ppi(bytes: Bytes<'_>) -> Outcome<'_> {
     Ok(Step::unnamed(by_dlt(dlt), frame))
 }
 
-/// The link type that one of libpcap's DLT numbers stands for; a few differ.
+/// By one of libpcap's DLT numbers, which the table of link types has too.
 fn by_dlt(number: u32) -> Next {
-    let link_type = match number {
-        11 => 100,
-        12 | 14 => 101,
-        18 => 138,
-        19 => 106,
-        other => u16::try_from(other).unwrap_or(u16::MAX),
-    };
-    super::enter(LinkType(link_type))
+    super::enter(LinkType(u16::try_from(number).unwrap_or(u16::MAX)))
 }
 
 /// Marvell DSA: a tag of 4 bytes, or of 8 where its extension bit is set.

@@ -89,6 +89,7 @@ fn frame(control: u8, flags: u8, padded: bool, bytes: Bytes<'_>) -> Outcome<'_> 
     const DATA: u8 = 2;
     const NO_DATA: u8 = 4;
     const QOS: u8 = 8;
+    const FROM_DS: u8 = 2;
     const TO_AND_FROM_DS: u8 = 3;
     const PROTECTED: u8 = 0x40;
     const HT_CONTROL: u8 = 0x80;
@@ -100,6 +101,7 @@ fn frame(control: u8, flags: u8, padded: bool, bytes: Bytes<'_>) -> Outcome<'_> 
     let done = Next::End(End::Done);
     let named = |stations, next, rest| Ok(Step::new(Protocol::Wlan, Fields::Stations(stations), next, rest));
     if kind == MANAGEMENT {
+        bytes.head(24)?;
         let stations = Pair { destination: address(bytes, 4)?, source: address(bytes, 10)? };
         return named(Some(stations), done, bytes.skip(24));
     }
@@ -108,15 +110,17 @@ fn frame(control: u8, flags: u8, padded: bool, bytes: Bytes<'_>) -> Outcome<'_> 
         return named(None, done, bytes);
     }
     let ds = flags & TO_AND_FROM_DS;
+    let mut len = if ds == TO_AND_FROM_DS { 30 } else { 24 };
+    let has_qos = subtype & QOS != 0;
+    bytes.head(if has_qos { len + 2 } else { len })?;
     let stations = match ds {
         0 => Pair { destination: address(bytes, 4)?, source: address(bytes, 10)? },
         1 => Pair { destination: address(bytes, 16)?, source: address(bytes, 10)? },
         2 => Pair { destination: address(bytes, 4)?, source: address(bytes, 16)? },
         _ => Pair { destination: address(bytes, 16)?, source: address(bytes, 24)? },
     };
-    let mut len = if ds == TO_AND_FROM_DS { 30 } else { 24 };
     let mut qos = [0, 0];
-    if subtype & QOS != 0 {
+    if has_qos {
         qos = bytes.skip(len).array().copied().unwrap_or_default();
         len += 2;
         if flags & HT_CONTROL != 0 {
@@ -127,9 +131,8 @@ fn frame(control: u8, flags: u8, padded: bool, bytes: Bytes<'_>) -> Outcome<'_> 
         len = len.next_multiple_of(4);
     }
     let mut rest = bytes.skip(len);
-    // Mesh control (9.2.4.8.3): the flag's bit means something else outside a mesh, where no frame has
-    // both directions set and a plausible mesh header.
-    if ds == TO_AND_FROM_DS && qos[1] & 1 != 0 && matches!(rest.captured(), [0..=2, ..]) {
+    // Mesh control (9.2.4.8.3): the flag's bit is reserved outside a mesh, where LLC does not look like it.
+    if ds & FROM_DS != 0 && qos[1] & 1 != 0 && matches!(rest.captured(), [0..=2, ..]) {
         let extension = usize::from(rest.captured()[0] & 3) * 6;
         rest = rest.skip(6 + extension);
     }
@@ -142,9 +145,23 @@ fn frame(control: u8, flags: u8, padded: bool, bytes: Bytes<'_>) -> Outcome<'_> 
         () if subtype & NO_DATA != 0 || flags & PROTECTED != 0 => done,
         () if fragment_number > 0 => Next::End(End::LaterFragment),
         () if aggregated => Next::Other(aggregate),
-        () => Next::Other(llc::llc),
+        () => body(rest),
     };
     named(stations, next, rest)
+}
+
+/// LLC, or an EtherType alone (EtherType protocol discrimination, 5.1.4), which shows itself by what follows.
+fn body(bytes: Bytes<'_>) -> Next {
+    match *bytes.captured() {
+        [0x08, 0x00, 0x40..=0x4f, ..] | [0x86, 0xdd, 0x60..=0x6f, ..] | [0x81, 0x00, ..] => {
+            Next::Other(typed)
+        }
+        _ => Next::Other(llc::llc),
+    }
+}
+
+fn typed(bytes: Bytes<'_>) -> Outcome<'_> {
+    Ok(Step::unnamed(Next::EtherType(bytes.be16(0)?), bytes.skip(2)))
 }
 
 /// An A-MSDU (9.3.2.2): subframes with a header like Ethernet's. The first one is walked.

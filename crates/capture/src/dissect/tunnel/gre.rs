@@ -67,7 +67,8 @@ fn source_routes(bytes: Bytes<'_>) -> Result<usize, StopReason> {
     Err(StopReason::NestedTooDeep)
 }
 
-fn carried(number: u16, sequenced: bool, rest: Bytes<'_>) -> Next {
+/// What stands behind a GRE header with this protocol number.
+pub(in crate::dissect) fn carried(number: u16, sequenced: bool, rest: Bytes<'_>) -> Next {
     match number {
         0x0800 | 0x86dd => Next::Ip,
         0x6558 => Next::Ethernet,

@@ -1,0 +1,505 @@
+//! How well the detectors do: labelled behaviour, and decoys of the same shape, put into real captures.
+//!
+//! Usage: `detection [--open-test] CAPTURE...`. Captures and seeds fall into two halves. The first, to calibrate
+//! by, is the default; the second is only opened by `--open-test`, after the thresholds were committed.
+
+#![allow(clippy::print_stdout, reason = "it is a program that prints a table")]
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use pcapviz_core::analysis::{Inside, Observations, findings};
+use pcapviz_core::capture::{CaptureReader, DissectOptions, LinkType, Packet, Timestamp, dissect};
+use pcapviz_core::graph::{Finding, FlowTable, NodeId, Severity};
+
+/// Hours.
+const WEEK: f64 = 168.0;
+
+/// Seeds for each behaviour, each capture, in each half.
+const SEEDS: u64 = 3;
+
+fn main() {
+    let mut captures: Vec<PathBuf> = Vec::new();
+    let mut half = 0;
+    for argument in std::env::args_os().skip(1) {
+        if argument == "--open-test" { half = 1 } else { captures.push(argument.into()) }
+    }
+    captures.sort();
+    let captures: Vec<_> = captures.into_iter().filter(|path| half_of(path) == half).collect();
+    println!("{} captures of the {} half", captures.len(), ["calibration", "test"][half as usize]);
+    benign(&captures);
+    let mut rows: BTreeMap<(&str, &str), [u64; 2]> = BTreeMap::new();
+    let mut episodes = Vec::new();
+    for (n, path) in captures.iter().enumerate() {
+        let Some(base) = Base::read(path) else { continue };
+        for scenario in SCENARIOS {
+            for seed in 0..SEEDS {
+                let mut random = Random(seed * 2 + half + 1000 * n as u64 + 77 * scenario.name.len() as u64);
+                let injected = scenario.inject(&base, &mut random);
+                episodes.push((injected.header, scenario.kind.is_some()));
+                let found = base.with(&injected);
+                let kind = scenario.kind.unwrap_or(scenario.like);
+                let hit = found
+                    .iter()
+                    .any(|f| f.kind == kind && f.severity == Severity::Alert && f.subject == CLIENT_NODE);
+                rows.entry((scenario.kind.map_or("decoy", |k| k), scenario.name)).or_default()
+                    [usize::from(hit)] += 1;
+            }
+        }
+    }
+    table(&rows);
+    leaks(&episodes);
+}
+
+/// Captures are parted by a hash of their names, so that neither half was chosen.
+fn half_of(path: &Path) -> u64 {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte))) >> 3 & 1
+}
+
+/// What the captures give by themselves.
+fn benign(captures: &[PathBuf]) {
+    let (mut read, mut with_alert, mut alerts, mut hours) = (0, 0, 0, 0.0);
+    for path in captures {
+        let Some(base) = Base::read(path) else { continue };
+        let found = base.with(&Injected::default());
+        let here: Vec<&Finding> = found.iter().filter(|f| f.severity == Severity::Alert).collect();
+        for alert in &here {
+            println!("  alert in {}: {}", path.display(), alert.sentence);
+        }
+        read += 1;
+        with_alert += u64::from(!here.is_empty());
+        alerts += here.len();
+        // Times that a broken clock or a fuzzer made are no time.
+        hours += Some((base.last - base.first) as f64 / 3.6e12).filter(|hours| *hours < WEEK).unwrap_or(0.0);
+    }
+    let (low, high) = clopper_pearson(with_alert, read);
+    println!(
+        "benign captures with an alert: {with_alert} of {read} ({:.1} % to {:.1} %)",
+        100.0 * low,
+        100.0 * high
+    );
+    println!(
+        "alerts: {alerts} in {hours:.1} hours of capture ({:.2} per hour)\n",
+        alerts as f64 / hours.max(1e-9)
+    );
+}
+
+fn table(rows: &BTreeMap<(&str, &str), [u64; 2]>) {
+    println!(
+        "| kind | behaviour | alerts | of | share | 95 % interval |\n| --- | --- | ---: | ---: | ---: | ---: |"
+    );
+    let mut sums: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for ((kind, name), [missed, hit]) in rows {
+        row(kind, name, *hit, missed + hit);
+        let sum = sums.entry(kind).or_default();
+        sum[0] += hit;
+        sum[1] += missed + hit;
+    }
+    println!();
+    let [false_alerts, decoys] = sums.remove("decoy").unwrap_or_default();
+    let (hits, all) = sums.values().fold((0, 0), |(h, a), [hit, of]| (h + hit, a + of));
+    println!("| measure | value | 95 % interval |\n| --- | ---: | ---: |");
+    for (name, k, n) in [
+        ("recall", hits, all),
+        ("precision, as many decoys as there are", hits, hits + false_alerts),
+        ("decoys with an alert", false_alerts, decoys),
+    ] {
+        let (low, high) = clopper_pearson(k, n);
+        println!("| {name} | {:.3} | {low:.3} to {high:.3} |", k as f64 / n.max(1) as f64);
+    }
+}
+
+fn row(kind: &str, name: &str, k: u64, n: u64) {
+    let (low, high) = clopper_pearson(k, n);
+    println!("| {kind} | {name} | {k} | {n} | {:.2} | {low:.2} to {high:.2} |", k as f64 / n as f64);
+}
+
+/// The exact interval for a share (Clopper and Pearson, 1934), by bisection.
+fn clopper_pearson(k: u64, n: u64) -> (f64, f64) {
+    // The probability of k or fewer of n.
+    let at_most = |k: u64, p: f64| -> f64 {
+        let mut term = n as f64 * (1.0 - p).ln();
+        let mut sum = term.exp();
+        for i in 1..=k {
+            term += ((n - i + 1) as f64 / i as f64).ln() + p.ln() - (1.0 - p).ln();
+            sum += term.exp();
+        }
+        sum
+    };
+    let solve = |holds: &dyn Fn(f64) -> bool| {
+        let (mut low, mut high) = (1e-12, 1.0 - 1e-12);
+        for _ in 0..60 {
+            let middle = (low + high) / 2.0;
+            if holds(middle) { low = middle } else { high = middle }
+        }
+        low
+    };
+    if n == 0 {
+        return (0.0, 1.0);
+    }
+    let low = if k == 0 { 0.0 } else { solve(&|p| 1.0 - at_most(k - 1, p) < 0.025) };
+    let high = if k == n { 1.0 } else { solve(&|p| at_most(k, p) > 0.025) };
+    (low, high)
+}
+
+/// A classifier that sees nothing but TTL, IP identification and maximum segment size must not tell behaviour from
+/// decoys: else the detectors could be right for the wrong reason. The best single threshold, learnt on one half.
+fn leaks(episodes: &[([f64; 3], bool)]) {
+    println!("\n| header field | accuracy of the best threshold | by chance |\n| --- | ---: | ---: |");
+    let (train, test): (Vec<_>, Vec<_>) = episodes.iter().enumerate().partition(|(i, _)| i % 2 == 0);
+    let behaviours = test.iter().filter(|(_, (_, label))| *label).count() as f64 / test.len().max(1) as f64;
+    for (field, name) in ["TTL", "IP identification", "MSS"].into_iter().enumerate() {
+        let right = |set: &[(usize, &([f64; 3], bool))], at: f64, above: bool| {
+            set.iter().filter(|(_, (header, label))| (header[field] > at) == (*label == above)).count()
+        };
+        let candidates =
+            train.iter().flat_map(|(_, (header, _))| [(header[field], true), (header[field], false)]);
+        let best = candidates.max_by_key(|&(at, above)| right(&train, at, above));
+        let share = best.map_or(0.0, |(at, above)| right(&test, at, above) as f64 / test.len().max(1) as f64);
+        println!("| {name} | {share:.2} | {:.2} |", behaviours.max(1.0 - behaviours));
+    }
+}
+
+/// A capture to put something into.
+struct Base {
+    path: PathBuf,
+    first: i64,
+    last: i64,
+}
+
+impl Base {
+    fn read(path: &Path) -> Option<Self> {
+        let mut reader = CaptureReader::open(path).ok()?;
+        let (mut first, mut last) = (i64::MAX, i64::MIN);
+        while let Ok(Some(packet)) = reader.next_packet() {
+            if let Some(time) = packet.timestamp {
+                (first, last) = (first.min(time.as_nanos()), last.max(time.as_nanos()));
+            }
+        }
+        (first <= last).then(|| Self { path: path.to_owned(), first, last })
+    }
+
+    fn with(&self, injected: &Injected) -> Vec<Finding> {
+        let (mut table, mut observations) = (FlowTable::new(), Observations::default());
+        let mut see = |packet: &Packet<'_>| {
+            let found = dissect(packet, &DissectOptions::default());
+            table.observe(0, packet, &found);
+            observations.observe(packet, &found);
+        };
+        if let Ok(mut reader) = CaptureReader::open(&self.path) {
+            while let Ok(Some(packet)) = reader.next_packet() {
+                see(&packet);
+            }
+        }
+        for (at, bytes, len) in &injected.packets {
+            let mut packet = Packet::new(LinkType::ETHERNET, bytes);
+            packet.timestamp = Some(Timestamp::from_nanos(self.first.saturating_add(*at)));
+            packet.wire_len = *len;
+            see(&packet);
+        }
+        findings(&table, &observations, &Inside::default())
+    }
+}
+
+/// Packets with their times from the capture's start and their lengths on the wire.
+#[derive(Default)]
+struct Injected {
+    packets: Vec<(i64, Vec<u8>, u32)>,
+    /// TTL, IP identification and maximum segment size: from the same source whatever the behaviour.
+    header: [f64; 3],
+    loss: f64,
+    random: Random,
+}
+
+const CLIENT: [u8; 4] = [10, 213, 7, 66];
+const CLIENT_NODE: NodeId = NodeId::Host(std::net::IpAddr::V4(Ipv4Addr::new(10, 213, 7, 66)));
+const SECOND: i64 = 1_000_000_000;
+
+impl Injected {
+    fn new(random: &mut Random) -> Self {
+        let header = [
+            [64.0, 128.0, 255.0][random.below(3) as usize],
+            random.below(65_536) as f64,
+            [1460.0, 1400.0, 8960.0][random.below(3) as usize],
+        ];
+        let loss = [0.0, 0.0, 0.01, 0.05][random.below(4) as usize];
+        Self { packets: Vec::new(), header, loss, random: Random(random.next()) }
+    }
+
+    fn ip(&mut self, at: i64, from: [u8; 4], to: [u8; 4], protocol: u8, inside: &[u8], more: u32) {
+        if self.random.unit() < self.loss {
+            return;
+        }
+        let len = (20 + inside.len() as u32 + more) as u16;
+        let id = self.header[1] as u16;
+        let mut bytes = vec![2, 0, 0, 0, 0, to[3], 2, 0, 0, 0, 0, from[3], 8, 0, 0x45, 0];
+        bytes.extend(len.to_be_bytes());
+        bytes.extend(id.to_be_bytes());
+        bytes.extend([0, 0, self.header[0] as u8, protocol, 0, 0]);
+        bytes.extend(from);
+        bytes.extend(to);
+        bytes.extend(inside);
+        let wire = bytes.len() as u32 + more;
+        self.packets.push((at, bytes, wire));
+    }
+
+    fn segment(
+        &mut self,
+        at: i64,
+        from: ([u8; 4], u16),
+        to: ([u8; 4], u16),
+        flags: u8,
+        sequence: u32,
+        payload: u32,
+    ) {
+        let mut tcp = Vec::new();
+        tcp.extend(from.1.to_be_bytes());
+        tcp.extend(to.1.to_be_bytes());
+        tcp.extend(sequence.to_be_bytes());
+        let words = if flags & 2 != 0 { 6 } else { 5 };
+        tcp.extend([0, 0, 0, 0, words << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        if words == 6 {
+            let [a, b] = (self.header[2] as u16).to_be_bytes();
+            tcp.extend([2, 4, a, b]);
+        }
+        self.ip(at, from.0, to.0, 6, &tcp, payload);
+    }
+
+    /// A connection over so much time; many bytes go in segments as large as segmentation offload makes them.
+    fn connection(&mut self, at: i64, port: u16, server: ([u8; 4], u16), up: u64, down: u64, time: i64) {
+        let client = (CLIENT, port);
+        self.segment(at, client, server, 0x02, 99, 0);
+        self.segment(at + 1, server, client, 0x12, 199, 0);
+        self.segment(at + 2, client, server, 0x10, 100, 0);
+        for (from, to, bytes, first) in [(client, server, up, 100_u32), (server, client, down, 200)] {
+            let size = 60_000.min(bytes.max(1));
+            let count = bytes.div_ceil(size);
+            for n in 0..count {
+                let len = size.min(bytes - n * size) as u32;
+                let when = at + 3 + time / count.max(1) as i64 * n as i64;
+                self.segment(when, from, to, 0x18, first.wrapping_add((n * size) as u32), len);
+            }
+        }
+        self.segment(at + time + 4, client, server, 0x11, 100_u32.wrapping_add(up as u32), 0);
+        self.segment(at + time + 5, server, client, 0x11, 200_u32.wrapping_add(down as u32), 0);
+    }
+
+    fn refused(&mut self, at: i64, port: u16, server: ([u8; 4], u16)) {
+        self.segment(at, (CLIENT, port), server, 0x02, 99, 0);
+        if self.random.below(2) == 0 {
+            self.segment(at + 1, server, (CLIENT, port), 0x14, 0, 0);
+        }
+    }
+
+    fn datagram(&mut self, at: i64, from: ([u8; 4], u16), to: ([u8; 4], u16), payload: &[u8], more: u32) {
+        let mut udp = Vec::new();
+        udp.extend(from.1.to_be_bytes());
+        udp.extend(to.1.to_be_bytes());
+        udp.extend((8 + payload.len() as u16 + more as u16).to_be_bytes());
+        udp.extend([0, 0]);
+        udp.extend(payload);
+        self.ip(at, from.0, to.0, 17, &udp, more);
+    }
+
+    fn question(&mut self, at: i64, name: &str) {
+        let mut message = vec![1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in name.split('.') {
+            message.push(label.len() as u8);
+            message.extend(label.as_bytes());
+        }
+        message.extend([0, 0, 1, 0, 1]);
+        let resolver = ([10, 213, 7, 1], 53);
+        self.datagram(at, (CLIENT, 41_000), resolver, &message, 0);
+        message[2] |= 0x80;
+        self.datagram(at + 1, resolver, (CLIENT, 41_000), &message, 16);
+    }
+
+    fn ping(&mut self, at: i64, number: u16, up: u32, down: u32) {
+        let [a, b] = number.to_be_bytes();
+        self.ip(at, CLIENT, OUTSIDE, 1, &[8, 0, 0, 0, 0, 9, a, b], up);
+        self.ip(at + 1, OUTSIDE, CLIENT, 1, &[0, 0, 0, 0, 0, 9, a, b], down);
+    }
+
+    fn letters(&mut self, len: u64) -> String {
+        (0..len).map(|_| char::from(b'a' + self.random.below(26) as u8)).collect()
+    }
+}
+
+const OUTSIDE: [u8; 4] = [185, 199, 3, 9];
+const SERVER: [u8; 4] = [10, 213, 9, 5];
+
+/// Something to put into a capture.
+struct Scenario {
+    name: &'static str,
+    /// What it is to be found as; `None` for a decoy.
+    kind: Option<&'static str>,
+    /// What a decoy must not be found as.
+    like: &'static str,
+    make: fn(&mut Injected, &mut Random),
+}
+
+impl Scenario {
+    fn inject(&self, _: &Base, random: &mut Random) -> Injected {
+        let mut injected = Injected::new(random);
+        (self.make)(&mut injected, random);
+        injected
+    }
+}
+
+const fn behaviour(kind: &'static str, name: &'static str, make: fn(&mut Injected, &mut Random)) -> Scenario {
+    Scenario { name, kind: Some(kind), like: kind, make }
+}
+
+const fn decoy(like: &'static str, name: &'static str, make: fn(&mut Injected, &mut Random)) -> Scenario {
+    Scenario { name, kind: None, like, make }
+}
+
+fn upload(i: &mut Injected, random: &mut Random, bytes: u64) {
+    let port = [443, 22, 8080][random.below(3) as usize];
+    i.connection(
+        0,
+        40_100,
+        (OUTSIDE, port),
+        bytes,
+        500 + random.below(bytes / 20),
+        (10 + random.below(600) as i64) * SECOND,
+    );
+}
+
+fn beacon(i: &mut Injected, random: &mut Random, jitter: f64) {
+    let gap = [10, 60, 300][random.below(3) as usize] as f64;
+    let (mut at, contacts) = (0.0, 24 + random.below(60));
+    for n in 0..contacts {
+        i.connection((at * 1e9) as i64, 42_000 + n as u16, (OUTSIDE, 443), 200, 300, SECOND / 5);
+        at += gap * (1.0 + jitter * (2.0 * random.unit() - 1.0));
+    }
+}
+
+fn tunnel(i: &mut Injected, random: &mut Random, names: u64, len: u64) {
+    for n in 0..names {
+        let name = format!(
+            "{}.{}.t.exfil-example.net",
+            i.letters(len.min(60)),
+            i.letters(len.saturating_sub(60).clamp(1, 60))
+        );
+        i.question(n as i64 * SECOND / (1 + random.below(9) as i64), &name);
+    }
+}
+
+const SCENARIOS: &[Scenario] = &[
+    behaviour("bulk-upload", "10 kB (below the threshold)", |i, r| upload(i, r, 10_000)),
+    behaviour("bulk-upload", "1 MB", |i, r| upload(i, r, 1_100_000)),
+    behaviour("bulk-upload", "30 MB", |i, r| upload(i, r, 30_000_000)),
+    behaviour("bulk-upload", "1 GB", |i, r| upload(i, r, 1_000_000_000)),
+    behaviour("beacon", "jitter 0 %", |i, r| beacon(i, r, 0.0)),
+    behaviour("beacon", "jitter 20 %", |i, r| beacon(i, r, 0.2)),
+    behaviour("beacon", "jitter 50 %", |i, r| beacon(i, r, 0.5)),
+    behaviour("beacon", "jitter 90 %", |i, r| beacon(i, r, 0.9)),
+    behaviour("scan", "8 hosts (below the threshold)", |i, _| {
+        (0..8).for_each(|n| i.refused(i64::from(n), 43_000, ([10, 213, 8, n], 445)))
+    }),
+    behaviour("scan", "60 hosts, slowly", |i, _| {
+        (0..60).for_each(|n| i.refused(i64::from(n) * 20 * SECOND, 43_000, ([10, 213, 8, n], 445)))
+    }),
+    behaviour("scan", "200 ports", |i, _| {
+        (0..200).for_each(|n| i.refused(i64::from(n), 43_000, (SERVER, 1000 + n)))
+    }),
+    behaviour("dns-tunnel", "30 names (below the threshold)", |i, r| tunnel(i, r, 30, 100)),
+    behaviour("dns-tunnel", "80 long names", |i, r| tunnel(i, r, 80, 110)),
+    behaviour("dns-tunnel", "2,000 names", |i, r| tunnel(i, r, 2000, 40)),
+    behaviour("icmp-tunnel", "100 echoes", |i, r| {
+        (0..100).for_each(|n| {
+            i.ping(i64::from(n) * SECOND, n, 40 + r.below(900) as u32, 40 + r.below(900) as u32)
+        })
+    }),
+    behaviour("stage-and-send", "60 MB", |i, _| {
+        i.connection(0, 40_000, (SERVER, 445), 4000, 60_000_000, 60 * SECOND);
+        i.connection(90 * SECOND, 40_001, (OUTSIDE, 443), 45_000_000, 9000, 90 * SECOND);
+    }),
+    decoy("bulk-upload", "backup to a server inside", |i, _| {
+        i.connection(0, 40_000, (SERVER, 445), 300_000_000, 200_000, 300 * SECOND)
+    }),
+    decoy("bulk-upload", "backup to a cloud", |i, _| {
+        i.connection(0, 40_000, (OUTSIDE, 443), 300_000_000, 200_000, 300 * SECOND)
+    }),
+    decoy("bulk-upload", "speed test", |i, _| {
+        i.connection(0, 40_000, (OUTSIDE, 443), 2000, 120_000_000, 10 * SECOND);
+        i.connection(11 * SECOND, 40_001, (OUTSIDE, 443), 40_000_000, 2000, 10 * SECOND);
+    }),
+    decoy("bulk-upload", "video call", |i, r| {
+        (0..3000_u32).for_each(|n| {
+            let at = i64::from(n) * SECOND / 50;
+            i.datagram(at, (CLIENT, 50_000), (OUTSIDE, 3478), &[0; 20], 600 + r.below(500) as u32);
+            i.datagram(at + 1, (OUTSIDE, 3478), (CLIENT, 50_000), &[0; 20], 500 + r.below(500) as u32);
+        })
+    }),
+    decoy("beacon", "NTP every 64 s", |i, _| {
+        (0..60).for_each(|n| {
+            i.datagram(n * 64 * SECOND, (CLIENT, 123), (OUTSIDE, 123), &[0x23; 48], 0);
+            i.datagram(n * 64 * SECOND + 1, (OUTSIDE, 123), (CLIENT, 123), &[0x24; 48], 0);
+        })
+    }),
+    decoy("beacon", "telemetry every minute", |i, _| {
+        (0..40)
+            .for_each(|n| i.connection(n * 60 * SECOND, 44_000 + n as u16, (OUTSIDE, 443), 3000, 400, SECOND))
+    }),
+    decoy("beacon", "browsing by chance", |i, r| {
+        let mut at = 0.0;
+        for n in 0..60 {
+            i.connection((at * 1e9) as i64, 45_000 + n, (OUTSIDE, 443), 900, 30_000, SECOND);
+            at -= 20.0 * (1.0 - r.unit()).ln();
+        }
+    }),
+    decoy("scan", "peer-to-peer", |i, r| {
+        (0..80).for_each(|n| {
+            let peer = (
+                [r.below(200) as u8 + 20, r.below(250) as u8, r.below(250) as u8, 9],
+                10_000 + r.below(50_000) as u16,
+            );
+            if n % 4 == 0 {
+                i.connection(i64::from(n) * SECOND, 46_000 + n, peer, 900, 900, SECOND)
+            } else {
+                i.refused(i64::from(n) * SECOND, 46_000 + n, peer)
+            }
+        })
+    }),
+    decoy("dns-tunnel", "virus scanner's questions", |i, _| {
+        (0..300).for_each(|n| {
+            let name = format!("{}.h.avqs-example.com", i.letters(32));
+            i.question(n * SECOND, &name);
+        })
+    }),
+    decoy("dns-tunnel", "content delivery network", |i, _| {
+        (0..300).for_each(|n| {
+            let name = format!("r{}---sn-{}.cdn-example.com", n % 9, i.letters(8));
+            i.question(n * SECOND, &name);
+        })
+    }),
+    decoy("icmp-tunnel", "monitoring pings", |i, _| {
+        (0..300).for_each(|n| i.ping(i64::from(n) * SECOND, n, 56, 56))
+    }),
+];
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+#[derive(Default)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    fn below(&mut self, n: u64) -> u64 {
+        (u128::from(self.next()) * u128::from(n.max(1)) >> 64) as u64
+    }
+
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / 2_f64.powi(53)
+    }
+}

@@ -1,0 +1,75 @@
+//! What findings and key nodes add to the time of reading a capture: `findings_cost CAPTURE...`, by one thread.
+
+#![allow(clippy::print_stdout, reason = "it is a program that prints a table")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pcapviz_core::GraphLayer;
+use pcapviz_core::analysis::{
+    Centrality, Inside, Observations, bridges, findings, gateways, key_nodes, services, top_talkers,
+};
+use pcapviz_core::capture::{CaptureReader, DissectOptions, dissect, identify, sightings};
+use pcapviz_core::enrich::NameTable;
+use pcapviz_core::graph::FlowTable;
+
+/// Rows of the summary's lists, and edges up to which it computes centrality.
+const ROWS: usize = 10;
+const CENTRALITY_EDGES: usize = 200_000;
+
+fn main() {
+    println!("| capture | without, s | with, s | more | findings |\n| --- | ---: | ---: | ---: | ---: |");
+    for path in std::env::args_os().skip(1) {
+        let path = Path::new(&path);
+        let (without, _) = run(path, false);
+        let (with, found) = run(path, true);
+        let more = 100.0 * (with.as_secs_f64() / without.as_secs_f64() - 1.0);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        println!(
+            "| {name} | {:.2} | {:.2} | {more:.0} % | {found} |",
+            without.as_secs_f64(),
+            with.as_secs_f64()
+        );
+    }
+}
+
+/// The summary's work, with or without what is measured.
+fn run(path: &Path, with: bool) -> (Duration, usize) {
+    let start = Instant::now();
+    let (mut table, mut names, mut observations) =
+        (FlowTable::new(), NameTable::new(), Observations::default());
+    if let Ok(mut reader) = CaptureReader::open(path) {
+        while let Ok(Some(packet)) = reader.next_packet() {
+            let mut found = dissect(&packet, &DissectOptions::default());
+            if let Some(application) = &found.application {
+                if let Some(protocol) = identify(application) {
+                    found.protocols.insert(protocol);
+                }
+                sightings(application, |sighting| names.observe(packet.timestamp, sighting));
+            }
+            if with {
+                observations.observe(&packet, &found);
+            }
+            table.observe(0, &packet, &found);
+        }
+    }
+    let found = if with { findings(&table, &observations, &Inside::default()).len() } else { 0 };
+    for layer in GraphLayer::ALL {
+        let outline = table.outline(layer, 1);
+        std::hint::black_box((top_talkers(&outline, ROWS), key_nodes(&outline, ROWS)));
+        if !with {
+            continue;
+        }
+        match layer {
+            GraphLayer::Devices => drop(gateways(&table, &observations)),
+            GraphLayer::Hosts => {
+                bridges(&outline, ROWS);
+                if outline.edges().len() <= CENTRALITY_EDGES {
+                    Centrality::of(&table.project(layer), 1).key_nodes(&outline, ROWS);
+                }
+            }
+            GraphLayer::Endpoints => drop(services(&outline, &observations, ROWS)),
+        }
+    }
+    (start.elapsed(), found)
+}

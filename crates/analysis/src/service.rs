@@ -1,0 +1,74 @@
+use std::cmp::Reverse;
+use std::fmt;
+
+use pcapviz_graph::{GraphLayer, NodeId, Outline};
+
+use crate::Observations;
+use crate::peers::Peers;
+use crate::talker::most;
+
+/// An end point that serves others, with the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Service {
+    /// Its place in the graph of layer 4, as a number.
+    pub node: usize,
+    /// How many different hosts talked with it.
+    pub clients: usize,
+    /// Bytes that it sent and was sent, on the wire.
+    pub bytes: u64,
+    /// Whether it accepted a TCP connection: it sent SYN with ACK.
+    pub accepted: bool,
+}
+
+/// Clients that make an end point a service even if it was not seen to accept a connection.
+const CLIENTS: usize = 3;
+
+/// The services, by clients and then bytes, most first; at most `count`. Nothing but for the graph of layer 4.
+///
+/// A service accepted a TCP connection, or has three clients or more, most of which use a higher port than it does:
+/// so a client that asks many servers from one port is not taken for one. O(edges log edges).
+///
+/// ```
+/// use pcapviz_analysis::{Observations, services};
+/// use pcapviz_graph::{FlowTable, GraphLayer};
+///
+/// let endpoints = FlowTable::new().outline(GraphLayer::Endpoints, 1);
+/// assert!(services(&endpoints, &Observations::default(), 10).is_empty());
+/// ```
+pub fn services(endpoints: &Outline, observations: &Observations, count: usize) -> Vec<Service> {
+    if endpoints.layer() != GraphLayer::Endpoints {
+        return Vec::new();
+    }
+    let peers = Peers::of(endpoints.len(), endpoints.edges());
+    let accepted = observations.handshakes.accepting();
+    let service = |node: usize| {
+        let of_node = peers.of_node(node);
+        let NodeId::Endpoint(ip, port) = endpoints.id(node) else { return None };
+        let accepted = accepted.contains(&(ip, port));
+        if !accepted && of_node.len() < CLIENTS {
+            return None;
+        }
+        let (mut clients, mut last, mut higher) = (0, None, 0);
+        for &peer in of_node {
+            let NodeId::Endpoint(client, client_port) = endpoints.id(peer as usize) else { continue };
+            // End points are sorted: those of one host lie side by side.
+            clients += usize::from(last.replace(client) != Some(client));
+            higher += usize::from(client_port > port);
+        }
+        let serves = accepted || (clients >= CLIENTS && 2 * higher > of_node.len());
+        let bytes = endpoints.sent()[node].saturating_add(endpoints.received()[node]);
+        serves.then_some(Service { node, clients, bytes, accepted })
+    };
+    let found: Vec<Service> = (0..endpoints.len()).filter_map(service).collect();
+    let best = most(found.len(), count, |n| (Reverse(found[n].clients), Reverse(found[n].bytes)));
+    best.into_iter().map(|n| found[n]).collect()
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clients = if self.clients == 1 { "client" } else { "clients" };
+        write!(f, "service: {} {clients}", self.clients)?;
+        if self.accepted { write!(f, ", accepts connections") } else { Ok(()) }
+    }
+}
