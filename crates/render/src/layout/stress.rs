@@ -22,13 +22,14 @@ pub(super) fn place_few(distances: &[Vec<f32>]) -> Vec<Point> {
 
 /// How far apart all nodes want to be: shortest ways, each edge seen over `reach`, with the nodes' radii.
 ///
-/// A node on the way counts as a small one, however large it is: neighbours of a wide hub stand side by side
-/// along its rim, not on its opposite ends.
+/// A wide node on the way counts for less than its width: neighbours of a hub stand along its rim, and two points
+/// of a circle are 4/π radii apart on average, not 2.
 pub(super) fn all_distances(net: &Network, radius: &[f64], reach: f64) -> Vec<Vec<f32>> {
     let mut sorted = radius.to_vec();
     sorted.sort_by(f64::total_cmp);
     let small = sorted.get(sorted.len() / 4).copied().unwrap_or(0.0);
-    let passed = |node: usize| radius[node].min(small);
+    const CHORD: f64 = 2.0 / std::f64::consts::PI;
+    let passed = |node: usize| radius[node].min(small.max(CHORD * radius[node]));
     let beyond = |node: usize| (radius[node] - passed(node)) as f32;
     parallel::map(net.len(), |from| {
         let mut ways = distances(net, from, &|a, b| passed(a) + passed(b) + reach);

@@ -87,8 +87,7 @@ fn json_is_as_the_contract_says() {
     assert_eq!(
         node("8.8.4.4"),
         json!({
-            "id": "8.8.4.4",
-            "class": "public",
+            "id": "8.8.4.4", "class": "public",
             "names": [{"name": "video.example.com", "source": "TLS", "count": 1}],
             "place": {"city": "Zürich", "country": "Switzerland", "sources": ["GeoLite2-City"]},
             "sent": {"packets": 70, "bytes": 98000, "payload_bytes": 0},
