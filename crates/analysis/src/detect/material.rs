@@ -82,7 +82,7 @@ impl<'a> Material<'a> {
             exchanges: BTreeMap::new(),
             long: BTreeMap::new(),
         };
-        let mut sketch = Sketch::for_flows(table.len());
+        let mut sketch = Sketch::of(table);
         for (key, stats) in table.iter() {
             material.life = join(material.life, stats.life);
             let Some((transport, ports)) = key.ports else { continue };
@@ -92,16 +92,16 @@ impl<'a> Material<'a> {
                 material.begun.push((Connection { hosts, ports }, Direction::of(&stats)));
             }
         }
-        material.look_closely(&sketch);
+        material.look_closely(&sketch.large());
         material
     }
 
     /// A second pass over the flows, for the hosts of which one sent much to the other, and for what went on for
     /// long.
-    fn look_closely(&mut self, sketch: &Sketch) {
+    fn look_closely(&mut self, senders: &LargeSenders) {
         let capture = seconds(self.life);
         let long = if capture >= LONG_CAPTURE { LONG.min(LONG_SHARE * capture) } else { LONG };
-        if capture < long && !sketch.has_large() {
+        if capture < long && senders.is_empty() {
             return;
         }
         let mut exchanges: HashMap<Pair<IpAddr>, Exchange, foldhash::fast::RandomState> = HashMap::default();
@@ -109,7 +109,7 @@ impl<'a> Material<'a> {
         for (key, stats) in self.table.iter() {
             let Some((carried, connection)) = conversation(&key) else { continue };
             let hosts = connection.hosts;
-            if sketch.is_large(hosts) || sketch.is_large(reversed(hosts)) {
+            if senders.may_hold(hosts) || senders.may_hold(reversed(hosts)) {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
                 let client = if is_up { connection } else { connection.reversed() };
                 let exchange = exchanges.entry(client.hosts).or_default();
@@ -190,37 +190,60 @@ impl<'a> Material<'a> {
 /// An upper bound of what each host sent to each other, in little memory: of millions of pairs, few sent much
 /// (one row of a count-min sketch: Cormode and Muthukrishnan, 2005).
 struct Sketch {
-    sums: Vec<u64>,
+    sums: Vec<u32>,
     hasher: foldhash::fast::RandomState,
 }
 
 impl Sketch {
-    fn for_flows(flows: usize) -> Self {
-        let len = flows.next_power_of_two().clamp(1 << 6, 1 << 22);
+    /// Large enough that chance alone does not bring a sum near the threshold, and no larger: it is hit at random,
+    /// and should stay in the cache.
+    fn of(table: &FlowTable) -> Self {
+        const SUMS_PER_THRESHOLD: f64 = 8.0;
+        let by_bytes = table.totals().bytes as f64 / UPLOAD_NOTE * SUMS_PER_THRESHOLD;
+        let len = (by_bytes as usize).min(table.len()).clamp(1 << 6, 1 << 22).next_power_of_two();
         Self { sums: vec![0; len], hasher: foldhash::fast::RandomState::default() }
     }
 
-    fn place(&self, hosts: Pair<IpAddr>) -> usize {
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(ip) => ip.to_bits().into(),
-            IpAddr::V6(ip) => ip.to_bits(),
-        };
-        let hash = self.hasher.hash_one((bits(hosts.source), bits(hosts.destination)));
-        hash as usize & (self.sums.len() - 1)
-    }
-
     fn add(&mut self, hosts: Pair<IpAddr>, bytes: u64) {
-        let place = self.place(hosts);
+        let place = place(&self.hasher, hosts, self.sums.len());
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.sums[place] = self.sums[place].saturating_add(bytes);
     }
 
-    fn is_large(&self, hosts: Pair<IpAddr>) -> bool {
-        self.sums[self.place(hosts)] as f64 >= UPLOAD_NOTE
+    fn large(self) -> LargeSenders {
+        let mut places = vec![0; self.sums.len() / 64];
+        for (place, _) in self.sums.iter().enumerate().filter(|(_, sum)| f64::from(**sum) >= UPLOAD_NOTE) {
+            places[place / 64] |= 1 << (place % 64);
+        }
+        LargeSenders { places, hasher: self.hasher }
+    }
+}
+
+/// Which pairs of hosts may have sent much: all that did, and some by chance.
+struct LargeSenders {
+    /// A bit for each sum.
+    places: Vec<u64>,
+    hasher: foldhash::fast::RandomState,
+}
+
+impl LargeSenders {
+    fn is_empty(&self) -> bool {
+        self.places.iter().all(|bits| *bits == 0)
     }
 
-    fn has_large(&self) -> bool {
-        self.sums.iter().any(|sum| *sum as f64 >= UPLOAD_NOTE)
+    fn may_hold(&self, hosts: Pair<IpAddr>) -> bool {
+        let place = place(&self.hasher, hosts, self.places.len() * 64);
+        self.places[place / 64] >> (place % 64) & 1 != 0
     }
+}
+
+/// Where the sum of a pair stands among `len`, a power of two.
+fn place(hasher: &foldhash::fast::RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
+    let bits = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
 }
 
 /// Of the 64 slots of a conversation's life, those in which a long one is active at least, each way: a few packets
