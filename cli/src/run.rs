@@ -274,7 +274,11 @@ impl<'a> Outputs<'a> {
             .iter()
             .map(|edge| told(edge.protocols))
             .fold(ProtocolSet::EMPTY, ProtocolSet::union);
-        for protocol in protocols.iter() {
+        // An edge of a protocol asked for may have others as well, which were not.
+        let asked = args.selection().protocols;
+        let asked_for = |protocol: &Protocol| asked.as_ref().is_none_or(|asked| asked.contains(*protocol));
+        let any = protocols.iter().any(|protocol| asked_for(&protocol));
+        for protocol in protocols.iter().filter(|protocol| asked_for(protocol) || !any) {
             let mut selection = args.selection();
             selection.protocols = Some([protocol].into_iter().collect());
             // What else is selected holds for the whole graph, and is done.

@@ -296,7 +296,7 @@ fn parts_of_a_graph_and_several_pictures() {
         there.iter().for_each(|path| fs::remove_file(path).unwrap());
     }
     let only = json(&[office.as_str(), "--mac", "00:00:00:00:00:01", "--filter", "ip"]);
-    assert_eq!(only["totals"]["packets"], 0);
+    assert_eq!(only["totals"]["in_graph"], 0);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Engine {
     ///
     /// assert_eq!(Engine::by_name("sfdp")?.name, "sfdp");
     /// let error = Engine::by_name("spring").unwrap_err();
-    /// assert!(error.to_string().contains("auto, circular, dot, neato"));
+    /// assert!(error.to_string().contains("dot, neato, fdp, sfdp"));
     /// # Ok::<(), pcapviz_render::layout::LayoutError>(())
     /// ```
     pub fn by_name(name: &str) -> Result<&'static Self, LayoutError> {
