@@ -132,7 +132,8 @@ const TSHARK_IS_WRONG: [(&str, &str); 4] = [
     ("tcpdump/brcm-tag.pcap", "bcm97278sv"),
 ];
 
-/// Layers between transport and names that pcapviz does not look through.
+/// Layers between transport and names that pcapviz does not always look through: what is in there may be found,
+/// and need not.
 const NOT_LOOKED_THROUGH: [&str; 3] = ["rdpudp", "capwap", "proxy"];
 
 /// What tshark reads with these options. ICMP errors quote the start of a packet: what is in there was said
@@ -154,13 +155,16 @@ fn theirs(tshark: &str, path: &Path, options: &[&str]) -> Witness {
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let row: Vec<Vec<&str>> =
             line.split('\t').map(|field| field.split('\u{1}').filter(|v| !v.is_empty()).collect()).collect();
+        let mut of_row = Witness::default();
+        let (certain, other) = (&mut of_row.of_packets, &mut of_row.of_streams);
+        read_row(&row, if row[1].is_empty() { certain } else { other });
+        read_local_row(&row, &mut of_row);
         let layers = row[0].first().copied().unwrap_or_default();
         if NOT_LOOKED_THROUGH.iter().any(|layer| layers.contains(layer)) {
-            continue;
+            of_row.of_streams.append(&mut of_row.of_packets);
         }
-        let (certain, other) = (&mut witness.of_packets, &mut witness.of_streams);
-        read_row(&row, if row[1].is_empty() { certain } else { other });
-        read_local_row(&row, &mut witness);
+        witness.of_packets.append(&mut of_row.of_packets);
+        witness.of_streams.append(&mut of_row.of_streams);
     }
     witness
 }
