@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZero;
@@ -33,10 +34,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         }
     };
     let mut worst = None;
-    for captures in portions(args, &mut messages) {
+    for Portion { captures, name } in portions(args, &mut messages) {
         let mut report = read(args, &captures, &mut messages);
         if !report.captures.is_empty()
-            && let Err(error) = outputs.write(args, &mut report)
+            && let Err(error) = outputs.write(args, &mut report, name.as_deref())
         {
             // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
             let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
@@ -53,24 +54,39 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if args.findings_fail().is_some_and(fails) { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS }
 }
 
-/// The captures that go into one output together: all, or each alone, folders replaced by what is in them.
-fn portions(args: &Args, messages: &mut Messages) -> Vec<Vec<PathBuf>> {
+/// Captures that go into one output together.
+struct Portion {
+    captures: Vec<PathBuf>,
+    /// What tells its output files from those of the others; `None` for the only one.
+    name: Option<String>,
+}
+
+/// All captures together, or each alone, folders replaced by what is in them.
+fn portions(args: &Args, messages: &mut Messages) -> Vec<Portion> {
     let all = args.captures().cloned();
     if !args.each {
-        return vec![all.collect()];
+        return vec![Portion { captures: all.collect(), name: None }];
     }
-    let mut portions = Vec::new();
+    let mut captures = Vec::new();
     for path in all {
         if !path.is_dir() {
-            portions.push(vec![path]);
+            captures.push(path);
             continue;
         }
         match captures_in(&path) {
-            Ok(inside) => portions.extend(inside.into_iter().map(|path| vec![path])),
+            Ok(inside) => captures.extend(inside),
             Err(error) => messages.fail(&error),
         }
     }
-    portions
+    // Captures of one name, in folders of their own, get a number: none is written over another's.
+    let mut taken = HashSet::new();
+    let portion = |path: PathBuf| {
+        let name = harmless(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+        let numbered = (2..).map(|n| format!("{name}-{n}"));
+        let name = std::iter::once(name.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
+        Portion { captures: vec![path], name }
+    };
+    captures.into_iter().map(portion).collect()
 }
 
 /// Reads the captures and adds what else is asked for about their nodes.
@@ -214,7 +230,9 @@ impl<'a> Outputs<'a> {
         Ok(Self { out, engine, layout: engine.layout(), shape })
     }
 
-    fn write(&self, args: &Args, report: &mut Report) -> Result<()> {
+    /// `part` tells the files from those of other reports.
+    fn write(&self, args: &Args, report: &mut Report, part: Option<&str>) -> Result<()> {
+        let in_part = |path: &Path| part.map_or_else(|| path.to_owned(), |part| named(path, part));
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
             let bold = bold(args.color);
@@ -235,14 +253,14 @@ impl<'a> Outputs<'a> {
         let mut view = report.view(&graph);
         view.selection = (!selection.is_everything()).then_some((&selection, left_out));
         if let Some((path, format)) = self.out {
-            let path = if args.each { named(path, &capture_name(report)) } else { path.to_owned() };
+            let path = in_part(path);
             match args.split {
                 None => self.draw(args, &view, &path, format)?,
                 Some(Split::Protocol) => self.draw_split(args, report, &graph, &path, format)?,
             }
         }
         if let Some(path) = &args.graphviz {
-            self.draw(args, &view, path, "dot".parse()?)?;
+            self.draw(args, &view, &in_part(path), "dot".parse()?)?;
         }
         if args.lists(Frequent::In) {
             print(&report.contacted_list(&graph))?;
@@ -316,10 +334,8 @@ impl<'a> Outputs<'a> {
 
 /// The file name with a part more before its extension: `out.svg` and `dns` give `out.dns.svg`.
 fn named(path: &Path, part: &str) -> PathBuf {
-    let harmless = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let part: String = part.chars().map(harmless).collect();
     let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(".{part}"));
+    name.push(format!(".{}", harmless(part)));
     if let Some(extension) = path.extension() {
         name.push(".");
         name.push(extension);
@@ -327,10 +343,9 @@ fn named(path: &Path, part: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The first capture's file name.
-fn capture_name(report: &Report) -> String {
-    let path = report.captures.first().map(|capture| &*capture.path).unwrap_or_default();
-    path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+/// The text as a part of a file name.
+fn harmless(text: &str) -> String {
+    text.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
 }
 
 fn lists_any(args: &Args) -> bool {

@@ -283,6 +283,7 @@ fn parts_of_a_graph_and_several_pictures() {
         (&[&office, "-w", "DNS", "-i", &office], &["x.svg"], "Selected: protocols DNS."),
         (&[&office, "--split", "protocol", "-w", "DNS"], &["x.dns.svg"], "Selected: protocols DNS."),
         (&[&office, &tunnel, "--each"], &["x.office.pcap.svg", "x.tunnel.pcap.svg"], "office.pcap"),
+        (&[&office, &office, "--each"], &["x.office.pcap-2.svg", "x.office.pcap.svg"], "office.pcap"),
     ] {
         let status = run(&[arguments, &["-o", out]].concat());
         assert_eq!(text(&status.stderr), "", "{arguments:?}");

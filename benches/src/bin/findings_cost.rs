@@ -11,7 +11,7 @@ use pcapviz_core::analysis::{
 };
 use pcapviz_core::capture::{CaptureReader, DissectOptions, dissect, identify, sightings};
 use pcapviz_core::enrich::NameTable;
-use pcapviz_core::graph::FlowTable;
+use pcapviz_core::graph::{Claims, FlowTable, Neighbours};
 
 /// Rows of the summary's lists, and edges up to which it computes centrality.
 const ROWS: usize = 10;
@@ -36,8 +36,8 @@ fn main() {
 /// The summary's work, with or without what is measured.
 fn run(path: &Path, with: bool) -> (Duration, usize) {
     let start = Instant::now();
-    let (mut table, mut names, mut observations) =
-        (FlowTable::new(), NameTable::new(), Observations::default());
+    let (mut table, mut names, mut observations, mut claims) =
+        (FlowTable::new(), NameTable::new(), Observations::default(), Claims::default());
     if let Ok(mut reader) = CaptureReader::open(path) {
         while let Ok(Some(packet)) = reader.next_packet() {
             let mut found = dissect(&packet, &DissectOptions::default());
@@ -49,6 +49,7 @@ fn run(path: &Path, with: bool) -> (Duration, usize) {
             }
             if with {
                 observations.observe(&packet, &found);
+                claims.observe(packet.timestamp, &found);
             }
             table.observe(0, &packet, &found);
         }
@@ -61,7 +62,7 @@ fn run(path: &Path, with: bool) -> (Duration, usize) {
             continue;
         }
         match layer {
-            GraphLayer::Devices => drop(gateways(&table, &observations)),
+            GraphLayer::Devices => drop(gateways(&Neighbours::of(&table, &claims))),
             GraphLayer::Hosts => {
                 bridges(&outline, ROWS);
                 if outline.edges().len() <= CENTRALITY_EDGES {

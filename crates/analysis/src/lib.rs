@@ -19,7 +19,7 @@ mod talker;
 
 pub use betweenness::Betweenness;
 pub use centrality::Centrality;
-pub use detect::{THRESHOLDS, Threshold, findings};
+pub use detect::{THRESHOLDS, Threshold, findings, findings_by};
 pub use gateway::{Gateway, gateways};
 pub use inside::{Inside, ParseNetworkError};
 pub use key_node::{Bridge, KeyNode, bridges, key_nodes};

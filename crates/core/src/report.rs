@@ -1,4 +1,4 @@
-use pcapviz_analysis::{Inside, Observations, findings};
+use pcapviz_analysis::{Inside, Observations, findings_by};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
@@ -145,7 +145,7 @@ impl Report {
     /// # Ok::<(), pcapviz_core::analysis::ParseNetworkError>(())
     /// ```
     pub fn find(&mut self, inside: &Inside) {
-        self.findings = findings(&self.table, &self.observations, inside);
+        self.findings = findings_by(&self.table, &self.observations, inside, self.threads);
     }
 
     /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.

@@ -162,7 +162,7 @@ impl Report {
     pub(crate) fn key_nodes_with_reasons(&self, outline: &Outline, count: usize) -> Vec<(NodeId, String)> {
         let mut keys: Vec<(NodeId, String)> = match outline.layer() {
             GraphLayer::Devices => {
-                let gateways = gateways(&self.table, &self.observations);
+                let gateways = gateways(&self.neighbours());
                 gateways.iter().map(|gateway| (gateway.node(), gateway.to_string())).collect()
             }
             GraphLayer::Hosts => Vec::new(),

@@ -35,7 +35,7 @@ pub enum NameSource {
     Tls,
     /// The host that an HTTP client asked for.
     Http,
-    /// What a UPnP device says it is: a product or a title, rather than a host's name.
+    /// The title that a UPnP device's description gives it, rather than a host's name.
     Upnp,
     /// A live reverse DNS look-up whose name leads back to the address.
     ReverseDnsConfirmed,

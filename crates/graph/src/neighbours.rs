@@ -238,8 +238,8 @@ impl Device {
     }
 }
 
-/// A device counts as a gateway from so many off-link addresses on, or from fewer if it says which address on
-/// the link is its own...
+/// A device counts as a gateway from so many off-link addresses on, or from fewer if it says which one
+/// address on the link is its own...
 const GATEWAY_ADDRESSES: u64 = 5;
 const CLAIMING_GATEWAY_ADDRESSES: u64 = 2;
 /// ... if it carries this share of all off-link packets, as one in so many.
@@ -409,8 +409,15 @@ impl Joining {
             if self.speakers.contains(mac) {
                 routing.insert(Routing::RoutingProtocol);
             }
-            let claims_its_own = device.addresses.values().any(|how| *how != Claim::Traffic);
-            let enough = if claims_its_own { CLAIMING_GATEWAY_ADDRESSES } else { GATEWAY_ADDRESSES };
+            // Who claims several addresses may be claiming those of others.
+            let claimed = device.addresses.iter().filter(|(_, how)| **how != Claim::Traffic);
+            let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
+                claimed.map(|(ip, _)| *ip).partition(|ip| ip.is_ipv4());
+            let enough = if v4.len() == 1 || (v4.is_empty() && !v6.is_empty()) {
+                CLAIMING_GATEWAY_ADDRESSES
+            } else {
+                GATEWAY_ADDRESSES
+            };
             let share = device.off_link_packets.saturating_mul(GATEWAY_SHARE);
             if device.off_link >= enough && share >= off_link_packets {
                 routing.insert(Routing::OffLink);

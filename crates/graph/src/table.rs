@@ -1,4 +1,5 @@
 use std::hash::{BuildHasher, Hasher};
+use std::panic::resume_unwind;
 use std::thread;
 
 use foldhash::SharedSeed;
@@ -185,6 +186,32 @@ impl FlowTable {
     /// Every flow, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (FlowKey, FlowStats)> {
         flows(&self.v4).chain(flows(&self.v6))
+    }
+
+    /// Goes over all flows by up to so many threads, each with a part of them, and gives what became of each `start`.
+    pub fn fold_by<A: Send>(
+        &self,
+        threads: usize,
+        start: impl Fn() -> A + Sync,
+        step: impl Fn(&mut A, FlowKey, FlowStats) + Sync,
+    ) -> Vec<A> {
+        let part = |v4: &[Partition<PackedV4>], v6: &[Partition<PackedV6>]| {
+            let mut all = start();
+            flows(v4).chain(flows(v6)).for_each(|(key, stats)| step(&mut all, key, stats));
+            all
+        };
+        let len = self.v4.len().div_ceil(threads.max(1));
+        let mut parts = self.v4.chunks(len).zip(self.v6.chunks(len));
+        let first = parts.next();
+        thread::scope(|scope| {
+            let part = &part;
+            let others: Vec<_> = parts.map(|(v4, v6)| scope.spawn(move || part(v4, v6))).collect();
+            let mut done: Vec<A> = first.map(|(v4, v6)| part(v4, v6)).into_iter().collect();
+            done.extend(
+                others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))),
+            );
+            done
+        })
     }
 
     /// The keys of the flows that were in a virtual network, in no particular order.

@@ -71,7 +71,13 @@ pub(super) const SYN: u8 = 0x02;
 pub(super) const ACK: u8 = 0x10;
 
 impl<'a> Material<'a> {
-    pub(super) fn gather(table: &'a FlowTable, observations: &'a Observations, inside: &'a Inside) -> Self {
+    /// One pass over all flows, and another one where it may find something, each by up to so many threads.
+    pub(super) fn gather(
+        table: &'a FlowTable,
+        observations: &'a Observations,
+        inside: &'a Inside,
+        threads: usize,
+    ) -> Self {
         let mut material = Self {
             table,
             observations,
@@ -82,32 +88,37 @@ impl<'a> Material<'a> {
             exchanges: BTreeMap::new(),
             long: BTreeMap::new(),
         };
-        let mut sketch = Sketch::of(table);
-        for (key, stats) in table.iter() {
-            material.life = join(material.life, stats.life);
-            let Some((transport, ports)) = key.ports else { continue };
-            let Some(hosts) = key.hosts else { continue };
+        let sketch = Sketch::of(table);
+        let start = || (None, Vec::new(), sketch.clone());
+        let parts = table.fold_by(threads, start, |(life, begun, sketch), key, stats| {
+            *life = join(*life, stats.life);
+            let (Some((transport, ports)), Some(hosts)) = (key.ports, key.hosts) else { return };
             sketch.add(hosts, stats.traffic.payload_bytes);
             if transport == Transport::Tcp && stats.tcp_flags & SYN != 0 {
-                material.begun.push((Connection { hosts, ports }, Direction::of(&stats)));
+                begun.push((Connection { hosts, ports }, Direction::of(&stats)));
             }
+        });
+        let mut whole = sketch;
+        for (life, begun, sketch) in parts {
+            material.life = join(material.life, life);
+            material.begun.extend(begun);
+            whole.merge(&sketch);
         }
-        material.look_closely(&sketch.large());
+        material.look_closely(&whole.large(), threads);
         material
     }
 
     /// A second pass over the flows, for the hosts of which one sent much to the other, and for what went on for
     /// long.
-    fn look_closely(&mut self, senders: &LargeSenders) {
+    fn look_closely(&mut self, senders: &LargeSenders, threads: usize) {
         let capture = seconds(self.life);
         let long = if capture >= LONG_CAPTURE { LONG.min(LONG_SHARE * capture) } else { LONG };
         if capture < long && senders.is_empty() {
             return;
         }
-        let mut exchanges: HashMap<Pair<IpAddr>, Exchange, foldhash::fast::RandomState> = HashMap::default();
-        let mut directions: BTreeMap<(Carried, Connection), Direction> = BTreeMap::new();
-        for (key, stats) in self.table.iter() {
-            let Some((carried, connection)) = conversation(&key) else { continue };
+        let parts = self.table.fold_by(threads, Closer::default, |closer, key, stats| {
+            let Closer { exchanges, directions } = closer;
+            let Some((carried, connection)) = conversation(&key) else { return };
             let hosts = connection.hosts;
             if senders.may_hold(hosts) || senders.may_hold(reversed(hosts)) {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
@@ -125,7 +136,8 @@ impl<'a> Material<'a> {
                 let known = directions.entry((carried, connection));
                 known.and_modify(|known| known.add(&direction)).or_insert(direction);
             }
-        }
+        });
+        let Closer { exchanges, directions } = parts.into_iter().fold(Closer::default(), Closer::merged);
         self.exchanges = exchanges.into_iter().collect();
         for (&(carried, connection), &direction) in &directions {
             let is_up = self.is_client(carried, connection, direction.tcp_flags);
@@ -187,8 +199,29 @@ impl<'a> Material<'a> {
     }
 }
 
+/// What the second pass makes of its part of the flows.
+#[derive(Default)]
+struct Closer {
+    exchanges: HashMap<Pair<IpAddr>, Exchange, foldhash::fast::RandomState>,
+    directions: BTreeMap<(Carried, Connection), Direction>,
+}
+
+impl Closer {
+    fn merged(mut self, other: Self) -> Self {
+        for (hosts, exchange) in other.exchanges {
+            self.exchanges.entry(hosts).or_default().merge(exchange);
+        }
+        for (of, direction) in other.directions {
+            let known = self.directions.entry(of);
+            known.and_modify(|known| known.add(&direction)).or_insert(direction);
+        }
+        self
+    }
+}
+
 /// An upper bound of what each host sent to each other, in little memory: of millions of pairs, few sent much
 /// (one row of a count-min sketch: Cormode and Muthukrishnan, 2005).
+#[derive(Clone)]
 struct Sketch {
     sums: Vec<u32>,
     hasher: foldhash::fast::RandomState,
@@ -208,6 +241,12 @@ impl Sketch {
         let place = place(&self.hasher, hosts, self.sums.len());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.sums[place] = self.sums[place].saturating_add(bytes);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (sum, more) in self.sums.iter_mut().zip(&other.sums) {
+            *sum = sum.saturating_add(*more);
+        }
     }
 
     fn large(self) -> LargeSenders {
@@ -259,6 +298,16 @@ impl Exchange {
         *bytes = bytes.saturating_add(payload);
         *packets += stats.traffic.packets;
         self.life = join(self.life, stats.life);
+    }
+
+    /// Adds another part's. Of the services more than the first few may be kept: that is as good.
+    fn merge(&mut self, other: Self) {
+        self.up = self.up.saturating_add(other.up);
+        self.down = self.down.saturating_add(other.down);
+        self.packets_up += other.packets_up;
+        self.packets_down += other.packets_down;
+        self.life = join(self.life, other.life);
+        self.services.extend(other.services);
     }
 
     /// The clauses that select it.

@@ -49,7 +49,17 @@ const DETECTORS: &[fn(&Material<'_>) -> Vec<Finding>] = &[
 /// assert!(findings(&FlowTable::new(), &Observations::default(), &Inside::default()).is_empty());
 /// ```
 pub fn findings(table: &FlowTable, observations: &Observations, inside: &Inside) -> Vec<Finding> {
-    let material = Material::gather(table, observations, inside);
+    findings_by(table, observations, inside, 1)
+}
+
+/// The same, by up to so many threads.
+pub fn findings_by(
+    table: &FlowTable,
+    observations: &Observations,
+    inside: &Inside,
+    threads: usize,
+) -> Vec<Finding> {
+    let material = Material::gather(table, observations, inside, threads);
     let mut all: Vec<Finding> = DETECTORS.iter().flat_map(|find| find(&material)).collect();
     all.sort_by(|a, b| {
         let order = |f: &Finding| (Reverse(f.severity), f.kind, f.subject, f.object);

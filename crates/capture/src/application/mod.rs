@@ -43,11 +43,13 @@ pub enum DetailKind {
     ProxyFor,
     /// A service that it offers, with its port.
     Service,
+    /// The product that it says it is: often only the software, so never a name.
+    Product,
 }
 
 impl DetailKind {
     /// Every kind, in order.
-    pub const ALL: [Self; 3] = [Self::Port, Self::ProxyFor, Self::Service];
+    pub const ALL: [Self; 4] = [Self::Port, Self::ProxyFor, Self::Service, Self::Product];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
@@ -55,6 +57,7 @@ impl DetailKind {
             Self::Port => "port",
             Self::ProxyFor => "proxy for",
             Self::Service => "service",
+            Self::Product => "product",
         }
     }
 }

@@ -432,7 +432,7 @@ fn upnp_devices_say_what_they_are() {
     let answer =
         "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n<root xmlns=\"urn:schemas-upnp-org:device-1-0\">";
     for (port, payload, expected) in [
-        (1900, format!("{notify}{server}"), vec!["10.0.0.1 Sonos/63.2 (ZP120) SSDP"]),
+        (1900, format!("{notify}{server}"), vec!["10.0.0.1 product: Sonos/63.2 (ZP120)"]),
         (1900, format!("{notify}\r\n"), vec![]),
         (1900, "M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\n\r\n".into(), vec![]),
     ] {

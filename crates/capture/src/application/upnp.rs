@@ -2,7 +2,7 @@
 
 use super::http::field;
 use super::text::text;
-use super::{Named, Sighting};
+use super::{DetailKind, Named, Sighting};
 use crate::{Application, Protocol};
 
 /// The product that a device says it is, where it announces itself or answers a search.
@@ -15,7 +15,7 @@ pub(super) fn announcement(application: &Application<'_>, see: &mut dyn FnMut(Si
         return;
     }
     if let Some(server) = field(payload, b"server").and_then(product).and_then(text) {
-        see(Sighting::Name { of: host(application), name: &server, protocol: Protocol::Ssdp });
+        see(Sighting::Detail { of: host(application), kind: DetailKind::Product, text: &server });
     }
 }
 

@@ -153,7 +153,8 @@ fn time_and_totals(view: &View<'_>) -> Vec<String> {
     } else {
         format!("{} of {} shown", quantity::grouped(in_graph), quantity::packets(totals.packets))
     };
-    lines.push(format!("{shown}, {}, {}", quantity::bytes(totals.bytes), size_in_words(view)));
+    let bytes = view.graph.edges().iter().map(|edge| edge.traffic.bytes).sum();
+    lines.push(format!("{shown}, {}, {}", quantity::bytes(bytes), size_in_words(view)));
     lines.extend(selected(view));
     lines
 }
