@@ -32,15 +32,18 @@ pub fn tool(name: &'static str) -> Option<&'static str> {
     if found { Some(name) } else { skipped(&format!("{name} is not installed")) }
 }
 
-/// The name of the Python interpreter if it has a module; `None`, with a line on stderr that the test is
-/// skipped, where it has not.
+/// A Python interpreter that has a module: the one on the PATH, or the system's, which the packages of the
+/// distribution are for; `None`, with a line on stderr that the test is skipped, where neither has it.
 ///
 /// # Panics
 /// If it is missing and `PCAPVIZ_REQUIRE_TOOLS=1`.
 pub fn python_module(name: &str) -> Option<&'static str> {
-    let found = Command::new("python3").arg("-c").arg(format!("import {name}")).output();
-    let found = found.is_ok_and(|out| out.status.success());
-    if found { Some("python3") } else { skipped(&format!("python3 has no module {name}")) }
+    let has = |python: &&str| {
+        let found = Command::new(python).arg("-c").arg(format!("import {name}")).output();
+        found.is_ok_and(|out| out.status.success())
+    };
+    let found = ["python3", "/usr/bin/python3"].into_iter().find(has);
+    found.or_else(|| skipped(&format!("python3 has no module {name}")))
 }
 
 #[expect(clippy::print_stderr, clippy::panic, reason = "a skipped test says so, and CI must not skip")]

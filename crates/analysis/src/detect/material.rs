@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::net::IpAddr;
 
 use pcapviz_capture::{Pair, Transport};
-use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, GraphLayer, NodeId, Position, Timestamp};
+use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
 use super::threshold::{LONG, LONG_CAPTURE, LONG_SHARE, UPLOAD_NOTE};
@@ -192,10 +192,11 @@ impl<'a> Material<'a> {
         counts
     }
 
-    /// Hosts inside. O(flows log flows).
+    /// Hosts inside that sent anything: an address that was only asked for may be nobody's. O(flows).
     pub(super) fn inside_hosts(&self) -> usize {
-        let hosts = self.table.nodes(GraphLayer::Hosts).into_iter().filter_map(NodeId::ip);
-        hosts.filter(|ip| self.inside.holds(*ip) && AddressClass::of(*ip).is_host()).count()
+        let senders = self.table.iter().filter_map(|(key, _)| key.hosts.map(|hosts| hosts.source));
+        let inside = senders.filter(|ip| self.inside.holds(*ip) && AddressClass::of(*ip).is_host());
+        inside.collect::<HashSet<IpAddr>>().len()
     }
 }
 

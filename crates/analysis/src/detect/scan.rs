@@ -23,7 +23,7 @@ struct Target {
 
 type When = (Option<pcapviz_graph::Timestamp>, pcapviz_graph::Position);
 
-/// Clients that try many hosts, or many ports of a host, which do not answer.
+/// Clients that try many hosts, or many ports of a host, which refuse or do not answer.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     let mut sources: BTreeMap<IpAddr, BTreeMap<IpAddr, Target>> = BTreeMap::new();
     let directions = directions(&material.begun);
@@ -106,16 +106,21 @@ fn many_hosts(
     let severity = if is_one_port { Severity::Alert } else { Severity::Note };
     let mut finding = Finding::new("scan", severity, NodeId::Host(source));
     finding.score = 0.5 * magnitude(failed.len() as f64, SCAN_HOSTS) + 0.5 * share;
-    let on = if is_one_port { format!("on port {port} ") } else { String::new() };
+    let tried_there = targets.values().filter(|target| target.ports.contains_key(&port)).count();
+    let (on, silent, tried) = if is_one_port {
+        (format!("on port {port} "), same, tried_there)
+    } else {
+        (String::new(), failed.len(), targets.len())
+    };
     finding.sentence = format!(
-        "{} of {} hosts that {source} tried {on}did not answer; consistent with a sweep for hosts",
-        Count(failed.len() as u64),
-        Count(targets.len() as u64),
+        "{} of {} hosts that {source} tried {on}refused or did not answer; consistent with a sweep for hosts",
+        Count(silent as u64),
+        Count(tried as u64),
     );
     finding.life = order.iter().fold(None, |life, (_, target)| join(life, target.life));
     finding.evidence = vec![
         Evidence::new("failed hosts", failed.len() as f64, "hosts").against(SCAN_HOSTS),
-        Evidence::new("hosts tried", targets.len() as f64, "hosts"),
+        Evidence::new("hosts tried", tried as f64, "hosts"),
         Evidence::new("likelihood ratio, logarithm", highest, "").against(SCAN_RATIO.ln()),
         Evidence::new("share on the most frequent port", share, "").against(SCAN_SAME_PORT),
     ];
@@ -155,7 +160,7 @@ fn many_ports(material: &Material<'_>, source: IpAddr, targets: &BTreeMap<IpAddr
             let share = failed as f64 / tried as f64;
             finding.score = 0.5 * magnitude(failed as f64, SCAN_PORTS) + 0.5 * share;
             finding.sentence = format!(
-                "{} of {} ports on {on} that {source} tried did not answer; consistent with a port scan",
+                "{} of {} ports on {on} that {source} tried refused or did not answer; consistent with a port scan",
                 Count(failed as u64),
                 Count(tried as u64),
             );

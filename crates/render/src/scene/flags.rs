@@ -14,7 +14,8 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// A finding about a host marks all of its end points, one about an end point its host.
+    /// A finding about a host marks its end points, one about an end point its host: of two hosts, those end points
+    /// that exchanged something.
     /// O((nodes + edges + findings) log nodes).
     pub(super) fn of(view: &View<'_>, graph: &Folded) -> Self {
         let mut flags = Self { nodes: vec![None; graph.nodes.len()], edges: vec![None; graph.edges.len()] };
@@ -37,13 +38,19 @@ impl Flags {
         for finding in view.findings {
             let subjects = places(finding.subject);
             let objects = finding.object.map_or(&[][..], places);
-            for &node in subjects.iter().chain(objects) {
-                raise(&mut flags.nodes[node], finding.severity);
-            }
+            let mut is_on_edge = false;
             for (i, edge) in graph.edges.iter().enumerate() {
                 let joins = |from: usize, to: usize| subjects.contains(&from) && objects.contains(&to);
                 if joins(edge.source, edge.target) || joins(edge.target, edge.source) {
+                    is_on_edge = true;
                     raise(&mut flags.edges[i], finding.severity);
+                    raise(&mut flags.nodes[edge.source], finding.severity);
+                    raise(&mut flags.nodes[edge.target], finding.severity);
+                }
+            }
+            if !is_on_edge {
+                for &node in subjects.iter().chain(objects) {
+                    raise(&mut flags.nodes[node], finding.severity);
                 }
             }
         }
