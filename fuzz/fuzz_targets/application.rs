@@ -2,10 +2,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pcapviz_capture::{DissectOptions, LinkType, Packet, Sighting, dissect, identify, sightings};
+use pcapviz_capture::{
+    DissectOptions, HelloWindow, LinkType, Packet, QuicHellos, Sighting, dissect, identify, sightings,
+};
 
 /// The ports whose payloads are read, and one that is known for nothing.
-const PORTS: [u16; 10] = [53, 67, 80, 137, 138, 443, 547, 5353, 5355, 49_999];
+const PORTS: [u16; 11] = [53, 67, 80, 137, 138, 443, 547, 1900, 5353, 5355, 49_999];
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((&choice, payload)) = bytes.split_first() else { return };
@@ -15,6 +17,13 @@ fuzz_target!(|bytes: &[u8]| {
     let packet = Packet::new(LinkType::RAW, &packet);
     let Some(application) = dissect(&packet, &DissectOptions::default()).application else { return };
     identify(&application);
+    // A hello that begins here and goes on with the same bytes, and the pieces of those that span datagrams.
+    let (mut window, mut hellos) = (HelloWindow::default(), QuicHellos::default());
+    for _ in 0..3 {
+        window.observe(None, Some(&application), |_, _| ());
+    }
+    sightings(&application, |sighting| hellos.observe(None, sighting));
+    hellos.names(|_, _| ());
     sightings(&application, |sighting| {
         if let Sighting::Name { name, .. } = sighting {
             assert!((1..=255).contains(&name.chars().count()), "{name:?}");

@@ -5,7 +5,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use pcapviz_capture::{
-    DissectOptions, GraphLayer, LinkType, Packet, Tunnels, dissect, identify, layers, sightings,
+    DissectOptions, GraphLayer, LinkType, Packet, Tunnels, device_sightings, dissect, identify, layers,
+    sightings,
 };
 
 /// The cap on headers, with room to grow.
@@ -33,6 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(there, found.absence(layer, packet.link_type).is_none(), "{layer:?}");
         }
         assert!(found.ports.is_none() || found.hosts.is_some());
+        device_sightings(&packet, &found, &options, |_| ());
         if let Some(application) = &found.application {
             identify(application);
             sightings(application, |_| ());
