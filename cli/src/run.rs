@@ -256,7 +256,7 @@ impl<'a> Outputs<'a> {
             let path = in_part(path);
             match args.split {
                 None => self.draw(args, &view, &path, format)?,
-                Some(Split::Protocol) => self.draw_split(args, report, &graph, &path, format)?,
+                Some(Split::Protocol) => self.draw_split(args, report, [&whole, &graph], &path, format)?,
             }
         }
         if let Some(path) = &args.graphviz {
@@ -274,12 +274,12 @@ impl<'a> Outputs<'a> {
         Ok(())
     }
 
-    /// One picture for each topmost protocol of the graph.
+    /// One picture for each topmost protocol of what is selected of the whole graph.
     fn draw_split(
         &self,
         args: &Args,
         report: &Report,
-        graph: &LayerGraph,
+        [whole, graph]: [&LayerGraph; 2],
         path: &Path,
         format: Format,
     ) -> Result<()> {
@@ -302,8 +302,7 @@ impl<'a> Outputs<'a> {
             // What else is selected holds for the whole graph, and is done.
             let only = Selection::of_protocols([protocol].into_iter().collect());
             let (part, _) = report.select(graph, &only)?;
-            let whole = report.graph(args.layer());
-            let left_out = Unselected::between(&whole, &part);
+            let left_out = Unselected::between(whole, &part);
             let mut view = report.view(&part);
             view.selection = Some((&selection, left_out));
             self.draw(args, &view, &named(path, &protocol.name().to_lowercase()), format)?;

@@ -1,15 +1,5 @@
 use pcapviz_graph::Timestamp;
-
-/// From when to when, where there was a time at all.
-pub(crate) type Life = Option<(Timestamp, Timestamp)>;
-
-/// The span of both.
-pub(crate) fn join(a: Life, b: Life) -> Life {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        _ => a.or(b),
-    }
-}
+pub(crate) use pcapviz_graph::{Life, join_lives as join};
 
 /// How long, in seconds.
 pub(crate) fn seconds(life: Life) -> f64 {

@@ -4,10 +4,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::thread;
 
-use pcapviz_capture::{
-    CaptureError, CaptureReader, DissectOptions, DuplicateWindow, HelloWindow, Named, Timestamp,
-};
-use pcapviz_graph::{CaptureSummary, Defragmenter, NameSource};
+use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, DuplicateWindow, HelloWindow, Named};
+use pcapviz_graph::{CaptureSummary, Defragmenter, Life, NameSource, join_lives};
 
 use crate::intake::{Intake, Selection};
 use crate::pipeline::Progress;
@@ -130,7 +128,7 @@ struct Part<'a> {
     defragmenter: Option<Defragmenter>,
     hellos: HelloWindow,
     shard: Shard,
-    life: Option<(Timestamp, Timestamp)>,
+    life: Life,
     damage: Option<CaptureError>,
     /// Bytes that the listener has been told of.
     told: u64,
@@ -168,7 +166,7 @@ impl<'a> Part<'a> {
         while !self.intake.is_done() {
             match self.reader.next_packet() {
                 Ok(Some(packet)) => {
-                    self.life = join(self.life, packet.timestamp.map(|time| (time, time)));
+                    self.life = join_lives(self.life, packet.timestamp.map(|time| (time, time)));
                     match self.intake.admit(&packet, self.shard.table.totals_mut()) {
                         Ok(()) => {
                             let options = self.reading.options;
@@ -217,18 +215,8 @@ impl<'a> Part<'a> {
         self.intake.join(next.intake, self.shard.table.totals_mut());
         self.hellos.join(next.hellos, |time, sighting| self.shard.see(time, sighting));
         self.shard.merge(next.shard, threads);
-        self.life = join(self.life, next.life);
+        self.life = join_lives(self.life, next.life);
         self.damage = next.damage.map(|damage| damage.after(self.before));
         self
-    }
-}
-
-fn join(
-    a: Option<(Timestamp, Timestamp)>,
-    b: Option<(Timestamp, Timestamp)>,
-) -> Option<(Timestamp, Timestamp)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        _ => a.or(b),
     }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use pcapviz_capture::{DetailKind, MacAddr, Named, Protocol, Sighting, Timestamp};
-use pcapviz_graph::{AddressClass, Annotations, Name, NameSource, NodeId};
+use pcapviz_graph::{AddressClass, Annotations, Name, NameSource, NodeId, join_lives};
 
 use crate::enricher::{add_names, hosts};
 use crate::{EnrichError, Enriched, Enricher};
@@ -92,7 +92,7 @@ impl NameTable {
         match find(names, source, name) {
             Ok(at) => {
                 names[at].count += 1;
-                names[at].life = join(names[at].life, timestamp.map(|t| (t, t)));
+                names[at].life = join_lives(names[at].life, timestamp.map(|t| (t, t)));
             }
             Err(at) => {
                 let mut new = Name::new(source, name);
@@ -113,7 +113,7 @@ impl NameTable {
                 match find(names, source, &new.name) {
                     Ok(at) => {
                         names[at].count += new.count;
-                        names[at].life = join(names[at].life, new.life);
+                        names[at].life = join_lives(names[at].life, new.life);
                     }
                     Err(at) => names.insert(at, new),
                 }
@@ -170,7 +170,7 @@ impl NameTable {
                     match find(&names, new.source, &new.name) {
                         Ok(at) => {
                             names[at].count += new.count;
-                            names[at].life = join(names[at].life, new.life);
+                            names[at].life = join_lives(names[at].life, new.life);
                         }
                         Err(at) => names.insert(at, new.clone()),
                     }
@@ -282,15 +282,6 @@ fn source(protocol: Protocol) -> Option<NameSource> {
         Protocol::Ssdp => NameSource::Upnp,
         _ => return None,
     })
-}
-
-type Life = Option<(Timestamp, Timestamp)>;
-
-fn join(a: Life, b: Life) -> Life {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        _ => a.or(b),
-    }
 }
 
 #[cfg(test)]

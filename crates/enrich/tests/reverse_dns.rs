@@ -23,35 +23,28 @@ fn server(pointers: Vec<(IpAddr, &'static str)>) -> SocketAddr {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let origin = Name::from_ascii("10.in-addr.arpa.").unwrap();
-            let mut zone = InMemoryZoneHandler::<TokioRuntimeProvider>::empty(
-                origin.clone(),
-                ZoneType::Primary,
-                AxfrPolicy::Deny,
-            );
-            let soa = SOA::new(origin.clone(), origin.clone(), 1, 60, 60, 60, 60);
-            zone.upsert_mut(Record::from_rdata(origin.clone(), 60, RData::SOA(soa)), 1);
-            for (address, name) in pointers {
-                let name = RData::PTR(PTR(Name::from_ascii(name).unwrap()));
-                zone.upsert_mut(Record::from_rdata(Name::from(address), 60, name), 1);
-            }
             let mut catalog = Catalog::new();
-            catalog.upsert(origin.into(), vec![Arc::new(zone)]);
+            let mut serve = |origin: &str, records: Vec<(Name, RData)>| {
+                let origin = Name::from_ascii(origin).unwrap();
+                let mut zone = InMemoryZoneHandler::<TokioRuntimeProvider>::empty(
+                    origin.clone(),
+                    ZoneType::Primary,
+                    AxfrPolicy::Deny,
+                );
+                let soa = SOA::new(origin.clone(), origin.clone(), 1, 60, 60, 60, 60);
+                zone.upsert_mut(Record::from_rdata(origin.clone(), 60, RData::SOA(soa)), 1);
+                for (name, data) in records {
+                    zone.upsert_mut(Record::from_rdata(name, 60, data), 1);
+                }
+                catalog.upsert(origin.into(), vec![Arc::new(zone)]);
+            };
+            let name = |text: &str| Name::from_ascii(text).unwrap();
+            let pointers = pointers.into_iter().map(|(ip, text)| (ip.into(), RData::PTR(PTR(name(text)))));
+            serve("10.in-addr.arpa.", pointers.collect());
             // Of the names, only the gateway's leads back.
-            let origin = Name::from_ascii("example.").unwrap();
-            let mut zone = InMemoryZoneHandler::<TokioRuntimeProvider>::empty(
-                origin.clone(),
-                ZoneType::Primary,
-                AxfrPolicy::Deny,
-            );
-            let soa = SOA::new(origin.clone(), origin.clone(), 1, 60, 60, 60, 60);
-            zone.upsert_mut(Record::from_rdata(origin.clone(), 60, RData::SOA(soa)), 1);
-            for (name, address) in [("gateway.example.", [10, 0, 0, 1]), ("printer.example.", [10, 0, 0, 99])]
-            {
-                let address = RData::A(A(address.into()));
-                zone.upsert_mut(Record::from_rdata(Name::from_ascii(name).unwrap(), 60, address), 1);
-            }
-            catalog.upsert(origin.into(), vec![Arc::new(zone)]);
+            let addresses = [("gateway.example.", [10, 0, 0, 1]), ("printer.example.", [10, 0, 0, 99])];
+            let addresses = addresses.into_iter().map(|(text, ip)| (name(text), RData::A(A(ip.into()))));
+            serve("example.", addresses.collect());
             let mut server = Server::new(catalog);
             let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
             tell.send(socket.local_addr().unwrap()).unwrap();

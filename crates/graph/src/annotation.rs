@@ -3,7 +3,7 @@ use std::fmt;
 
 use pcapviz_capture::{MacAddr, Timestamp, TunnelId, Vlans};
 
-use crate::{Device, NodeId};
+use crate::{Device, NodeId, join_lives};
 
 /// Where a name was learnt, the most trustworthy source first: the order in which names are preferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,10 +121,7 @@ impl Notes {
             match self.names.iter_mut().find(|name| (name.source, &name.name) == (new.source, &new.name)) {
                 Some(name) => {
                     name.count += new.count;
-                    name.life = match (name.life, new.life) {
-                        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-                        (a, b) => a.or(b),
-                    };
+                    name.life = join_lives(name.life, new.life);
                 }
                 None => self.names.push(new),
             }

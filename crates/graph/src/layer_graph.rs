@@ -2,7 +2,7 @@ use pcapviz_capture::{GraphLayer, ProtocolSet, Timestamp};
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::outline::{self, Numbered};
-use crate::{FlowStats, FlowTable, NodeId, Position, Traffic};
+use crate::{FlowStats, FlowTable, NodeId, Position, Traffic, join_lives};
 
 /// A node of a layer's graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Node {
     /// Takes part in what an edge of its own has seen.
     fn touch(&mut self, edge: &Edge) {
         self.position = self.position.min(edge.position);
-        self.life = join(self.life, edge.life);
+        self.life = join_lives(self.life, edge.life);
     }
 
     /// What it sent and received together. A packet to itself counts on both sides.
@@ -183,15 +183,5 @@ impl LayerGraph {
         let mut rank: Vec<_> = counts.into_iter().enumerate().filter(|(_, n)| *n > 0).collect();
         rank.sort_by_key(|&(node, n)| (std::cmp::Reverse(n), self.nodes[node].position, node));
         rank
-    }
-}
-
-fn join(
-    a: Option<(Timestamp, Timestamp)>,
-    b: Option<(Timestamp, Timestamp)>,
-) -> Option<(Timestamp, Timestamp)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        _ => a.or(b),
     }
 }

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use pcapviz_capture::{Dissection, MacAddr, Timestamp};
 
-use crate::{AddressClass, FlowTable};
+use crate::{AddressClass, FlowTable, join_lives};
 
 /// How it is known that an address is a device's own, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,10 +78,7 @@ impl Seen {
 
     fn merge(&mut self, other: Self) {
         self.count += other.count;
-        self.life = match (self.life, other.life) {
-            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-            (a, b) => a.or(b),
-        };
+        self.life = join_lives(self.life, other.life);
     }
 }
 
@@ -410,14 +407,10 @@ impl Joining {
                 routing.insert(Routing::RoutingProtocol);
             }
             // Who claims several addresses may be claiming those of others.
-            let claimed = device.addresses.iter().filter(|(_, how)| **how != Claim::Traffic);
-            let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
-                claimed.map(|(ip, _)| *ip).partition(|ip| ip.is_ipv4());
-            let enough = if v4.len() == 1 || (v4.is_empty() && !v6.is_empty()) {
-                CLAIMING_GATEWAY_ADDRESSES
-            } else {
-                GATEWAY_ADDRESSES
-            };
+            let claimed = || device.addresses.iter().filter(|(_, how)| **how != Claim::Traffic);
+            let claims_its_own =
+                claimed().next().is_some() && claimed().filter(|(ip, _)| ip.is_ipv4()).count() <= 1;
+            let enough = if claims_its_own { CLAIMING_GATEWAY_ADDRESSES } else { GATEWAY_ADDRESSES };
             let share = device.off_link_packets.saturating_mul(GATEWAY_SHARE);
             if device.off_link >= enough && share >= off_link_packets {
                 routing.insert(Routing::OffLink);

@@ -16,7 +16,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pcapviz_graph::{Annotations, Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet};
+use pcapviz_graph::{
+    Annotations, Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet, join_lives,
+};
 
 use crate::View;
 use crate::grouping::Groups;
@@ -318,7 +320,7 @@ impl<'a> Partition<'a> {
                 sum.sent += node.sent;
                 sum.received += node.received;
                 sum.position = sum.position.min(node.position);
-                sum.life = join(sum.life, node.life);
+                sum.life = join_lives(sum.life, node.life);
             }
             Group { node: sum, members: part.members, kind: part.kind }
         };
@@ -334,14 +336,7 @@ fn add(sum: &mut Edge, edge: &Edge) {
     sum.traffic += edge.traffic;
     sum.protocols = sum.protocols.union(edge.protocols);
     sum.position = sum.position.min(edge.position);
-    sum.life = join(sum.life, edge.life);
-}
-
-fn join<T: Ord>(a: Option<(T, T)>, b: Option<(T, T)>) -> Option<(T, T)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-        (a, b) => a.or(b),
-    }
+    sum.life = join_lives(sum.life, edge.life);
 }
 
 /// The ranges of ports (RFC 6335), in the order in which they are likely to serve.

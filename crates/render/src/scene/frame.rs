@@ -12,7 +12,7 @@ use crate::shape::Shape;
 use crate::text::{Ruler, Style};
 use crate::theme::{Color, Family, Role, Theme};
 use crate::{RenderOptions, View, caption, quantity};
-use pcapviz_graph::GraphLayer;
+use pcapviz_graph::{GraphLayer, join_lives};
 
 const HEADING: Style = Style::bold(17.0);
 const SUBTITLE: Style = Style::bold(10.0);
@@ -142,7 +142,7 @@ pub(crate) fn headline(view: &View<'_>) -> Vec<String> {
 
 fn time_and_totals(view: &View<'_>) -> Vec<String> {
     let layer = view.graph.layer();
-    let life = view.captures.iter().filter_map(|c| c.life).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let life = view.captures.iter().fold(None, |life, capture| join_lives(life, capture.life));
     let mut lines = Vec::new();
     lines.extend(life.map(|(first, last)| quantity::span(first, last)));
     let totals = view.totals;
