@@ -119,11 +119,11 @@ pub(crate) struct Args {
     #[arg(value_parser = positive::<NonZero<usize>>, long, value_name = "N", help_heading = "Selection")]
     top: Option<NonZero<usize>>,
 
-    /// Only edges with one of these protocols, such as DNS,HTTP
+    /// Only flows with one of these protocols, such as DNS,HTTP
     #[arg(short = 'w', long, visible_alias = "whitelist", value_name = "PROTOCOL", num_args = 1.., value_delimiter = ',', value_parser = protocol, help_heading = "Selection")]
     protocols: Vec<Protocol>,
 
-    /// No edges with any of these protocols
+    /// No flows with any of these protocols
     #[arg(short = 'b', long, visible_alias = "blacklist", value_name = "PROTOCOL", num_args = 1.., value_delimiter = ',', value_parser = protocol, help_heading = "Selection")]
     not_protocols: Vec<Protocol>,
 
@@ -195,7 +195,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHICH", default_value = "servers", help_heading = "Picture")]
     ports: Ports,
 
-    /// Which networks are inside, for the findings, such as 198.51.100.0/24 [default: private addresses]
+    /// Which networks are inside, for findings and colours, such as 198.51.100.0/24 [default: private addresses]
     #[arg(long, value_name = "CIDR", num_args = 1.., help_heading = "Findings")]
     internal: Vec<Inside>,
 

@@ -12,9 +12,9 @@ use pcapviz_core::capture::{CaptureReader, captures_in};
 use pcapviz_core::enrich::{
     EnrichError, Enricher, GeoDatabases, HostsFile, ManufFile, ResolveOptions, ReverseResolver,
 };
-use pcapviz_core::graph::{Protocol, ProtocolSet, Selection, Unselected};
+use pcapviz_core::graph::{ProtocolSet, Selection, Unselected, topmost_protocols};
 use pcapviz_core::render::layout::{Engine, Layout};
-use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render, topmost_protocols};
+use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
 use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
 
 use crate::args::{Args, Frequent, Split};
@@ -283,25 +283,19 @@ impl<'a> Outputs<'a> {
         path: &Path,
         format: Format,
     ) -> Result<()> {
-        // ICMP and the like beside the applications, which are above the transports.
-        let beside =
-            |set: ProtocolSet| set.iter().filter(|p| (Protocol::Ah..Protocol::Tcp).contains(p)).collect();
-        let told = |set: ProtocolSet| topmost_protocols(set).union(beside(set));
-        let protocols = graph
-            .edges()
-            .iter()
-            .map(|edge| told(edge.protocols))
+        let protocols = (0..graph.edges().len())
+            .flat_map(|edge| graph.shares(edge))
+            .map(|share| topmost_protocols(share.protocols))
             .fold(ProtocolSet::EMPTY, ProtocolSet::union);
-        // An edge of a protocol asked for may have others as well, which were not.
+        // A flow of a protocol asked for may have others as well, which were not.
         let asked = args.selection().protocols;
-        let asked_for = |protocol: &Protocol| asked.as_ref().is_none_or(|asked| asked.contains(*protocol));
+        let asked_for = |protocol: &_| asked.as_ref().is_none_or(|asked| asked.contains(*protocol));
         let any = protocols.iter().any(|protocol| asked_for(&protocol));
         for protocol in protocols.iter().filter(|protocol| asked_for(protocol) || !any) {
             let mut selection = args.selection();
-            selection.protocols = Some([protocol].into_iter().collect());
+            (selection.protocols, selection.topmost) = (None, Some(protocol));
             // What else is selected holds for the whole graph, and is done.
-            let only = Selection::of_protocols([protocol].into_iter().collect());
-            let (part, _) = report.select(graph, &only)?;
+            let (part, _) = report.select(graph, &Selection::of_topmost(protocol))?;
             let left_out = Unselected::between(whole, &part);
             let mut view = report.view(&part);
             view.selection = Some((&selection, left_out));

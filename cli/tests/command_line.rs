@@ -281,7 +281,7 @@ fn parts_of_a_graph_and_several_pictures() {
         (&[&*office, "--top", "3"][..], &["x.svg"][..], "Selected: top 3. Left out: "),
         (&[&office, "--focus", "192.168.1.10", "--theme", "dark"], &["x.svg"], "1 hop around"),
         (&[&office, "-w", "DNS", "-i", &office], &["x.svg"], "Selected: protocols DNS."),
-        (&[&office, "--split", "protocol", "-w", "DNS"], &["x.dns.svg"], "Selected: protocols DNS."),
+        (&[&office, "--split", "protocol", "-w", "DNS"], &["x.dns.svg"], "Selected: protocol DNS."),
         (&[&office, &tunnel, "--each"], &["x.office.pcap.svg", "x.tunnel.pcap.svg"], "office.pcap"),
         (&[&office, &office, "--each"], &["x.office.pcap-2.svg", "x.office.pcap.svg"], "office.pcap"),
     ] {

@@ -9,7 +9,6 @@ mod betweenness;
 mod centrality;
 mod detect;
 mod gateway;
-mod inside;
 mod key_node;
 mod life;
 mod observe;
@@ -21,8 +20,10 @@ pub use betweenness::Betweenness;
 pub use centrality::Centrality;
 pub use detect::{THRESHOLDS, Threshold, findings, findings_by};
 pub use gateway::{Gateway, gateways};
-pub use inside::{Inside, ParseNetworkError};
 pub use key_node::{Bridge, KeyNode, bridges, key_nodes};
 pub use observe::Observations;
 pub use service::{Service, services};
 pub use talker::top_talkers;
+
+// Findings ask what is inside.
+pub use pcapviz_graph::{Inside, ParseNetworkError};

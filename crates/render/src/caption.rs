@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use pcapviz_graph::{
     AddressClass, Device, Edge, EdgeNotes, GraphLayer, Name, NameSource, Node, NodeId, Notes, Protocol,
-    ProtocolSet,
+    ProtocolSet, topmost_protocols,
 };
 
 use crate::fold::{Group, Kind, common_network};
@@ -344,25 +344,6 @@ pub(crate) fn edge_tooltip(edge: &Edge, notes: Option<&EdgeNotes>, source: &str,
     }
     lines.extend(edge.life.map(|(first, last)| quantity::span(first, last)));
     lines.join("\n")
-}
-
-/// The applications; where there is none, the innermost protocol, but the transport only in need.
-///
-/// ```
-/// use pcapviz_graph::{Protocol, ProtocolSet};
-/// use pcapviz_render::topmost_protocols;
-///
-/// let set: ProtocolSet = [Protocol::Ipv4, Protocol::Tcp, Protocol::Http].into_iter().collect();
-/// assert_eq!(topmost_protocols(set), [Protocol::Http].into_iter().collect());
-/// ```
-pub fn topmost_protocols(protocols: ProtocolSet) -> ProtocolSet {
-    let applications: ProtocolSet = protocols.iter().filter(|&p| p > Protocol::Sctp).collect();
-    if !applications.is_empty() {
-        return applications;
-    }
-    let all: Vec<Protocol> = protocols.iter().collect();
-    let told = all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
-    told.or(all.last()).copied().into_iter().collect()
 }
 
 /// The names of the topmost protocols.

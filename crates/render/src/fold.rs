@@ -16,9 +16,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pcapviz_graph::{
-    Annotations, Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet, join_lives,
-};
+use pcapviz_graph::{Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet, join_lives};
 
 use crate::View;
 use crate::grouping::Groups;
@@ -100,7 +98,7 @@ pub fn fold(view: &View<'_>, max_nodes: usize, ports: Ports) -> Folded {
 /// other way.
 pub(crate) fn fold_within(view: &View<'_>, groups: &Groups, max_nodes: usize, ports: Ports) -> Folded {
     let graph = view.graph;
-    let mut partition = Partition::singles(graph);
+    let mut partition = Partition::singles(view);
     partition.group_of = groups.of_node.clone();
     partition.marked = view.findings.iter().flat_map(|f| [Some(f.subject), f.object]).flatten().collect();
     if graph.layer() == GraphLayer::Endpoints && ports == Ports::Servers {
@@ -112,7 +110,7 @@ pub(crate) fn fold_within(view: &View<'_>, groups: &Groups, max_nodes: usize, po
     }
     partition.fold_alike(max_nodes);
     partition.fold_by_address(max_nodes);
-    partition.folded(view.annotations)
+    partition.folded()
 }
 
 impl Group {
@@ -124,6 +122,7 @@ impl Group {
 
 /// The nodes of a graph, each in one group.
 struct Partition<'a> {
+    view: &'a View<'a>,
     graph: &'a LayerGraph,
     /// Each node's group; empty for none.
     group_of: Vec<Option<usize>>,
@@ -138,10 +137,11 @@ struct Part {
 }
 
 impl<'a> Partition<'a> {
-    fn singles(graph: &'a LayerGraph) -> Self {
+    fn singles(view: &'a View<'a>) -> Self {
+        let graph = view.graph;
         let single = |node| Part { members: vec![node], kind: Kind::Single };
         let groups = (0..graph.nodes().len()).map(single).collect();
-        Self { graph, group_of: Vec::new(), marked: BTreeSet::new(), groups }
+        Self { view, graph, group_of: Vec::new(), marked: BTreeSet::new(), groups }
     }
 
     /// Makes one of all groups with the same key; those without one stay.
@@ -194,7 +194,7 @@ impl<'a> Partition<'a> {
     }
 
     fn role(&self, part: &Part) -> Role {
-        Role::of(self.graph.nodes()[part.members[0]].id)
+        self.view.role(self.graph.nodes()[part.members[0]].id)
     }
 
     /// Folds groups with the same neighbours: they have no edges between them.
@@ -259,6 +259,7 @@ impl<'a> Partition<'a> {
             return;
         }
         let graph = self.graph;
+        let view = self.view;
         let id = |part: &Part| graph.nodes()[part.members[0]].id;
         let sides: BTreeSet<Role> = self.groups.iter().map(|part| self.role(part)).collect();
         let kept = (max_nodes / 2).min(max_nodes.saturating_sub(sides.len()));
@@ -274,7 +275,7 @@ impl<'a> Partition<'a> {
                 return;
             }
             self.merge_as(|part| {
-                let role = Role::of(id(part));
+                let role = view.role(id(part));
                 let kind = match id(part) {
                     NodeId::Device(mac) => Kind::Vendor([mac.0[0], mac.0[1], mac.0[2]]),
                     other => {
@@ -288,14 +289,15 @@ impl<'a> Partition<'a> {
         }
         if self.groups.len() > max_nodes {
             self.merge_as(|part| {
-                let role = Role::of(id(part));
+                let role = view.role(id(part));
                 (!stays(part)).then_some((role, Kind::Role(role)))
             });
         }
     }
 
     /// Adds up what the groups hold.
-    fn folded(self, annotations: &Annotations) -> Folded {
+    fn folded(self) -> Folded {
+        let annotations = self.view.annotations;
         let owner = self.owners();
         let nodes = self.graph.nodes();
         let mut edges: BTreeMap<(usize, usize), Edge> = BTreeMap::new();

@@ -66,7 +66,7 @@ impl Grouping {
         let notes = || view.annotations.get(id);
         match self {
             Self::None => None,
-            Self::Subnet if Role::of(id) == Role::Group => None,
+            Self::Subnet if view.role(id) == Role::Group => None,
             Self::Subnet => {
                 let ip = id.ip()?;
                 let bits = if ip.is_ipv4() { 24 } else { 64 };

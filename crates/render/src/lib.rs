@@ -19,7 +19,6 @@ mod text;
 pub mod theme;
 mod view;
 
-pub use caption::topmost_protocols;
 pub use format::{Format, Kind, RenderError, RenderOptions, UnknownFormat, render};
 pub use grouping::Grouping;
 pub use shape::{Shape, UnknownShape};

@@ -3,9 +3,7 @@
 //! The hues are Okabe and Ito's (2008), which people with any common colour blindness tell apart, muted for
 //! print; their lightness differs as well, so that a grey copy still reads.
 
-use std::net::IpAddr;
-
-use pcapviz_graph::{AddressClass, NodeId, Protocol, ProtocolSet, Severity};
+use pcapviz_graph::{AddressClass, Inside, NodeId, Protocol, ProtocolSet, Severity};
 
 /// An opaque colour: red, green and blue from 0 to 255.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -185,11 +183,11 @@ impl Theme {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// A private, link-local, loopback or unspecified address.
+    /// An address of one's own networks: private, link-local, loopback or unspecified ones unless said otherwise.
     Inside,
     /// Any other address of one host.
     Outside,
-    /// A multicast or broadcast address: no host of its own.
+    /// A multicast or broadcast address, a network's included: no host of its own.
     Group,
     /// A MAC address that a vendor assigned.
     Device,
@@ -201,22 +199,20 @@ impl Role {
     /// Every role, in the order of the legend.
     pub const ALL: [Self; 5] = [Self::Inside, Self::Outside, Self::Device, Self::LocalDevice, Self::Group];
 
-    /// The role of a node, from its address alone.
-    pub fn of(node: NodeId) -> Self {
-        match node {
-            NodeId::Device(mac) if mac.is_multicast() => Self::Group,
-            NodeId::Device(mac) if mac.is_local() => Self::LocalDevice,
-            NodeId::Device(_) => Self::Device,
-            _ => node.ip().map_or(Self::Outside, Self::of_ip),
-        }
-    }
-
-    fn of_ip(ip: IpAddr) -> Self {
+    /// The role of a node by its address, and by which networks are inside. O(networks).
+    pub fn within(node: NodeId, inside: &Inside) -> Self {
+        let ip = match (node, node.ip()) {
+            (NodeId::Device(mac), _) if mac.is_multicast() => return Self::Group,
+            (NodeId::Device(mac), _) if mac.is_local() => return Self::LocalDevice,
+            (NodeId::Device(_), _) => return Self::Device,
+            (_, None) => return Self::Outside,
+            (_, Some(ip)) => ip,
+        };
         match AddressClass::of(ip) {
             AddressClass::Multicast | AddressClass::Broadcast => Self::Group,
             // A host that asks for its address has none yet, and is on this link.
             AddressClass::Unspecified => Self::Inside,
-            class if class.is_inside() => Self::Inside,
+            _ if inside.holds(ip) => Self::Inside,
             _ => Self::Outside,
         }
     }
@@ -538,7 +534,16 @@ mod tests {
             ("2600::1", Role::Outside),
             ("::ffff:10.0.0.1", Role::Inside),
         ] {
-            assert_eq!(Role::of(NodeId::Host(ip.parse().unwrap())), role, "{ip}");
+            assert_eq!(Role::within(NodeId::Host(ip.parse().unwrap()), &Inside::PRIVATE), role, "{ip}");
+        }
+        let office = "198.51.100.0/24".parse().unwrap();
+        for (ip, role) in [
+            ("198.51.100.7", Role::Inside),
+            ("10.1.2.3", Role::Outside),
+            ("fe80::1", Role::Inside),
+            ("239.1.2.3", Role::Group),
+        ] {
+            assert_eq!(Role::within(NodeId::Host(ip.parse().unwrap()), &office), role, "{ip}");
         }
     }
 }

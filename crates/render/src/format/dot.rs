@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::caption::{NodeCaption, edge_protocols, edge_tooltip, edge_volume, node_tooltip};
 use crate::escape::dot as escape;
 use crate::function::Function;
-use crate::theme::{Family, Role};
+use crate::theme::Family;
 use crate::{RenderError, RenderOptions, View, scene};
 
 pub(super) fn write(
@@ -29,7 +29,7 @@ pub(super) fn write(
     )?;
     let functions = Function::of(view);
     for (node, function) in view.graph.nodes().iter().zip(functions) {
-        let role = Role::of(node.id);
+        let role = view.role(node.id);
         let (shape, style) = options.shape.unwrap_or(function.shape()).graphviz();
         let (fill, line) = theme.label_role(role);
         write!(

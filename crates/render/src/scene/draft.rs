@@ -135,7 +135,7 @@ pub(super) fn of<'a>(
         .iter()
         .enumerate()
         .map(|(i, group)| {
-            let role = Role::of(group.node.id);
+            let role = view.role(group.node.id);
             let function = Function::of_group(group, &functions);
             let shape = options.shape.unwrap_or(function.shape());
             let caption = NodeCaption::of_group(view, group);
