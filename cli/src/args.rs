@@ -11,7 +11,7 @@ use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
 use pcapviz_core::graph::{MacAddr, Protocol, ProtocolSet, Selection, Severity};
 use pcapviz_core::render::layout::ENGINES;
 use pcapviz_core::render::theme::Theme;
-use pcapviz_core::render::{Format, Grouping, Shape, fold};
+use pcapviz_core::render::{ColorBy, Format, Grouping, Shape, fold};
 use pcapviz_core::{GraphLayer, Tunnels};
 
 /// Draws who talks to whom in packet captures: devices (layer 2), IP hosts (layer 3), or TCP, UDP and
@@ -171,9 +171,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "THEME", default_value = "light", value_parser = PossibleValuesParser::new(Theme::ALL.map(Theme::name)), help_heading = "Picture")]
     theme: String,
 
-    /// Pixels per point of a png (1/72 inch)
-    #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = scale, conflicts_with = "width", help_heading = "Picture")]
-    pub(crate) scale: f32,
+    /// What outside hosts are coloured by: the most frequent ones get colours of their own
+    #[arg(long, value_name = "WHAT", default_value = "country", value_parser = PossibleValuesParser::new(ColorBy::ALL.map(ColorBy::name)), help_heading = "Picture")]
+    color_by: String,
+
+    /// Pixels per point of a png (1/72 inch) [default: 2]
+    #[arg(long, value_name = "FACTOR", value_parser = scale, conflicts_with = "width", help_heading = "Picture")]
+    pub(crate) scale: Option<f32>,
 
     /// How many pixels wide a png is
     #[arg(value_parser = positive::<NonZero<u32>>, long, value_name = "PIXELS", help_heading = "Picture")]
@@ -382,6 +386,11 @@ impl Args {
     /// The colours of a picture.
     pub(crate) fn theme(&self) -> Theme {
         Theme::by_name(&self.theme).unwrap_or_default()
+    }
+
+    /// What outside hosts are coloured by.
+    pub(crate) fn color_by(&self) -> ColorBy {
+        ColorBy::by_name(&self.color_by).unwrap_or_default()
     }
 
     /// What keeps nodes of a picture together.

@@ -308,7 +308,8 @@ impl<'a> Outputs<'a> {
         let mut options = RenderOptions::new(&*self.layout);
         options.shape = self.shape;
         options.theme = args.theme();
-        options.scale = args.scale;
+        options.color_by = args.color_by();
+        options.scale = args.scale.unwrap_or(options.scale);
         options.width = args.width.map(NonZero::get);
         options.grouping = args.grouping();
         options.diagram = self.engine.diagram;

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::belonging::ColorBy;
 use crate::fold::Ports;
 use crate::grouping::Grouping;
 use crate::layout::{Auto, Diagram, Layout, LayoutError};
@@ -30,6 +31,8 @@ pub struct RenderOptions<'a> {
     pub shape: Option<Shape>,
     /// The colours.
     pub theme: Theme,
+    /// What outside nodes are coloured by.
+    pub color_by: ColorBy,
     /// Pixels per point (1/72 inch) in formats made of pixels. Lowered where the picture would become
     /// larger than a viewer can open.
     pub scale: f32,
@@ -51,6 +54,7 @@ impl<'a> RenderOptions<'a> {
             grouping: Grouping::default(),
             shape: None,
             theme: Theme::default(),
+            color_by: ColorBy::default(),
             scale: 2.0,
             width: None,
             max_nodes: None,
@@ -73,6 +77,7 @@ impl fmt::Debug for RenderOptions<'_> {
             .field("grouping", &self.grouping)
             .field("shape", &self.shape)
             .field("theme", &self.theme)
+            .field("color_by", &self.color_by)
             .field("scale", &self.scale)
             .field("width", &self.width)
             .field("max_nodes", &self.max_nodes)
