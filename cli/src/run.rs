@@ -33,6 +33,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let ignored = args.without_effect(&outputs.formats());
+    if !ignored.is_empty() {
+        messages.warn(&format_args!(
+            "no effect on what is written: {}; pictures are svg, png and pdf (--scale and --width: png only)",
+            ignored.join(", ")
+        ));
+    }
     let mut worst = None;
     for Portion { captures, name } in portions(args, &mut messages) {
         let mut report = read(args, &captures, &mut messages);
@@ -182,6 +189,8 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
 /// What is to be written, checked before the captures are read: a slip of the pen should not cost a minute.
 struct Outputs<'a> {
     out: Option<(&'a Path, Format)>,
+    /// The format of `-g`.
+    dot: Option<Format>,
     engine: &'static Engine,
     layout: Box<dyn Layout>,
     shape: Option<Shape>,
@@ -225,9 +234,15 @@ impl<'a> Outputs<'a> {
                 bail!("{} is a capture, which is never written over: write to another file", path.display());
             }
         }
+        let dot = args.graphviz.is_some().then(|| "dot".parse()).transpose()?;
         let engine = Engine::by_name(args.layoutengine.as_deref().unwrap_or("auto"))?;
         let shape = args.shape.as_deref().map(str::parse).transpose()?;
-        Ok(Self { out, engine, layout: engine.layout(), shape })
+        Ok(Self { out, dot, engine, layout: engine.layout(), shape })
+    }
+
+    /// In which formats the graph is written.
+    fn formats(&self) -> Vec<Format> {
+        self.out.iter().map(|(_, format)| *format).chain(self.dot).collect()
     }
 
     /// `part` tells the files from those of other reports.
@@ -259,8 +274,8 @@ impl<'a> Outputs<'a> {
                 Some(Split::Protocol) => self.draw_split(args, report, [&whole, &graph], &path, format)?,
             }
         }
-        if let Some(path) = &args.graphviz {
-            self.draw(args, &view, &in_part(path), "dot".parse()?)?;
+        if let (Some(path), Some(dot)) = (&args.graphviz, self.dot) {
+            self.draw(args, &view, &in_part(path), dot)?;
         }
         if args.lists(Frequent::In) {
             print(&report.contacted_list(&graph))?;
@@ -309,7 +324,7 @@ impl<'a> Outputs<'a> {
         options.shape = self.shape;
         options.theme = args.theme();
         options.color_by = args.color_by();
-        options.scale = args.scale.unwrap_or(options.scale);
+        options.scale = args.scale;
         options.width = args.width.map(NonZero::get);
         options.grouping = args.grouping();
         options.diagram = self.engine.diagram;

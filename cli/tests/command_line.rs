@@ -301,6 +301,24 @@ fn parts_of_a_graph_and_several_pictures() {
 }
 
 #[test]
+fn options_without_effect_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let office = testdata("office.pcap");
+    for (out, options, expected) in [
+        ("x.svg", &["--scale", "3", "-E", "auto"][..], "what is written: --scale; "),
+        ("x.json", &["-E", "auto", "--theme", "dark"], "what is written: -E, --theme; "),
+        ("x.dot", &["--theme", "dark", "-s", "box"], ""),
+        ("x.png", &["--scale", "1", "--color-by", "asn"], ""),
+    ] {
+        let status = run(&[&[&*office, "-o", &path(out)], options].concat());
+        assert!(status.status.success(), "{options:?}");
+        let said = text(&status.stderr);
+        assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{options:?}: {said}");
+    }
+}
+
+#[test]
 fn a_pcapviz_command_line_works() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

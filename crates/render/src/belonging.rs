@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use pcapviz_graph::NodeId;
 
 use crate::View;
-use crate::fold::{Folded, Group};
 use crate::theme::{Region, Role};
 
 /// What outside nodes are coloured by.
@@ -92,11 +91,10 @@ enum Key {
     Owner(u32),
 }
 
-/// Where every node of a graph belongs.
+/// Where every node to be drawn belongs.
 pub(crate) struct Belonging {
-    /// Each node's side, in the graph's order.
-    roles: Vec<Role>,
-    regions: Vec<Region>,
+    /// Each one's side and region, in their order, and how many nodes of the graph it stands for.
+    spots: Vec<(Role, Region, u64)>,
     /// The regions with colours of their own, in their order: what stands in a shape, and the name.
     named: Vec<(String, String)>,
     by: ColorBy,
@@ -104,33 +102,37 @@ pub(crate) struct Belonging {
 }
 
 impl Belonging {
-    /// O(nodes log nodes).
-    pub(crate) fn of(view: &View<'_>, by: ColorBy) -> Self {
+    /// Of nodes to be drawn, given by the nodes of the graph that each stands for. O(nodes log nodes).
+    pub(crate) fn of<'a>(view: &View<'_>, drawn: impl Iterator<Item = &'a [usize]>, by: ColorBy) -> Self {
         let nodes = view.graph.nodes();
-        let roles: Vec<Role> = nodes.iter().map(|node| view.role(node.id)).collect();
-        let keys: Vec<Option<Key>> = nodes
-            .iter()
-            .zip(&roles)
-            .map(|(node, role)| (*role == Role::Outside).then(|| by.key(view, node.id))?)
-            .collect();
+        let spot = |members: &'a [usize]| {
+            let first = nodes[*members.first()?].id;
+            let role = view.role(first);
+            let key = by.key(view, first).filter(|key| {
+                role == Role::Outside
+                    && members[1..].iter().all(|&node| by.key(view, nodes[node].id).as_ref() == Some(key))
+            });
+            Some((members, role, key))
+        };
+        let spots: Vec<(&[usize], Role, Option<Key>)> = drawn.filter_map(spot).collect();
         // The most frequent ones have colours of their own.
         let mut sums: BTreeMap<&Key, (usize, u64, NodeId)> = BTreeMap::new();
-        for (key, node) in keys.iter().zip(nodes) {
+        for (members, _, key) in &spots {
             let Some(key) = key else { continue };
-            let sum = sums.entry(key).or_insert((0, 0, node.id));
-            (sum.0, sum.1) = (sum.0 + 1, sum.1.saturating_add(node.traffic().bytes));
+            let sum = sums.entry(key).or_insert((0, 0, nodes[members[0]].id));
+            let bytes = members.iter().map(|&node| nodes[node].traffic().bytes);
+            (sum.0, sum.1) = (sum.0 + 1, bytes.fold(sum.1, u64::saturating_add));
         }
         let mut ranked: Vec<_> = sums.into_iter().collect();
         ranked.sort_by_key(|(key, (count, bytes, _))| (Reverse((*count, *bytes)), *key));
         ranked.truncate(Region::MOST);
-        let region = |(key, role): (&Option<Key>, &Role)| match key {
-            _ if *role != Role::Outside || ranked.is_empty() => Region::Whole,
+        let region = |role: Role, key: &Option<Key>| match key {
+            _ if role != Role::Outside || ranked.is_empty() => Region::Whole,
             Some(key) => {
                 ranked.iter().position(|(other, _)| *other == key).map_or(Region::Elsewhere, Region::Ranked)
             }
             None => Region::Elsewhere,
         };
-        let regions = keys.iter().zip(&roles).map(region).collect();
         let name = |(nth, (key, (_, _, id))): (usize, &(&Key, (usize, u64, NodeId)))| match key {
             Key::Country(code) => {
                 let short = code.len() == 2 && code.is_ascii();
@@ -140,24 +142,17 @@ impl Belonging {
             Key::Owner(_) => (letter(nth), owner(view, *id).unwrap_or_default()),
         };
         let named = ranked.iter().enumerate().map(name).collect();
-        Self { roles, regions, named, by, inside: view.inside.to_string() }
+        let counted = |(members, role, key): &(&[usize], Role, Option<Key>)| {
+            (*role, region(*role, key), members.len() as u64)
+        };
+        let spots = spots.iter().map(counted).collect();
+        Self { spots, named, by, inside: view.inside.to_string() }
     }
 
-    /// A node's side.
-    pub(crate) fn role(&self, node: usize) -> Role {
-        self.roles[node]
-    }
-
-    /// A node's region.
-    pub(crate) fn region(&self, node: usize) -> Region {
-        self.regions[node]
-    }
-
-    /// The region that all of a group's nodes are in.
-    pub(crate) fn region_of(&self, group: &Group) -> Region {
-        let first = self.regions[group.members[0]];
-        let all = group.members.iter().all(|&node| self.regions[node] == first);
-        if all { first } else { Region::Elsewhere }
+    /// A node's side and region.
+    pub(crate) fn spot(&self, drawn: usize) -> (Role, Region) {
+        let (role, region, _) = self.spots[drawn];
+        (role, region)
     }
 
     /// What stands in the shapes of a region, beside its colour.
@@ -169,11 +164,10 @@ impl Belonging {
     }
 
     /// How many nodes of the graph are drawn as of each side and region, in the order of the legend.
-    pub(crate) fn counts(&self, graph: &Folded) -> BTreeMap<(Role, Region), u64> {
+    pub(crate) fn counts(&self) -> BTreeMap<(Role, Region), u64> {
         let mut counts = BTreeMap::new();
-        for group in &graph.nodes {
-            let spot = (self.role(group.members[0]), self.region_of(group));
-            *counts.entry(spot).or_default() += group.members.len() as u64;
+        for &(role, region, nodes) in &self.spots {
+            *counts.entry((role, region)).or_default() += nodes;
         }
         counts
     }

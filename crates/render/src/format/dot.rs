@@ -31,11 +31,12 @@ pub(super) fn write(
         theme.ink_soft()
     )?;
     let functions = Function::of(view);
-    let belonging = Belonging::of(view, options.color_by);
+    let all: Vec<usize> = (0..view.graph.nodes().len()).collect();
+    let belonging = Belonging::of(view, all.chunks(1), options.color_by);
     for (i, (node, function)) in view.graph.nodes().iter().zip(functions).enumerate() {
-        let role = belonging.role(i);
+        let (role, region) = belonging.spot(i);
         let (shape, style) = options.shape.unwrap_or(function.shape()).graphviz();
-        let (fill, line) = theme.label_place(role, belonging.region(i));
+        let (fill, line) = theme.label_place(role, region);
         write!(
             out,
             "  \"{}\" [label=\"{}\", shape={shape}, fillcolor=\"{fill}\", color=\"{line}\", class=\"{}\", tooltip=\"{}\"",

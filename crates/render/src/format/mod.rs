@@ -33,9 +33,9 @@ pub struct RenderOptions<'a> {
     pub theme: Theme,
     /// What outside nodes are coloured by.
     pub color_by: ColorBy,
-    /// Pixels per point (1/72 inch) in formats made of pixels. Lowered where the picture would become
+    /// Pixels per point (1/72 inch) in formats made of pixels. `None` for two, or fewer where the picture would become
     /// larger than a viewer can open.
-    pub scale: f32,
+    pub scale: Option<f32>,
     /// How many pixels wide a picture made of pixels is; takes the place of the scale.
     pub width: Option<u32>,
     /// A picture's most nodes: past that, nodes that are alike are [folded](crate::fold). `None` for what
@@ -55,7 +55,7 @@ impl<'a> RenderOptions<'a> {
             shape: None,
             theme: Theme::default(),
             color_by: ColorBy::default(),
-            scale: 2.0,
+            scale: None,
             width: None,
             max_nodes: None,
             ports: Ports::default(),
@@ -274,7 +274,7 @@ pub enum RenderError {
         /// What went wrong.
         reason: String,
     },
-    /// The picture could not be turned into pixels.
+    /// The picture could not be turned into pixels, or into as many as were asked for.
     #[error("cannot make a picture of {width} x {height} pixels: {reason}; write svg instead")]
     Pixels {
         /// How wide it would be.

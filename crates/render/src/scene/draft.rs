@@ -143,7 +143,7 @@ pub(super) fn of<'a>(
         .iter()
         .enumerate()
         .map(|(i, group)| {
-            let (role, region) = (belonging.role(group.members[0]), belonging.region_of(group));
+            let (role, region) = belonging.spot(i);
             let sign = belonging.sign(region).filter(|_| nodes.len() <= MOST_SIGNED);
             let function = Function::of_group(group, &functions);
             let shape = options.shape.unwrap_or(function.shape());

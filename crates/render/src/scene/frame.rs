@@ -28,7 +28,7 @@ const COLUMN_GAP: f64 = 24.0;
 /// Between title, graph and legend.
 const SECTION_GAP: f64 = 16.0;
 /// Longer lines of the legend are wrapped.
-const WIDEST_LINE: f64 = 480.0;
+const WIDEST_LINE: f64 = 560.0;
 /// Between a sample in the legend and its explanation.
 const SAMPLE_GAP: f64 = 8.0;
 /// How long sample lines are.
@@ -265,7 +265,7 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
     let Drawn { view, graph, drafts, flags, belonging } = *drawn;
     let theme = options.theme;
     let mut blocks = Vec::new();
-    let counts = belonging.counts(graph);
+    let counts = belonging.counts();
     let rows = Role::ALL
         .into_iter()
         .flat_map(|role| counts.iter().filter(move |((of, _), _)| *of == role))

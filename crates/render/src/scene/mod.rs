@@ -379,7 +379,8 @@ impl Scene {
         let marks = Marks::of(view);
         let graph = fold_within(view, &groups, &marks, most, options.ports);
         let flags = flags::Flags::of(view, marks, &graph);
-        let belonging = Belonging::of(view, options.color_by);
+        let members = graph.nodes.iter().map(|group| &*group.members);
+        let belonging = Belonging::of(view, members, options.color_by);
         let drafts = draft::of(view, &graph, &flags.nodes, &belonging, options, &ruler);
         let drawn =
             frame::Drawn { view, graph: &graph, drafts: &drafts, flags: &flags, belonging: &belonging };
