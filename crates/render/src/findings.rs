@@ -6,6 +6,9 @@ use pcapviz_graph::{Finding, GraphLayer, NodeId, Severity};
 
 use crate::View;
 
+/// More nodes than this on one side of a finding are not kept by themselves.
+const MOST_KEPT: usize = 4;
+
 /// The gravest finding about each node and edge of a graph.
 #[derive(Default)]
 pub(crate) struct Marks {
@@ -13,6 +16,9 @@ pub(crate) struct Marks {
     pub(crate) nodes: Vec<Option<Severity>>,
     /// In the order of the edges; empty without findings.
     pub(crate) edges: Vec<Option<Severity>>,
+    /// Which nodes had better be drawn by themselves, in their order; empty without findings. A finding about many end points
+    /// says the same of each: they may be drawn as one.
+    pub(crate) kept: Vec<bool>,
     /// Whether each finding marks anything, in their order.
     pub(crate) is_shown: Vec<bool>,
 }
@@ -43,6 +49,7 @@ impl Marks {
         let mut marks = Self {
             nodes: vec![None; nodes.len()],
             edges: vec![None; edges.len()],
+            kept: vec![false; nodes.len()],
             is_shown: Vec::with_capacity(view.findings.len()),
         };
         let find = |id: NodeId| -> Vec<usize> {
@@ -79,27 +86,33 @@ impl Marks {
             };
             port && objects.is_none_or(|objects| objects.binary_search(&node).is_ok())
         };
-        let mut is_shown = false;
+        // Its subjects, and the nodes on the other side.
+        let mut marked = [Vec::new(), Vec::new()];
         if objects.is_some() || by_port {
             for &subject in subjects {
                 for &(other, edge) in around[subject].iter().filter(|(other, _)| is_about(*other)) {
                     raise(&mut self.edges[edge], finding.severity);
-                    raise(&mut self.nodes[subject], finding.severity);
-                    raise(&mut self.nodes[other], finding.severity);
-                    is_shown = true;
+                    marked[0].push(subject);
+                    marked[1].push(other);
                 }
             }
         }
         // Hosts that a finding is about are there without their conversation, end points are not.
         let only_conversations =
             view.graph.layer() == GraphLayer::Endpoints && (objects.is_some() || by_port);
-        if !is_shown && !only_conversations {
-            for &node in subjects.iter().chain(objects.unwrap_or_default()) {
+        if marked[0].is_empty() && !only_conversations {
+            marked = [subjects.to_vec(), objects.unwrap_or_default().to_vec()];
+        }
+        for side in &mut marked {
+            side.sort_unstable();
+            side.dedup();
+            let is_few = side.len() <= MOST_KEPT;
+            for &node in side.iter() {
                 raise(&mut self.nodes[node], finding.severity);
-                is_shown = true;
+                self.kept[node] |= is_few;
             }
         }
-        is_shown
+        marked.iter().any(|side| !side.is_empty())
     }
 }
 

@@ -17,9 +17,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pcapviz_graph::{
-    Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet, Severity, join_lives,
-};
+use pcapviz_graph::{Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet, join_lives};
 
 use crate::View;
 use crate::belonging;
@@ -117,7 +115,7 @@ pub(crate) fn fold_within(
     let graph = view.graph;
     let mut partition = Partition::singles(view);
     partition.group_of = groups.of_node.clone();
-    partition.marked.clone_from(&marks.nodes);
+    partition.kept.clone_from(&marks.kept);
     if graph.layer() == GraphLayer::Endpoints && ports == Ports::Servers {
         let serves = servers(graph);
         partition.merge(Kind::ClientPorts, |group| {
@@ -143,8 +141,8 @@ struct Partition<'a> {
     graph: &'a LayerGraph,
     /// Each node's group; empty for none.
     group_of: Vec<Option<usize>>,
-    /// Which nodes findings are about; empty without findings.
-    marked: Vec<Option<Severity>>,
+    /// Which nodes findings keep by themselves; empty without findings.
+    kept: Vec<bool>,
     groups: Vec<Part>,
 }
 
@@ -158,7 +156,7 @@ impl<'a> Partition<'a> {
         let graph = view.graph;
         let single = |node| Part { members: vec![node], kind: Kind::Single };
         let groups = (0..graph.nodes().len()).map(single).collect();
-        Self { view, graph, group_of: Vec::new(), marked: Vec::new(), groups }
+        Self { view, graph, group_of: Vec::new(), kept: Vec::new(), groups }
     }
 
     /// Makes one of all groups with the same key; those without one stay.
@@ -205,8 +203,8 @@ impl<'a> Partition<'a> {
         self.group_of.get(part.members[0]).copied().flatten()
     }
 
-    fn is_marked(&self, part: &Part) -> bool {
-        !self.marked.is_empty() && part.members.iter().any(|&i| self.marked[i].is_some())
+    fn is_kept(&self, part: &Part) -> bool {
+        !self.kept.is_empty() && part.members.iter().any(|&i| self.kept[i])
     }
 
     fn role(&self, part: &Part) -> Role {
@@ -257,7 +255,7 @@ impl<'a> Partition<'a> {
             let all: f64 = bytes.iter().map(|&n| n as f64).sum();
             // In a small set every node has more than the share.
             let light = |i: &usize| {
-                (set.len() < 10 || bytes[*i] as f64 <= all * HEAVY) && !self.is_marked(&self.groups[set[*i]])
+                (set.len() < 10 || bytes[*i] as f64 <= all * HEAVY) && !self.is_kept(&self.groups[set[*i]])
             };
             let folded: Vec<usize> = (0..set.len()).filter(light).map(|i| set[i]).collect();
             left -= folded.len().saturating_sub(1);
@@ -280,7 +278,7 @@ impl<'a> Partition<'a> {
         let sides: BTreeSet<Role> = self.groups.iter().map(|part| self.role(part)).collect();
         let kept = (max_nodes / 2).min(max_nodes.saturating_sub(sides.len()));
         let mut order: Vec<&Part> = self.groups.iter().collect();
-        order.sort_by_key(|part| (!self.is_marked(part), Reverse(self.bytes(part)), part.members[0]));
+        order.sort_by_key(|part| (!self.is_kept(part), Reverse(self.bytes(part)), part.members[0]));
         let kept: BTreeSet<usize> = order[..kept].iter().map(|part| part.members[0]).collect();
         let stays = |part: &Part| kept.contains(&part.members[0]);
         if graph.layer() == GraphLayer::Endpoints {
