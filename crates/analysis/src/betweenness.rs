@@ -350,7 +350,7 @@ mod tests {
     proptest! {
         #[test]
         fn folding_leaves_changes_nothing(edges in prop::collection::vec((0..12_u32, 0..12_u32), 0..24)) {
-            let peers = Peers::of(12, &edges);
+            let peers = Peers::of_any(12, &edges);
             let found = betweenness(&peers, 3).unwrap();
             prop_assert_eq!(&found, &betweenness(&peers, 1).unwrap());
             for (a, b) in found.shares.iter().zip(slowly(&peers)) {
@@ -360,7 +360,7 @@ mod tests {
 
         #[test]
         fn samples_stay_within_their_error(edges in prop::collection::vec((0..30_u32, 0..30_u32), 20..60)) {
-            let peers = Peers::of(30, &edges);
+            let peers = Peers::of_any(30, &edges);
             let found = Core::of(&peers).sampled(30, 4000).unwrap();
             // Half as much again: the error holds in nine cases of ten, and this is run for hundreds.
             for (a, b) in found.shares.iter().zip(slowly(&peers)) {
