@@ -6,6 +6,7 @@
 //! Findings need a little more than the flow table keeps, which [`Observations`] gather packet by packet.
 
 mod betweenness;
+mod block;
 mod centrality;
 mod detect;
 mod gateway;
