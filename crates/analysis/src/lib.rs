@@ -16,6 +16,7 @@ mod life;
 mod observe;
 mod peers;
 mod service;
+mod switch;
 mod talker;
 
 pub use betweenness::Betweenness;
@@ -26,4 +27,5 @@ pub use inside::{Inside, ParseNetworkError};
 pub use key_node::{Bridge, KeyNode, bridges, key_nodes};
 pub use observe::Observations;
 pub use service::{Service, services};
+pub use switch::{Switch, switches};
 pub use talker::top_talkers;
