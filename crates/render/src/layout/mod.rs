@@ -14,6 +14,7 @@ mod point;
 mod polish;
 mod random;
 mod registry;
+mod relax;
 mod stress;
 
 pub(crate) use auto::Auto;
