@@ -1,4 +1,4 @@
-use pcapviz_analysis::{Observations, Topology, findings_by};
+use pcapviz_analysis::{Observations, Topology, findings_by, switches};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
@@ -93,13 +93,19 @@ impl Report {
         }
     }
 
-    /// Adds which addresses stand behind each device, which devices before each of these hosts, and which addresses are
-    /// broadcast ones. A device is known by its own hosts' names, so this comes after what adds names. O(flows).
+    /// Adds which addresses stand behind each device, which devices before each of these hosts, what switches say of
+    /// themselves, and which addresses are broadcast ones. A device is known by its own hosts' names, so this comes after
+    /// what adds names. O(flows).
     pub fn join_devices(&mut self) {
         for address in self.table.broadcast_addresses() {
             self.annotations.entry(NodeId::Host(address)).is_broadcast = true;
         }
-        for (mac, device) in self.neighbours().iter() {
+        let neighbours = self.neighbours();
+        for switch in switches(&neighbours) {
+            let notes = self.annotations.entry(switch.node());
+            notes.extra.insert("switching".to_owned(), switch.to_string());
+        }
+        for (mac, device) in neighbours.iter() {
             let mut names = Vec::new();
             for address in device.addresses.keys() {
                 let host = self.annotations.entry(NodeId::Host(*address));
