@@ -6,6 +6,7 @@
 //! Findings need a little more than the flow table keeps, which [`Observations`] gather packet by packet.
 
 mod betweenness;
+mod block;
 mod centrality;
 mod detect;
 mod gateway;
@@ -15,6 +16,7 @@ mod life;
 mod observe;
 mod peers;
 mod service;
+mod switch;
 mod talker;
 
 pub use betweenness::Betweenness;
@@ -22,7 +24,8 @@ pub use centrality::Centrality;
 pub use detect::{THRESHOLDS, Threshold, findings, findings_by};
 pub use gateway::{Gateway, gateways};
 pub use inside::{Inside, ParseNetworkError};
-pub use key_node::{Bridge, KeyNode, bridges, key_nodes};
+pub use key_node::{Bridge, KeyNode, Topology, bridges, key_nodes};
 pub use observe::Observations;
 pub use service::{Service, services};
+pub use switch::{Switch, switches};
 pub use talker::top_talkers;

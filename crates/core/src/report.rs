@@ -1,4 +1,4 @@
-use pcapviz_analysis::{Inside, Observations, findings_by};
+use pcapviz_analysis::{Inside, Observations, Topology, findings_by, switches};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
@@ -85,16 +85,21 @@ impl Report {
     /// O(flows): keep it rather than ask again.
     pub fn neighbours(&self) -> Neighbours {
         if self.outer {
-            Neighbours::of(&self.table, &self.claims)
+            Neighbours::of_by(&self.table, &self.claims, self.threads)
         } else {
             Neighbours::of_claims(&self.claims)
         }
     }
 
-    /// Adds which addresses stand behind each device, and which devices before each of these hosts. A device
-    /// is known by its own hosts' names, so this comes after what adds names. O(flows).
+    /// Adds which addresses stand behind each device, which devices before each of these hosts, and what
+    /// switches say of themselves. A device is known by its own hosts' names, so this comes after what adds names. O(flows).
     pub fn join_devices(&mut self) {
-        for (mac, device) in self.neighbours().iter() {
+        let neighbours = self.neighbours();
+        for switch in switches(&neighbours) {
+            let notes = self.annotations.entry(switch.node());
+            notes.extra.insert("switching".to_owned(), switch.to_string());
+        }
+        for (mac, device) in neighbours.iter() {
             let mut names = Vec::new();
             for address in device.addresses.keys() {
                 let host = self.annotations.entry(NodeId::Host(*address));
@@ -150,7 +155,8 @@ impl Report {
 
     /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.
     pub fn note_key_nodes(&mut self, graph: &LayerGraph, count: usize) {
-        for (node, reason) in self.key_nodes_with_reasons(&Outline::from(graph), count) {
+        let outline = Outline::from(graph);
+        for (node, reason) in self.key_nodes_with_reasons(&Topology::of(&outline), count) {
             self.annotations.entry(node).extra.insert("key".to_owned(), reason);
         }
     }

@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use pcapviz_capture::{Dissection, MacAddr, Timestamp};
+use pcapviz_capture::{Capability, Dissection, MacAddr, Protocol, Sighting, SpanningTree, Timestamp, Tree};
 
-use crate::{AddressClass, FlowTable, join_lives};
+use crate::{AddressClass, FlowKey, FlowStats, FlowTable, join_lives};
 
 /// How it is known that an address is a device's own, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,10 +106,16 @@ pub struct Claims {
     claims: BTreeMap<(IpAddr, MacAddr, Claim), Seen>,
     advertisers: BTreeSet<MacAddr>,
     routers: BTreeSet<IpAddr>,
+    /// Addresses that routers share.
+    shared: BTreeSet<IpAddr>,
+    /// Who sends BPDUs, and what these say of trees.
+    bridges: BTreeSet<MacAddr>,
+    trees: BTreeMap<(MacAddr, SpanningTree), Seen>,
+    capabilities: BTreeSet<(MacAddr, Capability, Protocol)>,
     left_out: u64,
 }
 
-/// Claims kept, and routers of each kind.
+/// Claims kept, and routers or bridges of each kind.
 const MOST_CLAIMS: usize = 1 << 18;
 const MOST_ROUTERS: usize = 1 << 12;
 
@@ -149,14 +155,33 @@ impl Claims {
         }
     }
 
-    /// Takes in that a DHCP server gave an address to a device.
-    pub fn lease(&mut self, time: Option<Timestamp>, device: MacAddr, address: IpAddr) {
-        self.insert(address, device, Claim::Dhcp, Seen::once(time));
+    /// Takes in what else a packet says of devices: leases, routers, bridges. Nothing for names.
+    pub fn sighting(&mut self, time: Option<Timestamp>, sighting: &Sighting<'_>) {
+        let left_out = &mut self.left_out;
+        match *sighting {
+            Sighting::Lease { device, host } => self.insert(host, device, Claim::Dhcp, Seen::once(time)),
+            Sighting::Router { host } => keep_lowest(&mut self.routers, host, left_out),
+            Sighting::VirtualRouter { host } => keep_lowest(&mut self.shared, host, left_out),
+            Sighting::Bridge { device, tree } if is_station(device) => {
+                keep_lowest(&mut self.bridges, device, left_out);
+                if let Some(tree) = tree {
+                    self.tree(device, tree, Seen::once(time));
+                }
+            }
+            Sighting::Capability { device, capability, protocol } if is_station(device) => {
+                keep_lowest(&mut self.capabilities, (device, capability, protocol), left_out);
+            }
+            _ => {}
+        }
     }
 
-    /// Takes in that DHCP says which address the router has.
-    pub fn router(&mut self, address: IpAddr) {
-        keep_lowest(&mut self.routers, address, &mut self.left_out);
+    fn tree(&mut self, device: MacAddr, tree: SpanningTree, seen: Seen) {
+        self.trees.entry((device, tree)).or_default().merge(seen);
+        if self.trees.len() > MOST_ROUTERS
+            && let Some((_, seen)) = self.trees.pop_last()
+        {
+            self.left_out += seen.count;
+        }
     }
 
     fn insert(&mut self, address: IpAddr, device: MacAddr, how: Claim, seen: Seen) {
@@ -176,12 +201,16 @@ impl Claims {
         for ((address, device, how), seen) in other.claims {
             self.insert(address, device, how, seen);
         }
-        other
-            .advertisers
-            .into_iter()
-            .for_each(|mac| keep_lowest(&mut self.advertisers, mac, &mut self.left_out));
-        other.routers.into_iter().for_each(|ip| keep_lowest(&mut self.routers, ip, &mut self.left_out));
+        let left_out = &mut self.left_out;
+        keep_lowest_of(&mut self.advertisers, other.advertisers, left_out);
+        keep_lowest_of(&mut self.routers, other.routers, left_out);
+        keep_lowest_of(&mut self.shared, other.shared, left_out);
+        keep_lowest_of(&mut self.bridges, other.bridges, left_out);
+        keep_lowest_of(&mut self.capabilities, other.capabilities, left_out);
         self.left_out += other.left_out;
+        for ((device, tree), seen) in other.trees {
+            self.tree(device, tree, seen);
+        }
     }
 
     /// Every claim, by address: the address, who claims it, how, and how often. An address with two devices
@@ -201,6 +230,10 @@ fn keep_lowest<T: Ord>(set: &mut BTreeSet<T>, item: T, left_out: &mut u64) {
     if set.len() > MOST_ROUTERS && set.pop_last().is_some() {
         *left_out += 1;
     }
+}
+
+fn keep_lowest_of<T: Ord>(set: &mut BTreeSet<T>, items: BTreeSet<T>, left_out: &mut u64) {
+    items.into_iter().for_each(|item| keep_lowest(set, item, left_out));
 }
 
 /// Whether a MAC address is one device's.
@@ -226,6 +259,12 @@ pub struct Device {
     pub off_link_packets: u64,
     /// Why it is a gateway; empty if nothing says so.
     pub routing: BTreeSet<Routing>,
+    /// Whether it sends BPDUs, which only bridges do.
+    pub is_bridge: bool,
+    /// What it said last of each spanning tree, by tree.
+    pub trees: BTreeMap<Tree, SpanningTree>,
+    /// What it says that it does, and by which protocol.
+    pub capabilities: BTreeSet<(Capability, Protocol)>,
 }
 
 impl Device {
@@ -268,7 +307,13 @@ pub struct Neighbours {
 impl Neighbours {
     /// Joins what the flows show with what the devices claim. O(flows + addresses log addresses).
     pub fn of(table: &FlowTable, claims: &Claims) -> Self {
-        Joining::new(table, claims).finish(claims)
+        Self::of_by(table, claims, 1)
+    }
+
+    /// The same, by up to so many threads.
+    pub fn of_by(table: &FlowTable, claims: &Claims, threads: usize) -> Self {
+        let parts = table.fold_by(threads, Joining::default, Joining::add);
+        parts.into_iter().fold(Joining::default(), Joining::merged).finish(claims)
     }
 
     /// By claims alone: for tables in which MAC and IP addresses do not belong together, such as those of the
@@ -307,29 +352,36 @@ struct Joining {
 const ROUTING_PROTOCOLS: [u8; 4] = [88, 89, 103, 112];
 
 impl Joining {
-    fn new(table: &FlowTable, claims: &Claims) -> Self {
-        let mut joining = Self::default();
-        for (key, stats) in table.iter().filter(|(key, _)| key.tunnel.is_none()) {
-            let Some(devices) = key.devices else { continue };
-            if is_station(devices.source) && is_station(devices.destination) {
-                joining.links.join(devices.source, devices.destination);
-            }
-            let Some(hosts) = key.hosts else { continue };
-            let ends = [(devices.source, hosts.source), (devices.destination, hosts.destination)];
-            for (device, address) in ends {
-                if is_station(device) && is_own(address) {
-                    *joining.seen.entry((device, address)).or_default() += stats.traffic.packets;
-                }
-            }
-            if key.protocol.is_some_and(|number| ROUTING_PROTOCOLS.contains(&number))
-                && is_station(devices.source)
-            {
-                joining.speakers.insert(devices.source);
+    /// Takes in what a flow shows.
+    fn add(&mut self, key: FlowKey, stats: FlowStats) {
+        let (None, Some(devices)) = (key.tunnel, key.devices) else { return };
+        if is_station(devices.source) && is_station(devices.destination) {
+            self.links.join(devices.source, devices.destination);
+        }
+        let Some(hosts) = key.hosts else { return };
+        let ends = [(devices.source, hosts.source), (devices.destination, hosts.destination)];
+        for (device, address) in ends {
+            if is_station(device) && is_own(address) {
+                *self.seen.entry((device, address)).or_default() += stats.traffic.packets;
             }
         }
-        // A link is named by its lowest device, so that nothing depends on the order of the flows.
-        claims.iter().for_each(|(_, device, ..)| joining.links.add(device));
-        joining
+        if key.protocol.is_some_and(|number| ROUTING_PROTOCOLS.contains(&number))
+            && is_station(devices.source)
+        {
+            self.speakers.insert(devices.source);
+        }
+    }
+
+    /// Takes in what other flows showed.
+    fn merged(mut self, other: Self) -> Self {
+        if self.seen.is_empty() {
+            self.seen = other.seen;
+        } else {
+            other.seen.into_iter().for_each(|(of, packets)| *self.seen.entry(of).or_default() += packets);
+        }
+        other.links.0.into_iter().for_each(|(device, of_its_link)| self.links.join(device, of_its_link));
+        self.speakers.extend(other.speakers);
+        self
     }
 
     fn finish(mut self, claims: &Claims) -> Neighbours {
@@ -392,6 +444,20 @@ impl Joining {
             }
         }
 
+        for &mac in &claims.bridges {
+            devices.entry(mac).or_default().is_bridge = true;
+        }
+        for &(mac, capability, protocol) in &claims.capabilities {
+            devices.entry(mac).or_default().capabilities.insert((capability, protocol));
+        }
+        // What was said last counts; without times, the better root, which a tree comes to in the end.
+        let mut trees: Vec<_> = claims.trees.iter().collect();
+        trees
+            .sort_by_key(|((_, tree), seen)| (seen.life.map(|(_, last)| last), std::cmp::Reverse(tree.root)));
+        for ((mac, tree), _) in trees {
+            devices.entry(*mac).or_default().trees.insert(tree.tree, *tree);
+        }
+
         for (mac, device) in &mut devices {
             let routing = &mut device.routing;
             if claims.advertisers.contains(mac) {
@@ -400,14 +466,16 @@ impl Joining {
             if device.addresses.keys().any(|address| claims.routers.contains(address)) {
                 routing.insert(Routing::DhcpRouter);
             }
-            if mac.virtual_router().is_some() {
+            let claimed = || device.addresses.iter().filter(|(_, how)| **how != Claim::Traffic);
+            // The active router answers for the address that it shares, though its own MAC address may.
+            if mac.virtual_router().is_some() || claimed().any(|(address, _)| claims.shared.contains(address))
+            {
                 routing.insert(Routing::VirtualRouter);
             }
             if self.speakers.contains(mac) {
                 routing.insert(Routing::RoutingProtocol);
             }
             // Who claims several addresses may be claiming those of others.
-            let claimed = || device.addresses.iter().filter(|(_, how)| **how != Claim::Traffic);
             let claims_its_own =
                 claimed().next().is_some() && claimed().filter(|(ip, _)| ip.is_ipv4()).count() <= 1;
             let enough = if claims_its_own { CLAIMING_GATEWAY_ADDRESSES } else { GATEWAY_ADDRESSES };
@@ -448,23 +516,18 @@ impl Network {
     }
 }
 
-/// Which devices share a link: union by lowest address.
+/// Which devices share a link: union by lowest address, so that nothing depends on the order of the flows. Only
+/// devices that are not the lowest of their link are in it.
 #[derive(Default)]
 struct Links(HashMap<MacAddr, MacAddr, RandomState>);
 
 impl Links {
-    fn add(&mut self, device: MacAddr) {
-        self.0.entry(device).or_insert(device);
-    }
-
     /// The lowest device of the link.
     fn of(&mut self, device: MacAddr) -> MacAddr {
         let mut at = device;
-        while let Some(&next) = self.0.get(&at)
-            && next != at
-        {
+        while let Some(&next) = self.0.get(&at) {
             // Paths halve on the way.
-            let further = self.0.get(&next).copied().unwrap_or(next);
+            let Some(&further) = self.0.get(&next) else { return next };
             self.0.insert(at, further);
             at = further;
         }
@@ -472,10 +535,10 @@ impl Links {
     }
 
     fn join(&mut self, a: MacAddr, b: MacAddr) {
-        self.add(a);
-        self.add(b);
         let (a, b) = (self.of(a), self.of(b));
-        self.0.insert(a.max(b), a.min(b));
+        if a != b {
+            self.0.insert(a.max(b), a.min(b));
+        }
     }
 }
 
