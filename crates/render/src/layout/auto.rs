@@ -13,7 +13,7 @@ const GAP: f64 = 10.0;
 /// How far components stand apart, in points.
 const COMPONENT_GAP: f64 = 32.0;
 /// From this many leaves on, a hub has them in rings around it.
-const RING: usize = 4;
+pub(super) const RING: usize = 4;
 
 /// The built-in engine, made for traffic graphs.
 ///

@@ -19,6 +19,7 @@ mod stress;
 
 pub(crate) use auto::Auto;
 pub use point::Point;
+pub(crate) use polish::runs_through;
 pub use registry::{Diagram, ENGINES, Engine};
 
 /// What a layout is asked to place: boxes, and which of them are joined.

@@ -56,5 +56,23 @@ pub(super) fn fill<T: Send>(out: &mut [T], f: impl Fn(usize) -> T + Sync) {
 
 /// How many threads can run at once. Asking costs file reads on some systems: only for work that is worth it.
 fn threads() -> usize {
+    #[cfg(test)]
+    if let Some(threads) = ASKED.get() {
+        return threads;
+    }
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+thread_local! {
+    static ASKED: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `f` with so many threads, for tests that compare them.
+#[cfg(test)]
+pub(super) fn by<R>(threads: usize, f: impl FnOnce() -> R) -> R {
+    ASKED.set(Some(threads));
+    let result = f();
+    ASKED.set(None);
+    result
 }

@@ -10,6 +10,8 @@ use super::{Point, overlap};
 const UNTANGLED: (usize, usize) = (60, 120);
 /// Up to this many nodes are tightened.
 const TIGHTENED: usize = 300;
+/// So many leaves of a hub stand in a ring around it.
+const RING: usize = super::auto::RING;
 /// Up to this many edges a picture is made more compact: each round looks at every pair of them.
 const COMPACTED: usize = 600;
 
@@ -135,7 +137,7 @@ fn cross(a: Point, b: Point, c: Point, d: Point) -> bool {
 }
 
 /// Whether a segment runs through a box: Liang, Barsky (1984).
-pub(super) fn runs_through(from: Point, to: Point, centre: Point, size: Point) -> bool {
+pub(crate) fn runs_through(from: Point, to: Point, centre: Point, size: Point) -> bool {
     let d = to - from;
     let (mut enter, mut leave) = (0.0_f64, 1.0_f64);
     for (start, step, middle, half) in
@@ -158,16 +160,22 @@ pub(super) fn runs_through(from: Point, to: Point, centre: Point, size: Point) -
 /// nothing is in its way. Does nothing for large graphs.
 pub(super) fn tighten(net: &Network, boxes: &[Point], places: &mut [Point], reach: f64, gap: f64) {
     const STEPS: usize = 40;
+    const LONG: f64 = 2.5;
     if net.len() > TIGHTENED {
         return;
     }
     let edges: Vec<(usize, usize)> = net.edges().map(|(a, b, _)| (a, b)).collect();
-    for &(a, b) in edges.iter().filter(|&&(a, b)| net.degree(a) > 1 && net.degree(b) > 1) {
+    // Leaves in a ring stay in it.
+    let leaves = |hub: usize| net.neighbours(hub).iter().filter(|&&node| net.degree(node) == 1).count();
+    let alone = |leaf: usize, hub: usize| net.degree(leaf) > 1 || leaves(hub) < RING;
+    for &(a, b) in edges.iter().filter(|&&(a, b)| alone(a, b) && alone(b, a)) {
         let Some(part) = smaller_side(net, a, b) else { continue };
         let (fixed, moved) = if part[a] { (b, a) } else { (a, b) };
         let way = places[fixed] - places[moved];
         let seen = way.length() - border(boxes[fixed], way) - border(boxes[moved], way);
-        if seen <= reach {
+        // The room for a label on the edge to a leaf goes only where there is far more.
+        let leaf = net.degree(a) == 1 || net.degree(b) == 1;
+        if seen <= if leaf { LONG * reach } else { reach } {
             continue;
         }
         // The farthest that is free, from the whole way down.

@@ -21,49 +21,54 @@ const MIDDLING: usize = 1500;
 /// proximity-preserving node overlap removal", 2010), where nodes that share no neighbour want to be farther
 /// apart than by their hops, so that what belongs to different hubs stays apart.
 pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, reach: f64, gap: f64) {
-    /// How much longer than hops ways of three hops or more are: in small and in larger graphs.
-    const APART: (f32, f32) = (2.2, 5.0);
     let hub = (0..net.len()).any(|node| net.degree(node) + 1 == net.len());
     if hub && net.edges().count() < net.len() {
         // A hub with its leaves around it is as good as it can be.
         return;
     }
     let padded: Vec<Point> = boxes.iter().map(|b| *b + Point::new(gap, gap)).collect();
-    match net.len() {
-        ..=SMALL => {
-            let stress = AllPairs::new(net, &|h| farther(h, APART.0));
-            let sizes = boxes.iter().map(|b| (b.x + b.y) / 2.0).sum::<f64>() / boxes.len() as f64;
-            let pull = Pull { edge: 1.0, keep: 0.3 };
-            let mut near = places.clone();
-            let turns = Turns { pull, rounds: 40, pushes: 10, least: reach + sizes };
-            rounds(net, &stress, &mut near, &padded, turns);
-            let mut clear = near.clone();
-            uncovered(net, &stress, &mut clear, &padded);
-            let edges: Vec<(usize, usize)> = net.edges().map(|(a, b, _)| (a, b)).collect();
-            let mut least = cost(&edges, boxes, places, reach);
-            for mut tried in [near, clear] {
-                overlap::separate(&mut tried, boxes, gap);
-                polish::tighten(net, boxes, &mut tried, reach, gap);
-                polish::compact(net, boxes, &mut tried, reach, gap);
-                let cost = cost(&edges, boxes, &tried, reach);
-                if cost < least {
-                    least = cost;
-                    *places = tried;
-                }
-            }
-        }
-        ..=MIDDLING => {
-            let stress = AllPairs::new(net, &|h| farther(h, APART.1));
-            let pull = Pull { edge: 30.0, keep: 0.3 };
-            rounds(net, &stress, places, &padded, Turns { pull, rounds: 6, pushes: 4, least: 0.0 });
-            overlap::separate(places, boxes, gap);
-        }
+    if net.len() <= SMALL {
+        return relax_few(net, boxes, &padded, places, reach, gap);
+    }
+    if net.len() <= MIDDLING {
+        let stress = AllPairs::new(net, &|h| farther(h, 5.0));
+        let pull = Pull { edge: 30.0, keep: 0.3 };
+        rounds(net, &stress, places, &padded, Turns { pull, rounds: 6, pushes: 4, least: 0.0 });
+    } else {
         // So many fill the page evenly already: a little of it takes stress away and no order.
-        _ => {
-            let stress = Pivots::new(net, &vec![1.0; net.len()], &|h| h);
-            let pull = Pull { edge: 20.0, keep: 0.77 };
-            rounds(net, &stress, places, &padded, Turns { pull, rounds: 1, pushes: 4, least: 0.0 });
-            overlap::separate(places, boxes, gap);
+        let stress = Pivots::new(net, &vec![1.0; net.len()], &|h| h);
+        let pull = Pull { edge: 20.0, keep: 0.77 };
+        rounds(net, &stress, places, &padded, Turns { pull, rounds: 1, pushes: 4, least: 0.0 });
+    }
+    overlap::separate(places, boxes, gap);
+}
+
+/// The places that are easiest to read: those given, relaxed, or relaxed with edges kept clear of boxes.
+fn relax_few(
+    net: &Network,
+    boxes: &[Point],
+    padded: &[Point],
+    places: &mut Vec<Point>,
+    reach: f64,
+    gap: f64,
+) {
+    let stress = AllPairs::new(net, &|h| farther(h, 2.2));
+    let sizes = boxes.iter().map(|b| (b.x + b.y) / 2.0).sum::<f64>() / boxes.len() as f64;
+    let pull = Pull { edge: 1.0, keep: 0.3 };
+    let mut near = places.clone();
+    rounds(net, &stress, &mut near, padded, Turns { pull, rounds: 40, pushes: 10, least: reach + sizes });
+    let mut clear = near.clone();
+    uncovered(net, &stress, &mut clear, padded);
+    let edges: Vec<(usize, usize)> = net.edges().map(|(a, b, _)| (a, b)).collect();
+    let mut least = cost(&edges, boxes, places, reach);
+    for mut tried in [near, clear] {
+        overlap::separate(&mut tried, boxes, gap);
+        polish::tighten(net, boxes, &mut tried, reach, gap);
+        polish::compact(net, boxes, &mut tried, reach, gap);
+        let cost = cost(&edges, boxes, &tried, reach);
+        if cost < least {
+            least = cost;
+            *places = tried;
         }
     }
 }
@@ -78,7 +83,7 @@ fn cost(edges: &[(usize, usize)], boxes: &[Point], places: &[Point], reach: f64)
     page(places, boxes) * (1.0 + faults as f64 / edges.len().max(1) as f64)
 }
 
-/// Nodes that share no neighbour stand farther apart than by their hops.
+/// Nodes that share no neighbour stand so much farther apart than by their hops.
 fn farther(hops: f32, by: f32) -> f32 {
     if hops > 2.0 { hops + by } else { hops }
 }

@@ -221,3 +221,23 @@ proptest! {
         prop_assert_eq!(overlaps(&centres, &boxes), vec![]);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    #[test]
+    fn any_number_of_threads_places_the_same(seed in 0_u64..1000) {
+        // Large enough that each stage shares its work out.
+        let mut random = random::Random::new(seed);
+        let mut pick = |below: usize| (random.unit() * below as f64) as usize;
+        let mut edges: Vec<_> = (1..250).flat_map(|node| [(node, pick(node)), (node, pick(node))]).collect();
+        // Middling and large graphs are relaxed each in their own way.
+        let nodes = if seed % 2 == 0 { 900 } else { 2500 };
+        edges.extend((250..nodes).map(|leaf| (leaf, pick(250))));
+        let boxes = (0..nodes).map(|_| Point::new(60.0 + pick(70) as f64, 40.0)).collect();
+        let problem = Problem::new(boxes, edges);
+        let place = |threads| parallel::by(threads, || Auto.place(&problem).unwrap().centres);
+        let one = place(1);
+        prop_assert!([2, 3, 7].into_iter().all(|threads| place(threads) == one));
+    }
+}

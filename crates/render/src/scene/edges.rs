@@ -4,9 +4,10 @@ use pcapviz_graph::Edge;
 
 use super::draft::{Detail, Draft, LOOP_HEIGHT};
 use super::flags::Flags;
+use super::geometry::cubic;
 use super::{EdgeMark, Halo, Hull, Label, LeftOut, Outline, Rect, direction, labels, point};
 use crate::fold::Folded;
-use crate::layout::{Placement, Point};
+use crate::layout::{Placement, Point, runs_through};
 use crate::text::Ruler;
 use crate::theme::Theme;
 use crate::{View, caption};
@@ -17,6 +18,9 @@ const STRETCHES: [f64; 4] = [1.0, 1.2, 1.4, 1.65];
 const MOST_STRETCHED: usize = 30;
 /// Up to so many edges a picture is stretched until no edge passes under a label.
 const MOST_FREED: usize = 16;
+
+/// Up to so many edges each goes around nodes that stand in its way.
+const MOST_LED_AROUND: usize = 80;
 
 /// A node in its place.
 pub(super) struct PlacedNode {
@@ -241,7 +245,13 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
                 way[last] = to.outline.border(to.centre, way[last - 1]);
                 way
             } else {
-                arc(from, to, has(edge.target, edge.source))
+                let bent = has(edge.target, edge.source);
+                let plain = arc(from, to, if bent { parted(from, to) } else { 0.0 });
+                if edges.len() <= MOST_LED_AROUND {
+                    around(plain, nodes, (edge.source, edge.target), bent)
+                } else {
+                    plain
+                }
             };
             let (spline, arrow) = with_arrow(way, width);
             let family = graph.families[i];
@@ -268,18 +278,61 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
         .collect()
 }
 
-/// A line from border to border; bent to its own right where another comes back.
-fn arc(from: &PlacedNode, to: &PlacedNode, bent: bool) -> Vec<Point> {
-    let (a, b) = (from.centre, to.centre);
-    let middle = (a + b) * 0.5;
-    let bow = if bent {
-        let way = direction(a, b);
-        let far = ((b - a).length() * 0.07).clamp(6.0, 18.0);
-        point(-way.y, way.x) * far
-    } else {
-        Point::default()
+/// How far an edge stands off the straight line, to its own right, where another comes back.
+fn parted(from: &PlacedNode, to: &PlacedNode) -> f64 {
+    ((to.centre - from.centre).length() * 0.07).clamp(6.0, 18.0)
+}
+
+/// The least bent line between two nodes that meets as few others as can be: this one, or one bent more. Where
+/// another comes back it is bent to its own right only, so that the two stay apart.
+fn around(
+    plain: Vec<Point>,
+    nodes: &[PlacedNode],
+    (source, target): (usize, usize),
+    bent: bool,
+) -> Vec<Point> {
+    /// Bows by the length of the edge.
+    const BOWS: [f64; 6] = [0.1, -0.1, 0.18, -0.18, 0.28, -0.28];
+    let (from, to) = (&nodes[source], &nodes[target]);
+    let met = |way: &[Point]| {
+        let others = nodes.iter().enumerate().filter(|&(i, _)| i != source && i != target);
+        others.map(|(_, node)| met(way, node)).sum::<usize>()
     };
-    let control = middle + bow;
+    let mut least = met(&plain);
+    if least == 0 {
+        return plain;
+    }
+    let length = (to.centre - from.centre).length();
+    let mut best = plain;
+    for bow in BOWS.into_iter().filter(|&bow| bow > 0.0 || !bent) {
+        let way = arc(from, to, bow * length);
+        let met = met(&way);
+        if met < least {
+            (least, best) = (met, way);
+        }
+    }
+    best
+}
+
+/// How much a line of one piece is in a node's way: its shape counts for more than its label, which can move.
+fn met(way: &[Point], node: &PlacedNode) -> usize {
+    const PIECES: u32 = 12;
+    const SHAPE: usize = 3;
+    let &[a, b, c, d] = way else { return 0 };
+    let at = |piece: u32| cubic([a, b, c, d], f64::from(piece) / f64::from(PIECES));
+    let through = |rect: Rect| {
+        let size = point(rect.width(), rect.height());
+        (0..PIECES).any(|piece| runs_through(at(piece), at(piece + 1), rect.centre(), size))
+    };
+    let label = node.label.as_ref().is_some_and(|label| through(label.bounds));
+    SHAPE * usize::from(through(node.room().grown(2.0))) + usize::from(label)
+}
+
+/// A line from border to border, that stands so far off the straight one to its right, halfway between.
+fn arc(from: &PlacedNode, to: &PlacedNode, bow: f64) -> Vec<Point> {
+    let (a, b) = (from.centre, to.centre);
+    let way = direction(a, b);
+    let control = (a + b) * 0.5 + point(-way.y, way.x) * bow;
     let (start, end) = (from.outline.border(a, control), to.outline.border(b, control));
     // A quadratic curve as a cubic one.
     let third = |p: Point| p * (1.0 / 3.0) + control * (2.0 / 3.0);
