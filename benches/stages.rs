@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use pcapviz_analysis::{key_nodes, top_talkers};
+use pcapviz_analysis::{Topology, key_nodes, top_talkers};
 use pcapviz_benches::traffic;
 use pcapviz_capture::{
     CaptureReader, DissectOptions, DuplicateWindow, LinkType, Packet, dissect, identify, sightings,
@@ -132,5 +132,5 @@ fn rank_nodes(bencher: Bencher<'_, '_>) {
     let outline = table().outline(GraphLayer::Endpoints, 1);
     bencher
         .counter(ItemsCount::new(outline.len()))
-        .bench(|| (top_talkers(&outline, 10).len(), key_nodes(&outline, 10).len()));
+        .bench(|| (top_talkers(&outline, 10).len(), key_nodes(&Topology::of(&outline), 10).len()));
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pcapviz_core::GraphLayer;
 use pcapviz_core::analysis::{
-    Centrality, Inside, Observations, bridges, findings, gateways, key_nodes, services, top_talkers,
+    Centrality, Inside, Observations, Topology, bridges, findings, gateways, key_nodes, services, top_talkers,
 };
 use pcapviz_core::capture::{CaptureReader, DissectOptions, dissect, identify, sightings};
 use pcapviz_core::enrich::NameTable;
@@ -57,19 +57,20 @@ fn run(path: &Path, with: bool) -> (Duration, usize) {
     let found = if with { findings(&table, &observations, &Inside::default()).len() } else { 0 };
     for layer in GraphLayer::ALL {
         let outline = table.outline(layer, 1);
-        std::hint::black_box((top_talkers(&outline, ROWS), key_nodes(&outline, ROWS)));
+        let topology = Topology::of(&outline);
+        std::hint::black_box((top_talkers(&outline, ROWS), key_nodes(&topology, ROWS)));
         if !with {
             continue;
         }
         match layer {
             GraphLayer::Devices => drop(gateways(&Neighbours::of(&table, &claims))),
             GraphLayer::Hosts => {
-                bridges(&outline, ROWS);
+                bridges(&topology, ROWS);
                 if outline.edges().len() <= CENTRALITY_EDGES {
-                    Centrality::of(&table.project(layer), 1).key_nodes(&outline, ROWS);
+                    Centrality::of(&table.project(layer), 1).key_nodes(&topology, ROWS);
                 }
             }
-            GraphLayer::Endpoints => drop(services(&outline, &observations, ROWS)),
+            GraphLayer::Endpoints => drop(services(&topology, &observations, ROWS)),
         }
     }
     (start.elapsed(), found)

@@ -401,7 +401,7 @@ mod tests {
     proptest! {
         #[test]
         fn parts_and_kinds_change_nothing(edges in prop::collection::vec((0..12_u32, 0..12_u32), 0..24)) {
-            let peers = Peers::of(12, &edges);
+            let peers = Peers::of_any(12, &edges);
             let found = betweenness(&peers, 3).unwrap();
             prop_assert_eq!(&found, &betweenness(&peers, 1).unwrap());
             for (a, b) in found.shares.iter().zip(slowly(&peers)) {
@@ -411,7 +411,7 @@ mod tests {
 
         #[test]
         fn samples_stay_within_their_error(edges in prop::collection::vec((0..30_u32, 0..30_u32), 20..60)) {
-            let peers = Peers::of(30, &edges);
+            let peers = Peers::of_any(30, &edges);
             let found = sampled(&peers, 4000 * 60, 2).unwrap();
             prop_assert_eq!(&found, &sampled(&peers, 4000 * 60, 1).unwrap());
             // Half as much again: the error holds in nine cases of ten, and this is run for hundreds.

@@ -4,7 +4,7 @@ use std::fmt;
 use pcapviz_graph::Outline;
 
 use crate::Centrality;
-use crate::peers::Peers;
+use crate::peers::{Core, Peers};
 use crate::talker::most;
 
 /// A node that holds the graph together, with the reason.
@@ -36,69 +36,95 @@ pub struct Bridge {
     pub cuts_off: usize,
 }
 
-/// The nodes that matter most for the graph's shape, most first; at most `count`.
+/// A graph's shape, found once for all that ask about it: with whom each node exchanged packets, and what it cuts off.
 ///
-/// On the simple undirected graph: first by how many nodes hang on the node alone (it is an articulation
-/// point), then by how many it talked with. A node with a single peer is never key.
-/// O(nodes log count + edges log edges), by one depth-first search (Tarjan, "Depth-first search and linear graph
-/// algorithms", 1972).
+/// On the simple undirected graph, by one depth-first search (Tarjan, "Depth-first search and linear graph
+/// algorithms", 1972) over the nodes that have more than one peer. O(nodes + edges).
 ///
 /// ```
-/// use pcapviz_analysis::key_nodes;
+/// use pcapviz_analysis::{Topology, key_nodes};
 /// use pcapviz_graph::{FlowTable, GraphLayer};
 ///
-/// assert!(key_nodes(&FlowTable::new().outline(GraphLayer::Hosts, 1), 10).is_empty());
+/// let outline = FlowTable::new().outline(GraphLayer::Hosts, 1);
+/// assert!(key_nodes(&Topology::of(&outline), 10).is_empty());
 /// ```
-pub fn key_nodes(outline: &Outline, count: usize) -> Vec<KeyNode> {
-    ranked(outline, None, count)
+pub struct Topology<'a> {
+    pub(crate) outline: &'a Outline,
+    pub(crate) peers: Peers,
+    core: Core,
+    /// For each node of the core.
+    cuts_off: Vec<u32>,
+    bridges: Vec<Bridge>,
+}
+
+impl<'a> Topology<'a> {
+    /// Of a layer's graph.
+    pub fn of(outline: &'a Outline) -> Self {
+        let peers = Peers::of(outline.len(), outline.edges());
+        let core = peers.core();
+        let (cuts_off, bridges) = cut_off(&core);
+        Self { outline, peers, core, cuts_off, bridges }
+    }
+
+    /// The graph.
+    pub fn outline(&self) -> &'a Outline {
+        self.outline
+    }
+}
+
+/// The nodes that matter most for the graph's shape, most first; at most `count`.
+///
+/// First by how many nodes hang on the node alone (it is an articulation point), then by how many it talked with. A
+/// node with a single peer is never key. O(nodes log count).
+pub fn key_nodes(topology: &Topology<'_>, count: usize) -> Vec<KeyNode> {
+    ranked(topology, None, count)
 }
 
 impl Centrality {
     /// The nodes that matter most for the shape of the graph that this is the centrality of, most first; at most
     /// `count`. As [`key_nodes`], and among those that cut off as many, first by the shortest paths they lie on.
-    pub fn key_nodes(&self, outline: &Outline, count: usize) -> Vec<KeyNode> {
-        ranked(outline, Some(self), count)
+    pub fn key_nodes(&self, topology: &Topology<'_>, count: usize) -> Vec<KeyNode> {
+        ranked(topology, Some(self), count)
     }
 }
 
-fn ranked(outline: &Outline, centrality: Option<&Centrality>, count: usize) -> Vec<KeyNode> {
-    let peers = Peers::of(outline.len(), outline.edges());
-    let cuts_off = cut_off(&peers).0;
+fn ranked(topology: &Topology<'_>, centrality: Option<&Centrality>, count: usize) -> Vec<KeyNode> {
+    let Topology { peers, core, cuts_off, .. } = topology;
     let paths = centrality.and_then(|centrality| centrality.betweenness.as_ref());
     let share = |node: usize| paths.map_or(0.0, |paths| paths.shares[node]);
     // Shares are not negative: their bits are in their order.
-    let key = |node: usize| {
-        (Reverse(cuts_off[node]), Reverse(share(node).to_bits()), Reverse(peers.of_node(node).len()))
+    let key = |place: usize| {
+        let node = core.nodes[place] as usize;
+        (Reverse(cuts_off[place]), Reverse(share(node).to_bits()), Reverse(peers.of_node(node).len()))
     };
-    let best = most(outline.len(), count, key);
+    let best = most(core.nodes.len(), count, key);
     best.into_iter()
-        .map(|node| KeyNode {
+        .map(|place| (core.nodes[place] as usize, cuts_off[place]))
+        .map(|(node, cuts_off)| KeyNode {
             node,
             peers: peers.of_node(node).len(),
-            cuts_off: cuts_off[node] as usize,
+            cuts_off: cuts_off as usize,
             betweenness: paths.map(|paths| (share(node), paths.error)),
             page_rank: centrality.map(|centrality| centrality.page_rank[node]),
             core: centrality.map(|centrality| centrality.cores[node]),
         })
-        .filter(|key| key.peers > 1)
         .collect()
 }
 
 /// The links whose loss would part the graph, those first that cut off the most; at most `count`. Links to
-/// nodes that have no other peer are left out: in most graphs these are nearly all. O(nodes + edges).
+/// nodes that have no other peer are left out: in most graphs these are nearly all. O(bridges log count).
 ///
 /// ```
-/// use pcapviz_analysis::bridges;
+/// use pcapviz_analysis::{Topology, bridges};
 /// use pcapviz_graph::{FlowTable, GraphLayer};
 ///
-/// assert!(bridges(&FlowTable::new().outline(GraphLayer::Hosts, 1), 10).is_empty());
+/// let outline = FlowTable::new().outline(GraphLayer::Hosts, 1);
+/// assert!(bridges(&Topology::of(&outline), 10).is_empty());
 /// ```
-pub fn bridges(outline: &Outline, count: usize) -> Vec<Bridge> {
-    let peers = Peers::of(outline.len(), outline.edges());
-    let mut bridges = cut_off(&peers).1;
-    bridges.sort_unstable_by_key(|bridge| (Reverse(bridge.cuts_off), bridge.ends));
-    bridges.truncate(count);
-    bridges
+pub fn bridges(topology: &Topology<'_>, count: usize) -> Vec<Bridge> {
+    let bridges = &topology.bridges;
+    let best = most(bridges.len(), count, |n| (Reverse(bridges[n].cuts_off), bridges[n].ends));
+    best.into_iter().map(|n| bridges[n]).collect()
 }
 
 /// What a depth-first search knows of a node.
@@ -119,28 +145,28 @@ struct Visit {
     largest: u32,
 }
 
-/// For each node, how many nodes of its component are outside the largest part once it is gone; and the bridges.
-fn cut_off(peers: &Peers) -> (Vec<u32>, Vec<Bridge>) {
-    let nodes = peers.len();
+/// For each node of the core, how many nodes of its component are outside the largest part once it is gone; and the
+/// bridges, by the nodes' numbers in the whole graph.
+fn cut_off(core: &Core) -> (Vec<u32>, Vec<Bridge>) {
+    let nodes = core.nodes.len();
     let mut visits = vec![Visit::default(); nodes];
     let mut cuts_off = vec![0; nodes];
     let mut bridges = Vec::new();
     let mut reached: Vec<u32> = Vec::new();
     let mut clock = 0;
     for root in 0..nodes {
-        // A node alone or with a single peer cuts nothing off.
-        if visits[root].order > 0 || peers.of_node(root).len() < 2 {
+        if visits[root].order > 0 {
             continue;
         }
         reached.clear();
-        search(peers, root, &mut visits, &mut clock, &mut reached);
+        search(core, root, &mut visits, &mut clock, &mut reached);
         let others = visits[root].size - 1;
         for &node in &reached {
             let Visit { order, low, parent, size, apart, largest, .. } = visits[node as usize];
             cuts_off[node as usize] = others - largest.max(others - apart);
             // Nothing behind it is linked with what was there before it.
             if order == low && node as usize != root {
-                let (a, b) = (node.min(parent) as usize, node.max(parent) as usize);
+                let [a, b] = [node.min(parent), node.max(parent)].map(|n| core.nodes[n as usize] as usize);
                 let cuts_off = size.min(others + 1 - size) as usize;
                 bridges.push(Bridge { ends: (a, b), cuts_off });
             }
@@ -149,34 +175,36 @@ fn cut_off(peers: &Peers) -> (Vec<u32>, Vec<Bridge>) {
     (cuts_off, bridges)
 }
 
-/// Visits all that can be reached from a node not visited yet, and says what that is, but for nodes with a
-/// single peer.
-fn search(peers: &Peers, root: usize, visits: &mut [Visit], clock: &mut u32, reached: &mut Vec<u32>) {
+/// Visits all that can be reached from a node not visited yet, and says what that is.
+fn search(core: &Core, root: usize, visits: &mut [Visit], clock: &mut u32, reached: &mut Vec<u32>) {
     let mut reach = |visit: &mut Visit, node: usize, parent: usize| {
         *clock += 1;
-        *visit = Visit { order: *clock, low: *clock, parent: parent as u32, size: 1, ..Visit::default() };
+        // Nothing is behind the nodes that hang on it alone.
+        let leaves = core.leaves[node];
+        *visit = Visit {
+            order: *clock,
+            low: *clock,
+            parent: parent as u32,
+            looked_at: 0,
+            size: 1 + leaves,
+            apart: leaves,
+            largest: leaves.min(1),
+        };
         reached.push(node as u32);
     };
     reach(&mut visits[root], root, root);
     let mut node = root;
     loop {
         let here = &mut visits[node];
-        if let Some(&peer) = peers.of_node(node).get(here.looked_at as usize) {
+        if let Some(&peer) = core.peers.of_node(node).get(here.looked_at as usize) {
             here.looked_at += 1;
-            let (parent, peer) = (here.parent, peer as usize);
-            if peers.of_node(peer).len() == 1 {
-                // Nothing is behind it, so it needs no visit. Most end points are such.
-                here.size += 1;
-                here.apart += 1;
-                here.largest = here.largest.max(1);
-                continue;
-            }
-            match visits[peer].order {
+            let parent = here.parent;
+            match visits[peer as usize].order {
                 0 => {
-                    reach(&mut visits[peer], peer, node);
-                    node = peer;
+                    reach(&mut visits[peer as usize], peer as usize, node);
+                    node = peer as usize;
                 }
-                order if peer as u32 != parent => visits[node].low = visits[node].low.min(order),
+                order if peer != parent => visits[node].low = visits[node].low.min(order),
                 _ => {}
             }
         } else if node == root {
@@ -265,8 +293,11 @@ mod tests {
         fn one_search_tells_what_taking_each_node_away_does(
             edges in prop::collection::vec((0..12_u32, 0..12_u32), 0..24),
         ) {
-            let peers = Peers::of(12, &edges);
-            let (fast, bridges) = cut_off(&peers);
+            let peers = Peers::of_any(12, &edges);
+            let core = peers.core();
+            let (of_core, bridges) = cut_off(&core);
+            let mut fast = [0; 12];
+            core.nodes.iter().zip(of_core).for_each(|(node, cuts_off)| fast[*node as usize] = cuts_off);
             for node in 0..12 {
                 let mut neighbours: Vec<u32> = edges.iter()
                     .filter(|(a, b)| a != b)
@@ -289,7 +320,7 @@ mod tests {
                         .copied()
                         .filter(|&(x, y)| (x.min(y) as usize, x.max(y) as usize) != (a, b))
                         .collect();
-                    let [from_a, from_b] = [a, b].map(|start| reached(&Peers::of(12, &left), start));
+                    let [from_a, from_b] = [a, b].map(|start| reached(&Peers::of_any(12, &left), start));
                     let found = bridges.iter().find(|bridge| bridge.ends == (a, b)).map(|bridge| bridge.cuts_off);
                     let expected = (!from_a[b]).then(|| {
                         let size = |seen: &[bool]| seen.iter().filter(|seen| **seen).count();

@@ -24,7 +24,7 @@ pub use centrality::Centrality;
 pub use detect::{THRESHOLDS, Threshold, findings, findings_by};
 pub use gateway::{Gateway, gateways};
 pub use inside::{Inside, ParseNetworkError};
-pub use key_node::{Bridge, KeyNode, bridges, key_nodes};
+pub use key_node::{Bridge, KeyNode, Topology, bridges, key_nodes};
 pub use observe::Observations;
 pub use service::{Service, services};
 pub use switch::{Switch, switches};

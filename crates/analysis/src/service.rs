@@ -1,11 +1,10 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use pcapviz_graph::{GraphLayer, NodeId, Outline};
+use pcapviz_graph::{GraphLayer, NodeId};
 
-use crate::Observations;
-use crate::peers::Peers;
 use crate::talker::most;
+use crate::{Observations, Topology};
 
 /// An end point that serves others, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,20 +26,20 @@ const CLIENTS: usize = 3;
 /// The services, by clients and then bytes, most first; at most `count`. Nothing but for the graph of layer 4.
 ///
 /// A service accepted a TCP connection, or has three clients or more, most of which use a higher port than it does:
-/// so a client that asks many servers from one port is not taken for one. O(edges log edges).
+/// so a client that asks many servers from one port is not taken for one. O(edges).
 ///
 /// ```
-/// use pcapviz_analysis::{Observations, services};
+/// use pcapviz_analysis::{Observations, Topology, services};
 /// use pcapviz_graph::{FlowTable, GraphLayer};
 ///
 /// let endpoints = FlowTable::new().outline(GraphLayer::Endpoints, 1);
-/// assert!(services(&endpoints, &Observations::default(), 10).is_empty());
+/// assert!(services(&Topology::of(&endpoints), &Observations::default(), 10).is_empty());
 /// ```
-pub fn services(endpoints: &Outline, observations: &Observations, count: usize) -> Vec<Service> {
+pub fn services(topology: &Topology<'_>, observations: &Observations, count: usize) -> Vec<Service> {
+    let (endpoints, peers) = (topology.outline, &topology.peers);
     if endpoints.layer() != GraphLayer::Endpoints {
         return Vec::new();
     }
-    let peers = Peers::of(endpoints.len(), endpoints.edges());
     let accepted = observations.handshakes.accepting();
     let service = |node: usize| {
         let of_node = peers.of_node(node);

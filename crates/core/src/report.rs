@@ -1,4 +1,4 @@
-use pcapviz_analysis::{Inside, Observations, findings_by, switches};
+use pcapviz_analysis::{Inside, Observations, Topology, findings_by, switches};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
@@ -85,7 +85,7 @@ impl Report {
     /// O(flows): keep it rather than ask again.
     pub fn neighbours(&self) -> Neighbours {
         if self.outer {
-            Neighbours::of(&self.table, &self.claims)
+            Neighbours::of_by(&self.table, &self.claims, self.threads)
         } else {
             Neighbours::of_claims(&self.claims)
         }
@@ -155,7 +155,8 @@ impl Report {
 
     /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.
     pub fn note_key_nodes(&mut self, graph: &LayerGraph, count: usize) {
-        for (node, reason) in self.key_nodes_with_reasons(&Outline::from(graph), count) {
+        let outline = Outline::from(graph);
+        for (node, reason) in self.key_nodes_with_reasons(&Topology::of(&outline), count) {
             self.annotations.entry(node).extra.insert("key".to_owned(), reason);
         }
     }

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::{self, Write};
-use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use pcapviz_analysis::{Centrality, bridges, gateways, key_nodes, services, switches, top_talkers};
+use pcapviz_analysis::{Centrality, Topology, bridges, gateways, key_nodes, services, switches, top_talkers};
 use pcapviz_enrich::Enricher;
 use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
@@ -46,37 +45,41 @@ impl Report {
     fn write_summary(&self, out: &mut Text) -> fmt::Result {
         self.captures(out)?;
         self.findings(out)?;
-        // An outline may take as much memory as half the flow table: each goes before the next is made, or
-        // the one after it where another thread ranks its nodes.
-        let [mut talkers, mut keys] = [out.later(), out.later()];
         out.heading("Layers")?;
-        let mut rank = |outline: Outline| {
-            self.talkers(&mut talkers, &outline)?;
-            self.key_nodes(&mut keys, &outline)
-        };
-        if self.threads < 2 {
-            for layer in GraphLayer::ALL {
-                let outline = self.table.outline(layer, 1);
-                self.layer(out, &outline)?;
-                rank(outline)?;
-            }
-        } else {
-            let (send, outlines) = sync_channel(0);
-            thread::scope(|scope| {
-                let ranking = scope.spawn(|| outlines.into_iter().try_for_each(rank));
-                for layer in GraphLayer::ALL {
-                    let outline = self.table.outline(layer, self.threads);
-                    self.layer(out, &outline)?;
-                    if send.send(outline).is_err() {
-                        break;
-                    }
-                }
-                drop(send);
-                ranking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })?;
+        for part in self.layers(out)? {
+            out.write_str(&part)?;
         }
-        out.write_str(&talkers.out)?;
-        out.write_str(&keys.out)
+        Ok(())
+    }
+
+    /// What there is to say of the layers: for each its line, then the top talkers of each, then the key nodes.
+    fn layers(&self, out: &Text) -> Result<impl Iterator<Item = String> + use<>, fmt::Error> {
+        let endpoints = self.table.outline(GraphLayer::Endpoints, self.threads);
+        let [mut devices, mut hosts, mut endpoints] = thread::scope(|scope| {
+            // The end points are the most, and to rank them is a task for one thread: the rest is done beside it.
+            let of_endpoints = || self.layer(out, &endpoints);
+            let beside = (self.threads > 1).then(|| scope.spawn(of_endpoints));
+            let hosts = self.layer(out, &self.table.outline_of_hosts(&endpoints, self.threads))?;
+            let devices = self.layer(out, &self.table.outline(GraphLayer::Devices, self.threads))?;
+            let endpoints = match beside {
+                Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
+                None => of_endpoints()?,
+            };
+            Ok([devices, hosts, endpoints])
+        })?;
+        let parts = (0..devices.len()).flat_map(move |part| {
+            [&mut devices, &mut hosts, &mut endpoints].map(|of| std::mem::take(&mut of[part]))
+        });
+        Ok(parts)
+    }
+
+    /// A layer's line, its top talkers, its key nodes.
+    fn layer(&self, out: &Text, outline: &Outline) -> Result<[String; 3], fmt::Error> {
+        let [mut line, mut talkers, mut keys] = [out.later(), out.later(), out.later()];
+        self.totals_of(&mut line, outline)?;
+        self.talkers(&mut talkers, outline)?;
+        self.key_nodes(&mut keys, &Topology::of(outline))?;
+        Ok([line.out, talkers.out, keys.out])
     }
 
     fn captures(&self, out: &mut Text) -> fmt::Result {
@@ -114,7 +117,7 @@ impl Report {
         Ok(())
     }
 
-    fn layer(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
+    fn totals_of(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
         let layer = outline.layer();
         let nodes = counted(outline.len() as u64, noun(layer).0, noun(layer).1);
         let edges = counted(outline.edges().len() as u64, "edge", "edges");
@@ -147,8 +150,8 @@ impl Report {
         out.table(rows.collect())
     }
 
-    fn key_nodes(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
-        let keys = self.key_nodes_with_reasons(outline, out.key_nodes);
+    fn key_nodes(&self, out: &mut Text, topology: &Topology<'_>) -> fmt::Result {
+        let (outline, keys) = (topology.outline(), self.key_nodes_with_reasons(topology, out.key_nodes));
         if keys.is_empty() {
             return Ok(());
         }
@@ -159,7 +162,7 @@ impl Report {
         });
         out.table(rows.collect())?;
         if outline.layer() == GraphLayer::Hosts {
-            for bridge in bridges(outline, out.key_nodes) {
+            for bridge in bridges(topology, out.key_nodes) {
                 let (a, b) = (outline.id(bridge.ends.0), outline.id(bridge.ends.1));
                 writeln!(out, "  {a} - {b}  the only link to {} hosts", bridge.cuts_off)?;
             }
@@ -169,7 +172,12 @@ impl Report {
 
     /// The nodes that matter most, each with its reasons: gateways and switches (layer 2) and services (layer 4) first, then by
     /// the graph's shape; at most `count`.
-    pub(crate) fn key_nodes_with_reasons(&self, outline: &Outline, count: usize) -> Vec<(NodeId, String)> {
+    pub(crate) fn key_nodes_with_reasons(
+        &self,
+        topology: &Topology<'_>,
+        count: usize,
+    ) -> Vec<(NodeId, String)> {
+        let outline = topology.outline();
         let keys: Vec<(NodeId, String)> = match outline.layer() {
             GraphLayer::Devices => {
                 let neighbours = self.neighbours();
@@ -178,16 +186,16 @@ impl Report {
                 join_reasons(gateways.chain(switches))
             }
             GraphLayer::Hosts => Vec::new(),
-            GraphLayer::Endpoints => services(outline, &self.observations, count)
+            GraphLayer::Endpoints => services(topology, &self.observations, count)
                 .iter()
                 .map(|service| (outline.id(service.node), service.to_string()))
                 .collect(),
         };
         // What is worth computing for the reasons alone: a large graph is ranked by its shape.
         let by_shape = if outline.edges().len() <= CENTRALITY_EDGES && outline.layer() == GraphLayer::Hosts {
-            Centrality::of(&self.graph(outline.layer()), self.threads).key_nodes(outline, count)
+            Centrality::of(&self.graph(outline.layer()), self.threads).key_nodes(topology, count)
         } else {
-            key_nodes(outline, count)
+            key_nodes(topology, count)
         };
         let by_shape = by_shape.into_iter().map(|key| (outline.id(key.node), key.to_string()));
         let mut keys = join_reasons(keys.into_iter().chain(by_shape));

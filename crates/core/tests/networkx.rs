@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pcapviz_core::analysis::{Centrality, bridges, key_nodes};
+use pcapviz_core::analysis::{Centrality, Topology, bridges, key_nodes};
 use pcapviz_core::graph::Outline;
 use pcapviz_core::{GraphLayer, Pipeline};
 use pcapviz_testkit::{python_module, shared};
@@ -34,9 +34,10 @@ fn document(name: &str, layer: GraphLayer) -> Option<Value> {
     let outline = Outline::from(&graph);
     let centrality = Centrality::of(&graph, 2);
     let edges: Vec<_> = graph.edges().iter().map(|e| (e.source, e.target, e.traffic.bytes)).collect();
-    let keys: Vec<_> = key_nodes(&outline, usize::MAX).iter().map(|key| (key.node, key.cuts_off)).collect();
+    let topology = Topology::of(&outline);
+    let keys: Vec<_> = key_nodes(&topology, usize::MAX).iter().map(|key| (key.node, key.cuts_off)).collect();
     let bridges: Vec<_> =
-        bridges(&outline, usize::MAX).iter().map(|b| (b.ends.0, b.ends.1, b.cuts_off)).collect();
+        bridges(&topology, usize::MAX).iter().map(|b| (b.ends.0, b.ends.1, b.cuts_off)).collect();
     let betweenness = centrality.betweenness.filter(|betweenness| betweenness.error == 0.0).unwrap();
     Some(json!({
         "name": name, "nodes": graph.nodes().len(), "edges": edges, "keys": keys, "bridges": bridges,

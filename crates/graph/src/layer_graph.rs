@@ -83,7 +83,7 @@ pub struct LayerGraph {
 
 impl LayerGraph {
     pub(crate) fn project(layer: GraphLayer, table: &FlowTable) -> Self {
-        let Numbered { nodes: ids, ends } = Numbered::new(layer, table, 1);
+        let Numbered { nodes: ids, ends } = Numbered::new(layer, None, table, 1);
         let mut flows: Vec<([u32; 2], FlowStats)> =
             ends.into_iter().zip(outline::flows(layer, table)).collect();
         flows.sort_unstable_by_key(|(ends, _)| *ends);

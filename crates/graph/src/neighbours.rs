@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use pcapviz_capture::{Capability, Dissection, MacAddr, Protocol, Sighting, SpanningTree, Timestamp, Tree};
 
-use crate::{AddressClass, FlowTable, join_lives};
+use crate::{AddressClass, FlowKey, FlowStats, FlowTable, join_lives};
 
 /// How it is known that an address is a device's own, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -307,7 +307,13 @@ pub struct Neighbours {
 impl Neighbours {
     /// Joins what the flows show with what the devices claim. O(flows + addresses log addresses).
     pub fn of(table: &FlowTable, claims: &Claims) -> Self {
-        Joining::new(table, claims).finish(claims)
+        Self::of_by(table, claims, 1)
+    }
+
+    /// The same, by up to so many threads.
+    pub fn of_by(table: &FlowTable, claims: &Claims, threads: usize) -> Self {
+        let parts = table.fold_by(threads, Joining::default, Joining::add);
+        parts.into_iter().fold(Joining::default(), Joining::merged).finish(claims)
     }
 
     /// By claims alone: for tables in which MAC and IP addresses do not belong together, such as those of the
@@ -346,29 +352,36 @@ struct Joining {
 const ROUTING_PROTOCOLS: [u8; 4] = [88, 89, 103, 112];
 
 impl Joining {
-    fn new(table: &FlowTable, claims: &Claims) -> Self {
-        let mut joining = Self::default();
-        for (key, stats) in table.iter().filter(|(key, _)| key.tunnel.is_none()) {
-            let Some(devices) = key.devices else { continue };
-            if is_station(devices.source) && is_station(devices.destination) {
-                joining.links.join(devices.source, devices.destination);
-            }
-            let Some(hosts) = key.hosts else { continue };
-            let ends = [(devices.source, hosts.source), (devices.destination, hosts.destination)];
-            for (device, address) in ends {
-                if is_station(device) && is_own(address) {
-                    *joining.seen.entry((device, address)).or_default() += stats.traffic.packets;
-                }
-            }
-            if key.protocol.is_some_and(|number| ROUTING_PROTOCOLS.contains(&number))
-                && is_station(devices.source)
-            {
-                joining.speakers.insert(devices.source);
+    /// Takes in what a flow shows.
+    fn add(&mut self, key: FlowKey, stats: FlowStats) {
+        let (None, Some(devices)) = (key.tunnel, key.devices) else { return };
+        if is_station(devices.source) && is_station(devices.destination) {
+            self.links.join(devices.source, devices.destination);
+        }
+        let Some(hosts) = key.hosts else { return };
+        let ends = [(devices.source, hosts.source), (devices.destination, hosts.destination)];
+        for (device, address) in ends {
+            if is_station(device) && is_own(address) {
+                *self.seen.entry((device, address)).or_default() += stats.traffic.packets;
             }
         }
-        // A link is named by its lowest device, so that nothing depends on the order of the flows.
-        claims.iter().for_each(|(_, device, ..)| joining.links.add(device));
-        joining
+        if key.protocol.is_some_and(|number| ROUTING_PROTOCOLS.contains(&number))
+            && is_station(devices.source)
+        {
+            self.speakers.insert(devices.source);
+        }
+    }
+
+    /// Takes in what other flows showed.
+    fn merged(mut self, other: Self) -> Self {
+        if self.seen.is_empty() {
+            self.seen = other.seen;
+        } else {
+            other.seen.into_iter().for_each(|(of, packets)| *self.seen.entry(of).or_default() += packets);
+        }
+        other.links.0.into_iter().for_each(|(device, of_its_link)| self.links.join(device, of_its_link));
+        self.speakers.extend(other.speakers);
+        self
     }
 
     fn finish(mut self, claims: &Claims) -> Neighbours {
@@ -503,23 +516,18 @@ impl Network {
     }
 }
 
-/// Which devices share a link: union by lowest address.
+/// Which devices share a link: union by lowest address, so that nothing depends on the order of the flows. Only
+/// devices that are not the lowest of their link are in it.
 #[derive(Default)]
 struct Links(HashMap<MacAddr, MacAddr, RandomState>);
 
 impl Links {
-    fn add(&mut self, device: MacAddr) {
-        self.0.entry(device).or_insert(device);
-    }
-
     /// The lowest device of the link.
     fn of(&mut self, device: MacAddr) -> MacAddr {
         let mut at = device;
-        while let Some(&next) = self.0.get(&at)
-            && next != at
-        {
+        while let Some(&next) = self.0.get(&at) {
             // Paths halve on the way.
-            let further = self.0.get(&next).copied().unwrap_or(next);
+            let Some(&further) = self.0.get(&next) else { return next };
             self.0.insert(at, further);
             at = further;
         }
@@ -527,10 +535,10 @@ impl Links {
     }
 
     fn join(&mut self, a: MacAddr, b: MacAddr) {
-        self.add(a);
-        self.add(b);
         let (a, b) = (self.of(a), self.of(b));
-        self.0.insert(a.max(b), a.min(b));
+        if a != b {
+            self.0.insert(a.max(b), a.min(b));
+        }
     }
 }
 

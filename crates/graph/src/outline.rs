@@ -1,5 +1,7 @@
 use std::thread;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use pcapviz_capture::GraphLayer;
 
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices};
@@ -27,17 +29,50 @@ pub struct Outline {
 
 impl Outline {
     pub(crate) fn of_flows(layer: GraphLayer, table: &FlowTable, threads: usize) -> Self {
-        let Numbered { nodes, ends } = Numbered::new(layer, table, threads);
+        if layer == GraphLayer::Devices {
+            return Self::of_devices(table, threads);
+        }
+        let numbered = Numbered::new(layer, None, table, threads);
+        Self::new(numbered, bytes(layer, None, table), threads)
+    }
+
+    /// Devices are few, and the pairs of them: they are told apart by hashing.
+    fn of_devices(table: &FlowTable, threads: usize) -> Self {
+        let parts = table.fold_rows_by(threads, HashMap::default, |pairs: &mut Pairs, words, stats| {
+            if let Some(pair) = devices(words) {
+                let sum = pairs.entry(pair).or_default();
+                *sum = sum.saturating_add(stats.bytes());
+            }
+        });
+        let pairs = parts.into_iter().reduce(|mut whole, part| {
+            for (pair, bytes) in part {
+                let sum = whole.entry(pair).or_default();
+                *sum = sum.saturating_add(bytes);
+            }
+            whole
+        });
+        let (pairs, bytes): (Vec<_>, Vec<_>) = pairs.into_iter().flatten().unzip();
+        let mut ends = Vec::new();
+        let narrow = number(pairs.into_iter(), 0, threads, &mut ends);
+        let nodes = Nodes { layer: GraphLayer::Devices, narrow, wide: Vec::new() };
+        Self::new(Numbered { nodes, ends }, bytes, threads)
+    }
+
+    /// The hosts' outline by that of the end points, and the flows that have none: much faster than by all flows.
+    pub(crate) fn of_hosts(endpoints: &Self, table: &FlowTable, threads: usize) -> Self {
+        let (layer, but_not) = (GraphLayer::Hosts, Some(GraphLayer::Endpoints));
+        let others = Numbered::new(layer, but_not, table, threads);
+        let others = Self::new(others, bytes(layer, but_not, table), threads);
+        endpoints.hosts().union(others)
+    }
+
+    /// The graph of these nodes, with the bytes of each pair of ends.
+    fn new(Numbered { nodes, ends }: Numbered, bytes: Vec<u64>, threads: usize) -> Self {
         let [mut sent, mut received] = [vec![0_u64; nodes.len()], vec![0_u64; nodes.len()]];
         let add_up = |sums: &mut [u64], end: usize| {
-            let mut ends = ends.iter().map(|ends| ends[end]);
-            let mut add_rows = |bytes: u64| {
-                if let Some(sum) = ends.next().and_then(|node| sums.get_mut(node as usize)) {
-                    *sum = sum.saturating_add(bytes);
-                }
-            };
-            add_bytes(layer, table.v4(), &mut add_rows);
-            add_bytes(layer, table.v6(), &mut add_rows);
+            for (ends, bytes) in ends.iter().zip(&bytes) {
+                add(&mut sums[ends[end] as usize], *bytes);
+            }
         };
         if threads > 1 {
             thread::scope(|scope| {
@@ -48,8 +83,53 @@ impl Outline {
             add_up(&mut sent, 0);
             add_up(&mut received, 1);
         }
+        drop(bytes);
         let mut edges: Vec<_> = ends.into_iter().map(|[source, target]| (source, target)).collect();
         sort_by_threads(&mut edges, threads, |&(source, target)| u64::from(source) << 32 | u64::from(target));
+        edges.dedup();
+        Self { nodes, sent, received, edges }
+    }
+
+    /// The hosts of these end points: what each of a host's end points has, added up.
+    fn hosts(&self) -> Self {
+        let (nodes, host_of) = self.nodes.hosts();
+        let sum = |bytes: &[u64]| {
+            let mut sums = vec![0_u64; nodes.len()];
+            host_of.iter().zip(bytes).for_each(|(host, bytes)| add(&mut sums[*host as usize], *bytes));
+            sums
+        };
+        let (sent, received) = (sum(&self.sent), sum(&self.received));
+        // A host's end points are side by side, and so are the edges from them.
+        let (mut edges, mut targets) = (Vec::new(), Vec::new());
+        let source = |edge: &(u32, u32)| host_of[edge.0 as usize];
+        for of_source in self.edges.chunk_by(|a, b| source(a) == source(b)) {
+            targets.clear();
+            targets.extend(of_source.iter().map(|edge| host_of[edge.1 as usize]));
+            targets.sort_unstable();
+            targets.dedup();
+            edges.extend(targets.iter().map(|target| (source(&of_source[0]), *target)));
+        }
+        Self { nodes, sent, received, edges }
+    }
+
+    /// All that is in one or the other, of one layer.
+    fn union(mut self, other: Self) -> Self {
+        if other.is_empty() {
+            return self;
+        }
+        let (nodes, places) = self.nodes.union(&other.nodes);
+        let [mut sent, mut received] = [vec![0_u64; nodes.len()], vec![0_u64; nodes.len()]];
+        let mut edges = std::mem::take(&mut self.edges);
+        edges.iter_mut().for_each(|edge| *edge = places[0].of_edge(*edge));
+        edges.extend(other.edges.iter().map(|edge| places[1].of_edge(*edge)));
+        for (outline, places) in [&self, &other].into_iter().zip(&places) {
+            for (node, place) in places.0.iter().enumerate() {
+                add(&mut sent[*place as usize], outline.sent[node]);
+                add(&mut received[*place as usize], outline.received[node]);
+            }
+        }
+        // Two sorted runs, which this merges.
+        edges.sort();
         edges.dedup();
         Self { nodes, sent, received, edges }
     }
@@ -93,6 +173,13 @@ impl Outline {
     }
 }
 
+/// The bytes that each device sent to each other.
+type Pairs = HashMap<[Narrow; 2], u64, RandomState>;
+
+fn add(sum: &mut u64, bytes: u64) {
+    *sum = sum.saturating_add(bytes);
+}
+
 impl From<&LayerGraph> for Outline {
     fn from(graph: &LayerGraph) -> Self {
         Self {
@@ -112,18 +199,24 @@ pub(crate) struct Numbered {
 }
 
 impl Numbered {
-    pub(crate) fn new(layer: GraphLayer, table: &FlowTable, threads: usize) -> Self {
+    /// Of the flows that reach the layer, but not the other one.
+    pub(crate) fn new(
+        layer: GraphLayer,
+        but_not: Option<GraphLayer>,
+        table: &FlowTable,
+        threads: usize,
+    ) -> Self {
         let mut ends = Vec::new();
         let mut nodes = Nodes { layer, narrow: Vec::new(), wide: Vec::new() };
+        let (v4, v6) = (reaching(layer, but_not, table.v4()), reaching(layer, but_not, table.v6()));
         if layer == GraphLayer::Devices {
-            let v4 = rows(table.v4()).filter_map(|row| devices(row.key.words()));
-            let v6 = rows(table.v6()).filter_map(|row| devices(row.key.words()));
+            let v4 = v4.filter_map(|(_, row)| devices(row.key.words()));
+            let v6 = v6.filter_map(|(_, row)| devices(row.key.words()));
             nodes.narrow = number(v4.chain(v6), 0, threads, &mut ends);
         } else {
-            let v4 = rows(table.v4()).filter_map(|row| row.key.ends(layer));
-            nodes.narrow = number(v4, 0, threads, &mut ends);
-            let v6 = rows(table.v6()).filter_map(|row| row.key.ends(layer));
-            nodes.wide = number(v6, nodes.narrow.len() as u32, threads, &mut ends);
+            nodes.narrow = number(v4.filter_map(|(_, row)| row.key.ends(layer)), 0, threads, &mut ends);
+            let base = nodes.narrow.len() as u32;
+            nodes.wide = number(v6.filter_map(|(_, row)| row.key.ends(layer)), base, threads, &mut ends);
         }
         Self { nodes, ends }
     }
@@ -191,6 +284,33 @@ impl Nodes {
         self.narrow.len() + self.wide.len()
     }
 
+    /// The hosts of these end points, and for each end point its host's number.
+    fn hosts(&self) -> (Self, Vec<u32>) {
+        let mut hosts = Self { layer: GraphLayer::Hosts, narrow: Vec::new(), wide: Vec::new() };
+        let mut host_of = Vec::with_capacity(self.len());
+        for host in self.narrow.iter().map(|endpoint| endpoint.host()) {
+            if hosts.narrow.last() != Some(&host) {
+                hosts.narrow.push(host);
+            }
+            host_of.push((hosts.narrow.len() - 1) as u32);
+        }
+        for host in self.wide.iter().map(|(ip, _)| (*ip, 0)) {
+            if hosts.wide.last() != Some(&host) {
+                hosts.wide.push(host);
+            }
+            host_of.push((hosts.len() - 1) as u32);
+        }
+        (hosts, host_of)
+    }
+
+    /// All nodes of both, and the places there of the nodes of each.
+    fn union(&self, other: &Self) -> (Self, [Places; 2]) {
+        let mut places = [self, other].map(|nodes| Places(Vec::with_capacity(nodes.len())));
+        let narrow = union([&self.narrow, &other.narrow], 0, &mut places);
+        let wide = union([&self.wide, &other.wide], narrow.len() as u32, &mut places);
+        (Self { layer: self.layer, narrow, wide }, places)
+    }
+
     fn id(&self, node: usize) -> NodeId {
         match self.narrow.get(node) {
             Some(&narrow) => PackedV4::id(self.layer, narrow),
@@ -204,22 +324,93 @@ impl Nodes {
     }
 }
 
-fn rows<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = &Row<K>> {
-    partitions.iter().flat_map(Partition::rows)
+/// For each node of a layer, its number among more nodes.
+struct Places(Vec<u32>);
+
+impl Places {
+    fn of_edge(&self, (source, target): (u32, u32)) -> (u32, u32) {
+        (self.0[source as usize], self.0[target as usize])
+    }
+}
+
+/// What is in one or the other of two sorted lists, sorted; the numbers in it, from `base` on, are added to the places.
+fn union<N: Copy + Ord>(lists: [&[N]; 2], base: u32, places: &mut [Places; 2]) -> Vec<N> {
+    let mut all = Vec::with_capacity(lists[0].len().max(lists[1].len()));
+    let mut left = lists.map(|list| list.iter().copied().peekable());
+    while let Some(least) = left.iter_mut().filter_map(|list| list.peek().copied()).min() {
+        for (list, places) in left.iter_mut().zip(&mut *places) {
+            if list.next_if_eq(&least).is_some() {
+                places.0.push(base + all.len() as u32);
+            }
+        }
+        all.push(least);
+    }
+    all
 }
 
 /// What each flow that reaches the layer has, in the order of [`Numbered::ends`].
 pub(crate) fn flows(layer: GraphLayer, table: &FlowTable) -> impl Iterator<Item = FlowStats> {
-    reaching(layer, table.v4()).chain(reaching(layer, table.v6()))
+    let v4 = reaching(layer, None, table.v4()).map(|(partition, row)| partition.stats(row));
+    v4.chain(reaching(layer, None, table.v6()).map(|(partition, row)| partition.stats(row)))
 }
 
-fn add_bytes<K: Packed>(layer: GraphLayer, partitions: &[Partition<K>], add: &mut impl FnMut(u64)) {
-    rows(partitions).filter(|row| row.key.reaches(layer)).for_each(|row| add(row.stats.bytes()));
+/// The bytes of each flow that reaches the layer, but not the other one, in the order of [`Numbered::ends`].
+fn bytes(layer: GraphLayer, but_not: Option<GraphLayer>, table: &FlowTable) -> Vec<u64> {
+    let mut bytes = Vec::new();
+    reaching(layer, but_not, table.v4()).for_each(|(_, row)| bytes.push(row.stats.bytes()));
+    reaching(layer, but_not, table.v6()).for_each(|(_, row)| bytes.push(row.stats.bytes()));
+    bytes
 }
 
-fn reaching<K: Packed>(layer: GraphLayer, partitions: &[Partition<K>]) -> impl Iterator<Item = FlowStats> {
+/// The flows that reach the layer, but not the other one, each with its partition.
+fn reaching<K: Packed>(
+    layer: GraphLayer,
+    but_not: Option<GraphLayer>,
+    partitions: &[Partition<K>],
+) -> impl Iterator<Item = (&Partition<K>, &Row<K>)> {
     partitions.iter().flat_map(move |partition| {
-        let rows = partition.rows().filter(move |row| row.key.reaches(layer));
-        rows.map(move |row| partition.stats(row))
+        let wanted = move |row: &&Row<K>| {
+            row.key.reaches(layer) && !but_not.is_some_and(|other| row.key.reaches(other))
+        };
+        partition.rows().filter(wanted).map(move |row| (partition, row))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use pcapviz_capture::{DissectOptions, LinkType, Packet, dissect};
+    use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Tcp, Udp};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_way_leads_to_the_outline_of_the_graph(
+            packets in prop::collection::vec((0..4_u8, 0..4_u8, 0..4_u16, 0..6_u8), 0..40),
+            threads in 1..4_usize,
+        ) {
+            let mut table = FlowTable::new();
+            for (from, to, port, kind) in packets {
+                let ethernet = Ethernet::between(from, to);
+                let v4 = Ipv4::between([10, 0, 0, from], [10, 0, 0, to]);
+                let v6 = Ipv6::between(from.into(), to.into());
+                let frame = match kind {
+                    0 => ethernet.carry(b"nothing known"),
+                    1 => ethernet.carry(v4.carry(b"no ports")),
+                    2 => ethernet.carry(v6.carry(b"no ports")),
+                    3 => ethernet.carry(v4.carry(Udp::ports(port, 53).carry(b"x"))),
+                    4 => ethernet.carry(v6.carry(Udp::ports(53, port).carry(b"x"))),
+                    _ => ethernet.carry(v4.carry(Tcp::ports(port, 80).carry(b"x"))),
+                };
+                let packet = Packet::new(LinkType::ETHERNET, frame.bytes());
+                table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+            }
+            for layer in GraphLayer::ALL {
+                prop_assert_eq!(table.outline(layer, threads), Outline::from(&table.project(layer)));
+            }
+            let endpoints = table.outline(GraphLayer::Endpoints, threads);
+            prop_assert_eq!(table.outline_of_hosts(&endpoints, threads), table.outline(GraphLayer::Hosts, 1));
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub(crate) type PackedV4 = [u64; 5];
 pub(crate) type PackedV6 = [u64; 8];
 
 /// A device, an IPv4 address or an IPv4 end point: 64 bits in two halves, so that it is aligned to 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Narrow([u32; 2]);
 
 impl Ord for Narrow {
@@ -81,6 +81,12 @@ impl Narrow {
             NodeId::Host(IpAddr::V6(ip)) => Err((ip.to_bits(), 0)),
             NodeId::Endpoint(IpAddr::V6(ip), port) => Err((ip.to_bits(), port)),
         }
+    }
+
+    /// The host of an IPv4 end point.
+    #[inline]
+    pub(crate) fn host(self) -> Self {
+        Self::new(self.bits() >> 16)
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use foldhash::fast::{RandomState, SeedableRandomState};
 use pcapviz_capture::{Dissection, GraphLayer, Packet};
 
 use crate::outline::Numbered;
-use crate::packed::{Packed, PackedV4, PackedV6};
+use crate::packed::{Packed, PackedStats, PackedV4, PackedV6};
 use crate::partition::{Added, Partition};
 use crate::{FlowBatch, FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
 
@@ -195,11 +195,34 @@ impl FlowTable {
         start: impl Fn() -> A + Sync,
         step: impl Fn(&mut A, FlowKey, FlowStats) + Sync,
     ) -> Vec<A> {
-        let part = |v4: &[Partition<PackedV4>], v6: &[Partition<PackedV6>]| {
+        self.parts_by(threads, |v4, v6| {
             let mut all = start();
             flows(v4).chain(flows(v6)).for_each(|(key, stats)| step(&mut all, key, stats));
             all
-        };
+        })
+    }
+
+    /// The same with the words of the keys and what is known of the flows as they lie in the table.
+    pub(crate) fn fold_rows_by<A: Send>(
+        &self,
+        threads: usize,
+        start: impl Fn() -> A + Sync,
+        step: impl Fn(&mut A, &[u64], &PackedStats) + Sync,
+    ) -> Vec<A> {
+        self.parts_by(threads, |v4, v6| {
+            let mut all = start();
+            v4.iter().flat_map(Partition::rows).for_each(|row| step(&mut all, row.key.words(), &row.stats));
+            v6.iter().flat_map(Partition::rows).for_each(|row| step(&mut all, row.key.words(), &row.stats));
+            all
+        })
+    }
+
+    /// Gives a part of the partitions to each of so many threads at most, and what they make of them.
+    fn parts_by<A: Send>(
+        &self,
+        threads: usize,
+        part: impl Fn(&[Partition<PackedV4>], &[Partition<PackedV6>]) -> A + Sync,
+    ) -> Vec<A> {
         let len = self.v4.len().div_ceil(threads.max(1));
         let mut parts = self.v4.chunks(len).zip(self.v6.chunks(len));
         let first = parts.next();
@@ -231,9 +254,23 @@ impl FlowTable {
         Outline::of_flows(layer, self, threads)
     }
 
+    /// The [outline](Self::outline) of the hosts, where that of the end points is at hand already: in a fraction of
+    /// the time, since most flows need not be looked at again.
+    ///
+    /// ```
+    /// use pcapviz_graph::{FlowTable, GraphLayer};
+    ///
+    /// let table = FlowTable::new();
+    /// let endpoints = table.outline(GraphLayer::Endpoints, 1);
+    /// assert_eq!(table.outline_of_hosts(&endpoints, 1), table.outline(GraphLayer::Hosts, 1));
+    /// ```
+    pub fn outline_of_hosts(&self, endpoints: &Outline, threads: usize) -> Outline {
+        Outline::of_hosts(endpoints, self, threads)
+    }
+
     /// The nodes of one layer, sorted. O(flows log flows).
     pub fn nodes(&self, layer: GraphLayer) -> Vec<NodeId> {
-        Numbered::new(layer, self, 1).nodes.iter().collect()
+        Numbered::new(layer, None, self, 1).nodes.iter().collect()
     }
 
     pub(crate) fn v4(&self) -> &[Partition<PackedV4>] {
