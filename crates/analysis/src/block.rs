@@ -212,7 +212,8 @@ impl Builder {
             members[ends[kind as usize] as usize] = node;
             ends[kind as usize] += 1;
         }
-        let mut of_kinds: Vec<_> = links.iter().map(|&(a, b)| (kinds[a as usize], kinds[b as usize])).collect();
+        let mut of_kinds: Vec<_> =
+            links.iter().map(|&(a, b)| (kinds[a as usize], kinds[b as usize])).collect();
         of_kinds.sort_unstable();
         of_kinds.dedup();
         let peers = Peers::of(weights.len(), &of_kinds);
