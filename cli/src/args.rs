@@ -11,7 +11,7 @@ use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
 use pcapviz_core::graph::{MacAddr, Protocol, ProtocolSet, Selection, Severity};
 use pcapviz_core::render::layout::ENGINES;
 use pcapviz_core::render::theme::Theme;
-use pcapviz_core::render::{Format, Grouping, Shape, fold};
+use pcapviz_core::render::{ColorBy, Format, Grouping, Kind, Shape, fold};
 use pcapviz_core::{GraphLayer, Tunnels};
 
 /// Draws who talks to whom in packet captures: devices (layer 2), IP hosts (layer 3), or TCP, UDP and
@@ -119,11 +119,11 @@ pub(crate) struct Args {
     #[arg(value_parser = positive::<NonZero<usize>>, long, value_name = "N", help_heading = "Selection")]
     top: Option<NonZero<usize>>,
 
-    /// Only edges with one of these protocols, such as DNS,HTTP
+    /// Only flows with one of these protocols, such as DNS,HTTP
     #[arg(short = 'w', long, visible_alias = "whitelist", value_name = "PROTOCOL", num_args = 1.., value_delimiter = ',', value_parser = protocol, help_heading = "Selection")]
     protocols: Vec<Protocol>,
 
-    /// No edges with any of these protocols
+    /// No flows with any of these protocols
     #[arg(short = 'b', long, visible_alias = "blacklist", value_name = "PROTOCOL", num_args = 1.., value_delimiter = ',', value_parser = protocol, help_heading = "Selection")]
     not_protocols: Vec<Protocol>,
 
@@ -167,21 +167,25 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "SHAPE", value_parser = PossibleValuesParser::new(Shape::names()), help_heading = "Picture")]
     pub(crate) shape: Option<String>,
 
-    /// Colours: for screens and reports, for dark rooms, or for printers without colour
-    #[arg(long, value_name = "THEME", default_value = "light", value_parser = PossibleValuesParser::new(Theme::ALL.map(Theme::name)), help_heading = "Picture")]
-    theme: String,
+    /// Colours: for screens and reports, for dark rooms, or for printers without colour [default: light]
+    #[arg(long, value_name = "THEME", value_parser = PossibleValuesParser::new(Theme::ALL.map(Theme::name)), help_heading = "Picture")]
+    theme: Option<String>,
 
-    /// Pixels per point of a png (1/72 inch)
-    #[arg(long, value_name = "FACTOR", default_value = "2", value_parser = scale, conflicts_with = "width", help_heading = "Picture")]
-    pub(crate) scale: f32,
+    /// What outside hosts are coloured by: the most frequent ones get colours of their own [default: country]
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(ColorBy::ALL.map(ColorBy::name)), help_heading = "Picture")]
+    color_by: Option<String>,
+
+    /// Pixels per point of a png (1/72 inch) [default: 2]
+    #[arg(long, value_name = "FACTOR", value_parser = scale, conflicts_with = "width", help_heading = "Picture")]
+    pub(crate) scale: Option<f32>,
 
     /// How many pixels wide a png is
     #[arg(value_parser = positive::<NonZero<u32>>, long, value_name = "PIXELS", help_heading = "Picture")]
     pub(crate) width: Option<NonZero<u32>>,
 
-    /// Keep those together that have this in common, in a labelled frame
-    #[arg(long, value_name = "BY", default_value = "none", value_parser = PossibleValuesParser::new(Grouping::ALL.map(Grouping::name)), help_heading = "Picture")]
-    group: String,
+    /// Keep those together that have this in common, in a labelled frame [default: none]
+    #[arg(long, value_name = "BY", value_parser = PossibleValuesParser::new(Grouping::ALL.map(Grouping::name)), help_heading = "Picture")]
+    group: Option<String>,
 
     /// Keep no more than so many flows, the first ones; what the others sent is counted in one sum
     #[arg(long, value_name = "N", help_heading = "Packets")]
@@ -191,11 +195,11 @@ pub(crate) struct Args {
     #[arg(value_parser = positive::<NonZero<usize>>, long, value_name = "N", help_heading = "Picture")]
     pub(crate) max_nodes: Option<NonZero<usize>>,
 
-    /// Which ports are nodes of their own in a picture of layer 4
-    #[arg(long, value_name = "WHICH", default_value = "servers", help_heading = "Picture")]
-    ports: Ports,
+    /// Which ports are nodes of their own in a picture of layer 4 [default: servers]
+    #[arg(long, value_name = "WHICH", help_heading = "Picture")]
+    ports: Option<Ports>,
 
-    /// Which networks are inside, for the findings, such as 198.51.100.0/24 [default: private addresses]
+    /// Which networks are inside, for findings and colours, such as 198.51.100.0/24 [default: private addresses]
     #[arg(long, value_name = "CIDR", num_args = 1.., help_heading = "Findings")]
     internal: Vec<Inside>,
 
@@ -379,21 +383,50 @@ impl Args {
         selection
     }
 
+    /// The options of pictures that change nothing in any of the outputs, as they are written.
+    pub(crate) fn without_effect(&self, outputs: &[Format]) -> Vec<&'static str> {
+        let any = |fits: fn(&Format) -> bool| outputs.iter().any(fits);
+        let picture = any(|format| format.kind() == Kind::Picture);
+        // DOT has no positions, but looks.
+        let looks = picture || any(|format| format.name() == "dot");
+        let pixels = any(|format| format.name() == "png");
+        [
+            ("-E", self.layoutengine.is_some(), picture),
+            ("-s", self.shape.is_some(), looks),
+            ("--theme", self.theme.is_some(), looks),
+            ("--color-by", self.color_by.is_some(), looks),
+            ("--scale", self.scale.is_some(), pixels),
+            ("--width", self.width.is_some(), pixels),
+            ("--group", self.group.is_some(), picture),
+            ("--max-nodes", self.max_nodes.is_some(), picture),
+            ("--ports", self.ports.is_some(), picture && self.layer4),
+        ]
+        .into_iter()
+        .filter(|(_, is_given, has_effect)| *is_given && !has_effect)
+        .map(|(option, ..)| option)
+        .collect()
+    }
+
     /// The colours of a picture.
     pub(crate) fn theme(&self) -> Theme {
-        Theme::by_name(&self.theme).unwrap_or_default()
+        self.theme.as_deref().and_then(Theme::by_name).unwrap_or_default()
+    }
+
+    /// What outside hosts are coloured by.
+    pub(crate) fn color_by(&self) -> ColorBy {
+        self.color_by.as_deref().and_then(ColorBy::by_name).unwrap_or_default()
     }
 
     /// What keeps nodes of a picture together.
     pub(crate) fn grouping(&self) -> Grouping {
-        Grouping::by_name(&self.group).unwrap_or_default()
+        self.group.as_deref().and_then(Grouping::by_name).unwrap_or_default()
     }
 
     /// Which ports are nodes of their own in a picture.
     pub(crate) fn ports(&self) -> fold::Ports {
         match self.ports {
-            Ports::Servers => fold::Ports::Servers,
-            Ports::All => fold::Ports::All,
+            None | Some(Ports::Servers) => fold::Ports::Servers,
+            Some(Ports::All) => fold::Ports::All,
         }
     }
 

@@ -12,9 +12,9 @@ use pcapviz_core::capture::{CaptureReader, captures_in};
 use pcapviz_core::enrich::{
     EnrichError, Enricher, GeoDatabases, HostsFile, ManufFile, ResolveOptions, ReverseResolver,
 };
-use pcapviz_core::graph::{Protocol, ProtocolSet, Selection, Unselected};
+use pcapviz_core::graph::{ProtocolSet, Selection, Unselected, topmost_protocols};
 use pcapviz_core::render::layout::{Engine, Layout};
-use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render, topmost_protocols};
+use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
 use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
 
 use crate::args::{Args, Frequent, Split};
@@ -33,6 +33,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let ignored = args.without_effect(&outputs.formats());
+    if !ignored.is_empty() {
+        messages.warn(&format_args!(
+            "no effect on what is written: {}; pictures are svg, png and pdf (--scale and --width: png only)",
+            ignored.join(", ")
+        ));
+    }
     let mut worst = None;
     for Portion { captures, name } in portions(args, &mut messages) {
         let mut report = read(args, &captures, &mut messages);
@@ -182,6 +189,8 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
 /// What is to be written, checked before the captures are read: a slip of the pen should not cost a minute.
 struct Outputs<'a> {
     out: Option<(&'a Path, Format)>,
+    /// The format of `-g`.
+    dot: Option<Format>,
     engine: &'static Engine,
     layout: Box<dyn Layout>,
     shape: Option<Shape>,
@@ -225,9 +234,15 @@ impl<'a> Outputs<'a> {
                 bail!("{} is a capture, which is never written over: write to another file", path.display());
             }
         }
+        let dot = args.graphviz.is_some().then(|| "dot".parse()).transpose()?;
         let engine = Engine::by_name(args.layoutengine.as_deref().unwrap_or("auto"))?;
         let shape = args.shape.as_deref().map(str::parse).transpose()?;
-        Ok(Self { out, engine, layout: engine.layout(), shape })
+        Ok(Self { out, dot, engine, layout: engine.layout(), shape })
+    }
+
+    /// In which formats the graph is written.
+    fn formats(&self) -> Vec<Format> {
+        self.out.iter().map(|(_, format)| *format).chain(self.dot).collect()
     }
 
     /// `part` tells the files from those of other reports.
@@ -259,8 +274,8 @@ impl<'a> Outputs<'a> {
                 Some(Split::Protocol) => self.draw_split(args, report, [&whole, &graph], &path, format)?,
             }
         }
-        if let Some(path) = &args.graphviz {
-            self.draw(args, &view, &in_part(path), "dot".parse()?)?;
+        if let (Some(path), Some(dot)) = (&args.graphviz, self.dot) {
+            self.draw(args, &view, &in_part(path), dot)?;
         }
         if args.lists(Frequent::In) {
             print(&report.contacted_list(&graph))?;
@@ -283,25 +298,19 @@ impl<'a> Outputs<'a> {
         path: &Path,
         format: Format,
     ) -> Result<()> {
-        // ICMP and the like beside the applications, which are above the transports.
-        let beside =
-            |set: ProtocolSet| set.iter().filter(|p| (Protocol::Ah..Protocol::Tcp).contains(p)).collect();
-        let told = |set: ProtocolSet| topmost_protocols(set).union(beside(set));
-        let protocols = graph
-            .edges()
-            .iter()
-            .map(|edge| told(edge.protocols))
+        let protocols = (0..graph.edges().len())
+            .flat_map(|edge| graph.shares(edge))
+            .map(|share| topmost_protocols(share.protocols))
             .fold(ProtocolSet::EMPTY, ProtocolSet::union);
-        // An edge of a protocol asked for may have others as well, which were not.
+        // A flow of a protocol asked for may have others as well, which were not.
         let asked = args.selection().protocols;
-        let asked_for = |protocol: &Protocol| asked.as_ref().is_none_or(|asked| asked.contains(*protocol));
+        let asked_for = |protocol: &_| asked.as_ref().is_none_or(|asked| asked.contains(*protocol));
         let any = protocols.iter().any(|protocol| asked_for(&protocol));
         for protocol in protocols.iter().filter(|protocol| asked_for(protocol) || !any) {
             let mut selection = args.selection();
-            selection.protocols = Some([protocol].into_iter().collect());
+            (selection.protocols, selection.topmost) = (None, Some(protocol));
             // What else is selected holds for the whole graph, and is done.
-            let only = Selection::of_protocols([protocol].into_iter().collect());
-            let (part, _) = report.select(graph, &only)?;
+            let (part, _) = report.select(graph, &Selection::of_topmost(protocol))?;
             let left_out = Unselected::between(whole, &part);
             let mut view = report.view(&part);
             view.selection = Some((&selection, left_out));
@@ -314,6 +323,7 @@ impl<'a> Outputs<'a> {
         let mut options = RenderOptions::new(&*self.layout);
         options.shape = self.shape;
         options.theme = args.theme();
+        options.color_by = args.color_by();
         options.scale = args.scale;
         options.width = args.width.map(NonZero::get);
         options.grouping = args.grouping();

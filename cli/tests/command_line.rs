@@ -299,7 +299,7 @@ fn parts_of_a_graph_and_several_pictures() {
         (&[&*office, "--top", "3"][..], &["x.svg"][..], "Selected: top 3. Left out: "),
         (&[&office, "--focus", "192.168.1.10", "--theme", "dark"], &["x.svg"], "1 hop around"),
         (&[&office, "-w", "DNS", "-i", &office], &["x.svg"], "Selected: protocols DNS."),
-        (&[&office, "--split", "protocol", "-w", "DNS"], &["x.dns.svg"], "Selected: protocols DNS."),
+        (&[&office, "--split", "protocol", "-w", "DNS"], &["x.dns.svg"], "Selected: protocol DNS."),
         (&[&office, &tunnel, "--each"], &["x.office.pcap.svg", "x.tunnel.pcap.svg"], "office.pcap"),
         (&[&office, &office, "--each"], &["x.office.pcap-2.svg", "x.office.pcap.svg"], "office.pcap"),
     ] {
@@ -316,6 +316,24 @@ fn parts_of_a_graph_and_several_pictures() {
     }
     let only = json(&[office.as_str(), "--mac", "00:00:00:00:00:01", "--filter", "ip"]);
     assert_eq!(only["totals"]["in_graph"], 0);
+}
+
+#[test]
+fn options_without_effect_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let office = testdata("office.pcap");
+    for (out, options, expected) in [
+        ("x.svg", &["--scale", "3", "-E", "auto"][..], "what is written: --scale; "),
+        ("x.json", &["-E", "auto", "--theme", "dark"], "what is written: -E, --theme; "),
+        ("x.dot", &["--theme", "dark", "-s", "box"], ""),
+        ("x.png", &["--scale", "1", "--color-by", "asn"], ""),
+    ] {
+        let status = run(&[&[&*office, "-o", &path(out)], options].concat());
+        assert!(status.status.success(), "{options:?}");
+        let said = text(&status.stderr);
+        assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{options:?}: {said}");
+    }
 }
 
 #[test]

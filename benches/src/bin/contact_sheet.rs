@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use pcapviz_core::render::escape::xml;
 use pcapviz_core::render::{Format, RenderOptions, render};
-use pcapviz_core::{GraphLayer, Pipeline};
+use pcapviz_core::{Embedded, GraphLayer, Pipeline};
 use pcapviz_testkit::capture::{Pcap, Record};
 use pcapviz_testkit::frame::{Ethernet, Ipv4, Tcp, Udp};
 
@@ -61,7 +61,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut page = String::from(HEAD);
     for capture in &captures {
-        let report = Pipeline::new().capture(capture).run();
+        let mut report = Pipeline::new().capture(capture).run();
+        for layer in GraphLayer::ALL {
+            report.enrich_graph(&report.graph(layer), &Embedded)?;
+        }
+        report.join_devices();
         let name = capture.file_name().unwrap_or_default().to_string_lossy();
         let _ = write!(page, "<h2>{}</h2><div>", xml(&name));
         for layer in GraphLayer::ALL {

@@ -10,7 +10,6 @@ mod block;
 mod centrality;
 mod detect;
 mod gateway;
-mod inside;
 mod key_node;
 mod life;
 mod observe;
@@ -23,9 +22,11 @@ pub use betweenness::Betweenness;
 pub use centrality::Centrality;
 pub use detect::{THRESHOLDS, Threshold, findings, findings_by};
 pub use gateway::{Gateway, gateways};
-pub use inside::{Inside, ParseNetworkError};
 pub use key_node::{Bridge, KeyNode, Topology, bridges, key_nodes};
 pub use observe::Observations;
 pub use service::{Service, services};
 pub use switch::{Switch, switches};
 pub use talker::top_talkers;
+
+// Findings ask what is inside.
+pub use pcapviz_graph::{Inside, ParseNetworkError};

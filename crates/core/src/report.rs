@@ -1,9 +1,9 @@
-use pcapviz_analysis::{Inside, Observations, Topology, findings_by, switches};
+use pcapviz_analysis::{Observations, Topology, findings_by, switches};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
-    Annotations, CaptureSummary, Claims, Finding, FlowTable, LayerGraph, Name, Neighbours, NodeId, Outline,
-    SelectError, Selection, Totals, Unselected, Vlans,
+    Annotations, CaptureSummary, Claims, Finding, FlowTable, Inside, LayerGraph, Name, Neighbours, NodeId,
+    Outline, SelectError, Selection, Totals, Unselected, Vlans,
 };
 use pcapviz_render::View;
 
@@ -29,6 +29,8 @@ pub struct Report {
     /// Where captures are cut short or damaged; what came before stands.
     pub damages: Vec<CaptureError>,
     pub(crate) observations: Observations,
+    /// Which networks are inside.
+    pub(crate) inside: Inside,
     /// Threads to work with.
     pub(crate) threads: usize,
     /// Whether MAC and IP addresses in the table are of the same frames.
@@ -91,9 +93,13 @@ impl Report {
         }
     }
 
-    /// Adds which addresses stand behind each device, which devices before each of these hosts, and what
-    /// switches say of themselves. A device is known by its own hosts' names, so this comes after what adds names. O(flows).
+    /// Adds which addresses stand behind each device, which devices before each of these hosts, what switches say of
+    /// themselves, and which addresses are broadcast ones. A device is known by its own hosts' names, so this comes after
+    /// what adds names. O(flows).
     pub fn join_devices(&mut self) {
+        for address in self.table.broadcast_addresses() {
+            self.annotations.entry(NodeId::Host(address)).is_broadcast = true;
+        }
         let neighbours = self.neighbours();
         for switch in switches(&neighbours) {
             let notes = self.annotations.entry(switch.node());
@@ -139,7 +145,7 @@ impl Report {
         enricher.enrich(&nodes, &mut self.annotations)
     }
 
-    /// Looks for findings anew, with other networks held to be inside. O(flows).
+    /// Looks for findings anew, with other networks held to be inside; pictures hold them to be so, too. O(flows).
     ///
     /// ```
     /// use pcapviz_core::Pipeline;
@@ -151,6 +157,7 @@ impl Report {
     /// ```
     pub fn find(&mut self, inside: &Inside) {
         self.findings = findings_by(&self.table, &self.observations, inside, self.threads);
+        self.inside = inside.clone();
     }
 
     /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.
@@ -175,6 +182,8 @@ impl Report {
 
     /// A graph with all that is known about it, to draw or to write.
     pub fn view<'a>(&'a self, graph: &'a LayerGraph) -> View<'a> {
-        View::new(graph, &self.annotations, &self.captures, self.totals()).with_findings(&self.findings)
+        View::new(graph, &self.annotations, &self.captures, self.totals())
+            .with_findings(&self.findings)
+            .with_inside(&self.inside)
     }
 }

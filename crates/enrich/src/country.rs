@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use pcapviz_graph::{AddressClass, Annotations, NodeId, Place};
@@ -51,17 +52,39 @@ impl Enricher for Countries {
 
     fn enrich(&self, nodes: &[NodeId], annotations: &mut Annotations) -> Result<Enriched, EnrichError> {
         let mut enriched = Enriched::default();
+        let names = one_name_each(annotations);
         for host in hosts(nodes) {
             let Some(known) = self.look_up(host) else { continue };
             let place = annotations.entry(NodeId::Host(host)).place.get_or_insert_default();
             if place.country.is_none() && place.country_code.is_none() {
-                (place.country, place.country_code) = (known.country, known.country_code);
+                let usual = known.country_code.as_deref().and_then(|code| names.get(code)).cloned();
+                (place.country, place.country_code) = (usual.or(known.country), known.country_code);
                 place.sources.extend(known.sources);
                 enriched.nodes += 1;
             }
         }
         Ok(enriched)
     }
+}
+
+/// Gives each country one name: databases in use may call it differently, or in another language. The most frequent one
+/// stands, of equals the first by the alphabet. Returns the names by code.
+fn one_name_each(annotations: &mut Annotations) -> BTreeMap<String, String> {
+    let key = |place: &Place| Some((place.country_code.as_ref()?.to_uppercase(), place.country.clone()?));
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for key in annotations.iter().filter_map(|(_, notes)| key(notes.place.as_ref()?)) {
+        *counts.entry(key).or_default() += 1;
+    }
+    let mut ranked: Vec<((String, String), usize)> = counts.into_iter().collect();
+    // The best one of each code comes last, and stays.
+    ranked.sort_by(|(a, n), (b, m)| n.cmp(m).then_with(|| b.cmp(a)));
+    let names: BTreeMap<String, String> = ranked.into_iter().map(|(key, _)| key).collect();
+    for place in annotations.notes_mut().filter_map(|notes| notes.place.as_mut()) {
+        if let Some((code, _)) = key(place) {
+            place.country = names.get(&code).cloned();
+        }
+    }
+    names
 }
 
 /// What stands in the legend.
@@ -118,7 +141,20 @@ mod tests {
         assert_eq!(Countries.enrich(&[node], &mut annotations).unwrap().nodes, 0);
         assert_eq!(annotations.get(node).unwrap().place, Some(place));
 
+        // Its name of the country is everyone's, and of several the most frequent one.
+        let mut annotations = Annotations::default();
+        for (host, name) in [("8.8.8.8", "USA"), ("8.8.8.9", "Vereinigte Staaten"), ("8.8.8.10", "USA")] {
+            let mut place = Place::default();
+            (place.country, place.country_code) = (Some(name.into()), Some("US".into()));
+            annotations.entry(NodeId::Host(host.parse().unwrap())).place = Some(place);
+        }
+        let other = NodeId::Host("8.8.4.4".parse().unwrap());
+        assert_eq!(Countries.enrich(&[other], &mut annotations).unwrap().nodes, 1);
+        let names = annotations.iter().map(|(_, notes)| notes.place.as_ref().unwrap().country.as_deref());
+        assert_eq!(names.collect::<Vec<_>>(), [Some("USA"); 4]);
+
         // One that knows only the owner is completed.
+        let mut annotations = Annotations::default();
         let mut place = Place::default();
         (place.asn, place.sources) = (Some(15169), vec!["ASN".into()]);
         annotations.entry(node).place = Some(place);

@@ -107,6 +107,9 @@ pub struct Notes {
     pub device: Option<Device>,
     /// The devices that have this address as their own (layer 3).
     pub devices: Vec<MacAddr>,
+    /// Whether it is a network's broadcast address, by what the capture shows (layer 3): see
+    /// [`FlowTable::broadcast_addresses`](crate::FlowTable::broadcast_addresses).
+    pub is_broadcast: bool,
     /// What it offers, by its own word: services with their ports.
     pub services: Vec<String>,
     /// What an embedding program adds: shown under the name, and in the JSON under `notes`.
@@ -187,6 +190,11 @@ impl Annotations {
     /// The notes of an edge, to write to.
     pub fn edge_entry(&mut self, source: NodeId, target: NodeId) -> &mut EdgeNotes {
         self.edges.entry((source, target)).or_default()
+    }
+
+    /// The notes of every node that something is known of, to write to.
+    pub fn notes_mut(&mut self) -> impl Iterator<Item = &mut Notes> {
+        self.notes.values_mut()
     }
 
     /// Every node that something is known of, sorted.

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use pcapviz_capture::Timestamp;
 
 use crate::NodeId;
@@ -55,6 +57,8 @@ pub struct Finding {
     pub subject: NodeId,
     /// To whom, where that is one node.
     pub object: Option<NodeId>,
+    /// Which ports of the other side it is about; empty if all are.
+    pub ports: BTreeSet<u16>,
     /// From when to when.
     pub life: Option<(Timestamp, Timestamp)>,
     /// The numbers.
@@ -86,6 +90,7 @@ impl Finding {
             sentence: String::new(),
             subject,
             object: None,
+            ports: BTreeSet::new(),
             life: None,
             evidence: Vec::new(),
             innocent_causes: &[],

@@ -60,16 +60,49 @@ pub struct Edge {
     pub position: Position,
 }
 
-impl Edge {
-    fn new([source, target]: [u32; 2], stats: &FlowStats) -> Self {
-        Self {
-            source: source as usize,
-            target: target as usize,
-            traffic: stats.traffic,
-            protocols: stats.protocols,
-            life: stats.life,
-            position: stats.position,
-        }
+/// What flows with the same protocols add to an edge: an edge can carry DNS in some flows and HTTP in others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Share {
+    /// The protocols of each of the flows.
+    pub protocols: ProtocolSet,
+    /// How much they carried.
+    pub traffic: Traffic,
+    /// When they were first and last seen.
+    pub life: Option<(Timestamp, Timestamp)>,
+    /// Their first packet.
+    pub position: Position,
+}
+
+impl Share {
+    fn of_edge(edge: &Edge) -> Self {
+        let Edge { protocols, traffic, life, position, .. } = *edge;
+        Self { protocols, traffic, life, position }
+    }
+
+    fn of_flow(stats: &FlowStats) -> Self {
+        let FlowStats { protocols, traffic, life, position, .. } = *stats;
+        Self { protocols, traffic, life, position }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.protocols = self.protocols.union(other.protocols);
+        self.traffic += other.traffic;
+        self.life = join_lives(self.life, other.life);
+        self.position = self.position.min(other.position);
+    }
+
+    fn sum(shares: &[Self]) -> Option<Self> {
+        let (first, rest) = shares.split_first()?;
+        Some(rest.iter().fold(*first, |mut sum, share| {
+            sum.merge(share);
+            sum
+        }))
+    }
+
+    fn edge(self, source: usize, target: usize) -> Edge {
+        let Self { protocols, traffic, life, position } = self;
+        Edge { source, target, traffic, protocols, life, position }
     }
 }
 
@@ -79,6 +112,9 @@ pub struct LayerGraph {
     layer: GraphLayer,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    /// The shares of the edges whose flows differ in their protocols, each after its edge's index, ascending. Most edges
+    /// have none here.
+    shares: Vec<(usize, Share)>,
 }
 
 impl LayerGraph {
@@ -87,23 +123,28 @@ impl LayerGraph {
         let mut flows: Vec<([u32; 2], FlowStats)> =
             ends.into_iter().zip(outline::flows(layer, table)).collect();
         flows.sort_unstable_by_key(|(ends, _)| *ends);
-        let edges: Vec<Edge> = flows
-            .chunk_by(|(a, _), (b, _)| a == b)
-            .filter_map(|flows| {
-                let mut stats = flows.iter().map(|(_, stats)| *stats);
-                let first = stats.next()?;
-                let sum = stats.fold(first, |mut sum, stats| {
-                    sum.merge(&stats);
-                    sum
-                });
-                Some(Edge::new(flows[0].0, &sum))
-            })
-            .collect();
-        Self::of(layer, ids.iter(), edges)
+        let (mut edges, mut shares) = (Vec::new(), Vec::new());
+        // One buffer for all edges: most have one flow.
+        let mut of_edge = Vec::new();
+        for flows in flows.chunk_by(|(a, _), (b, _)| a == b) {
+            let [source, target] = flows[0].0.map(|node| node as usize);
+            by_protocols(flows.iter().map(|(_, stats)| stats), &mut of_edge);
+            edges.extend(Share::sum(&of_edge).map(|sum| sum.edge(source, target)));
+            if of_edge.len() > 1 {
+                let edge = edges.len() - 1;
+                shares.extend(of_edge.iter().map(|share| (edge, *share)));
+            }
+        }
+        Self::of(layer, ids.iter(), edges, shares)
     }
 
     /// Nodes with the sums of their edges.
-    fn of(layer: GraphLayer, ids: impl Iterator<Item = NodeId>, edges: Vec<Edge>) -> Self {
+    fn of(
+        layer: GraphLayer,
+        ids: impl Iterator<Item = NodeId>,
+        edges: Vec<Edge>,
+        shares: Vec<(usize, Share)>,
+    ) -> Self {
         let mut nodes: Vec<Node> = ids.map(Node::new).collect();
         for edge in &edges {
             nodes[edge.source].touch(edge);
@@ -111,12 +152,35 @@ impl LayerGraph {
             nodes[edge.target].touch(edge);
             nodes[edge.target].received += edge.traffic;
         }
-        Self { layer, nodes, edges }
+        Self { layer, nodes, edges, shares }
     }
 
     /// The graph of some of the edges, and the nodes that they join. O(nodes + edges).
     pub(crate) fn with_edges(&self, wanted: impl Fn(&Edge) -> bool) -> Self {
-        let mut edges: Vec<Edge> = self.edges.iter().filter(|edge| wanted(edge)).cloned().collect();
+        self.with_parts(|i, edge| wanted(edge).then(|| (edge.clone(), self.stored(i))))
+    }
+
+    /// The graph of the flows with some sets of protocols only, and the nodes that they join. O(nodes + edges).
+    pub(crate) fn with_protocols(&self, wanted: impl Fn(ProtocolSet) -> bool) -> Self {
+        self.with_parts(|i, edge| {
+            let kept: Vec<Share> = self.shares(i).filter(|share| wanted(share.protocols)).collect();
+            let edge = Share::sum(&kept)?.edge(edge.source, edge.target);
+            // An edge whose flows have all the same protocols needs no shares.
+            let stored = if kept.len() > 1 { kept } else { Vec::new() };
+            Some((edge, stored.into_iter().map(|share| (i, share)).collect::<Vec<_>>()))
+        })
+    }
+
+    /// The graph of what is left of each edge, with its shares; and the nodes that they join.
+    fn with_parts<S: AsRef<[(usize, Share)]>>(
+        &self,
+        part: impl Fn(usize, &Edge) -> Option<(Edge, S)>,
+    ) -> Self {
+        let (mut edges, mut shares) = (Vec::new(), Vec::new());
+        for (edge, of_edge) in self.edges.iter().enumerate().filter_map(|(i, edge)| part(i, edge)) {
+            shares.extend(of_edge.as_ref().iter().map(|(_, share)| (edges.len(), *share)));
+            edges.push(edge);
+        }
         let mut number = vec![None; self.nodes.len()];
         edges.iter().flat_map(|edge| [edge.source, edge.target]).for_each(|node| number[node] = Some(0));
         let kept: Vec<NodeId> =
@@ -125,7 +189,33 @@ impl LayerGraph {
         for end in edges.iter_mut().flat_map(|edge| [&mut edge.source, &mut edge.target]) {
             *end = number[*end].unwrap_or_default();
         }
-        Self::of(self.layer, kept.into_iter(), edges)
+        Self::of(self.layer, kept.into_iter(), edges, shares)
+    }
+
+    /// The shares that are kept for an edge, each after its edge's index; none where they would say what the edge does.
+    fn stored(&self, edge: usize) -> &[(usize, Share)] {
+        let start = self.shares.partition_point(|(of, _)| *of < edge);
+        let len = self.shares[start..].iter().take_while(|(of, _)| *of == edge).count();
+        &self.shares[start..start + len]
+    }
+
+    /// What flows with the same protocols add to an edge, given by its index in [`edges`](Self::edges); they add up to it.
+    /// Sorted by protocols. O(log edges).
+    ///
+    /// ```
+    /// use pcapviz_capture::{DissectOptions, GraphLayer, LinkType, Packet, dissect};
+    /// use pcapviz_graph::FlowTable;
+    ///
+    /// let packet = Packet::new(LinkType::ETHERNET, b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06");
+    /// let mut table = FlowTable::new();
+    /// table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+    /// let graph = table.project(GraphLayer::Devices);
+    /// assert_eq!(graph.shares(0).map(|share| share.traffic.packets).sum::<u64>(), 1);
+    /// ```
+    pub fn shares(&self, edge: usize) -> impl Iterator<Item = Share> + '_ {
+        let stored = self.stored(edge);
+        let whole = if stored.is_empty() { self.edges.get(edge).map(Share::of_edge) } else { None };
+        stored.iter().map(|(_, share)| *share).chain(whole)
     }
 
     /// Which layer's graph this is.
@@ -183,5 +273,17 @@ impl LayerGraph {
         let mut rank: Vec<_> = counts.into_iter().enumerate().filter(|(_, n)| *n > 0).collect();
         rank.sort_by_key(|&(node, n)| (std::cmp::Reverse(n), self.nodes[node].position, node));
         rank
+    }
+}
+
+/// Flows added up by their protocols, sorted by these, in place of what was there.
+fn by_protocols<'a>(flows: impl Iterator<Item = &'a FlowStats>, shares: &mut Vec<Share>) {
+    shares.clear();
+    for stats in flows {
+        let new = Share::of_flow(stats);
+        match shares.binary_search_by_key(&new.protocols, |share| share.protocols) {
+            Ok(there) => shares[there].merge(&new),
+            Err(place) => shares.insert(place, new),
+        }
     }
 }

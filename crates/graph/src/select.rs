@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use pcapviz_capture::ProtocolSet;
+use pcapviz_capture::{Protocol, ProtocolSet};
 
 use crate::{Annotations, LayerGraph, NodeId, Traffic};
 
@@ -31,10 +31,12 @@ pub struct Selection {
     pub hops: usize,
     /// Only the shortest ways between two nodes, whichever way the edges point.
     pub path: Option<(Target, Target)>,
-    /// Only edges with at least one of these protocols.
+    /// Only flows with at least one of these protocols.
     pub protocols: Option<ProtocolSet>,
-    /// No edges with any of these protocols.
+    /// No flows with any of these protocols.
     pub not_protocols: ProtocolSet,
+    /// Only flows of which this is a [topmost protocol](topmost_protocols).
+    pub topmost: Option<Protocol>,
     /// Only the nodes with the most bytes, by what is left of the graph, so many of them.
     pub top: Option<usize>,
 }
@@ -69,7 +71,8 @@ pub struct Unselected {
 pub enum SelectError {
     /// No node of the layer is meant.
     #[error(
-        "{target:?} is not in the graph of layer {layer}: give an address, a network such as 10.0.0.0/8, or a name that the summary or the picture shows"
+        "{target:?} is not in the graph of layer {layer}: give an address, a network such as 10.0.0.0/8, or a name that the summary or the picture shows{}",
+        if *layer == 2 { "; a device is known by its own addresses, not by those that it passes packets on for" } else { "" }
     )]
     NotThere {
         /// Who was asked for.
@@ -90,9 +93,9 @@ pub enum SelectError {
 }
 
 impl Selection {
-    /// Only edges with at least one of these protocols.
-    pub fn of_protocols(protocols: ProtocolSet) -> Self {
-        Self { protocols: Some(protocols), ..Self::default() }
+    /// Only flows of which this is a topmost protocol.
+    pub fn of_topmost(protocol: Protocol) -> Self {
+        Self { topmost: Some(protocol), ..Self::default() }
     }
 
     /// Whether nothing can be left out.
@@ -101,7 +104,9 @@ impl Selection {
     }
 
     /// The part of the graph, with traffic of nodes added up from the edges that stay; and what is left out.
-    /// Nodes without any edge left are left out too. Names are looked up in the annotations.
+    /// Nodes without any edge left are left out too. Names, devices' own addresses and addresses' devices are looked up
+    /// in the annotations. Protocols select flows: an edge keeps the [share](LayerGraph::shares) of its traffic that
+    /// has them.
     /// O(nodes log nodes + edges log nodes).
     ///
     /// # Errors
@@ -115,10 +120,11 @@ impl Selection {
         let wanted = |set: ProtocolSet| {
             self.protocols.is_none_or(|protocols| protocols.iter().any(|p| set.contains(p)))
                 && !self.not_protocols.iter().any(|p| set.contains(p))
+                && self.topmost.is_none_or(|protocol| topmost_protocols(set).contains(protocol))
         };
         let mut part = whole.clone();
-        if self.protocols.is_some() || !self.not_protocols.is_empty() {
-            part = part.with_edges(|edge| wanted(edge.protocols));
+        if self.protocols.is_some() || !self.not_protocols.is_empty() || self.topmost.is_some() {
+            part = part.with_protocols(wanted);
         }
         let layer = graph.layer().number();
         let find = |target: &Target, part: &LayerGraph| {
@@ -188,10 +194,20 @@ fn difference(all: Traffic, part: Traffic) -> Traffic {
 impl Target {
     /// The nodes that are meant, as indices, ascending.
     fn find(&self, graph: &LayerGraph, annotations: &Annotations) -> Vec<usize> {
-        let meant = |id: NodeId| match self {
-            Self::Node(wanted) => id == *wanted || id.host() == *wanted,
-            Self::Network(network, bits) => id.ip().is_some_and(|ip| shares(ip, *network, *bits)),
-            Self::Name(name) => annotations
+        // A device's own addresses, a host's own devices.
+        let own = |id: NodeId, is_meant: &dyn Fn(IpAddr) -> bool| {
+            let device = annotations.get(id).and_then(|notes| notes.device.as_ref());
+            device.is_some_and(|device| device.addresses.keys().any(|ip| is_meant(*ip)))
+        };
+        let meant = |id: NodeId| match (self, id) {
+            (Self::Node(NodeId::Host(wanted)), NodeId::Device(_)) => own(id, &|ip| ip == *wanted),
+            (Self::Node(NodeId::Device(wanted)), NodeId::Host(_) | NodeId::Endpoint(..)) => {
+                annotations.get(id).is_some_and(|notes| notes.devices.contains(wanted))
+            }
+            (Self::Node(wanted), _) => id == *wanted || id.host() == *wanted,
+            (Self::Network(network, bits), NodeId::Device(_)) => own(id, &|ip| shares(ip, *network, *bits)),
+            (Self::Network(network, bits), _) => id.ip().is_some_and(|ip| shares(ip, *network, *bits)),
+            (Self::Name(name), _) => annotations
                 .get(id)
                 .is_some_and(|notes| notes.names.iter().any(|known| is_or_is_below(&known.name, name))),
         };
@@ -268,6 +284,12 @@ impl fmt::Display for Selection {
         if !self.not_protocols.is_empty() {
             parts.push(format!("protocols but {}", names(self.not_protocols)));
         }
+        parts.extend(self.topmost.map(|protocol| match protocol {
+            Protocol::Tcp | Protocol::Udp | Protocol::Sctp => {
+                format!("protocol {} without a known application", protocol.name())
+            }
+            _ => format!("protocol {}", protocol.name()),
+        }));
         if let Some((from, to)) = &self.path {
             parts.push(format!("path from {from} to {to}"));
         }
@@ -279,6 +301,24 @@ impl fmt::Display for Selection {
         parts.extend(self.top.map(|top| format!("top {top}")));
         f.write_str(&parts.join("; "))
     }
+}
+
+/// The applications; where there is none, the innermost protocol, but the transport only in need.
+///
+/// ```
+/// use pcapviz_graph::{Protocol, ProtocolSet, topmost_protocols};
+///
+/// let set: ProtocolSet = [Protocol::Ipv4, Protocol::Tcp, Protocol::Http].into_iter().collect();
+/// assert_eq!(topmost_protocols(set), [Protocol::Http].into_iter().collect());
+/// ```
+pub fn topmost_protocols(protocols: ProtocolSet) -> ProtocolSet {
+    let applications: ProtocolSet = protocols.iter().filter(|&p| p > Protocol::Sctp).collect();
+    if !applications.is_empty() {
+        return applications;
+    }
+    let all: Vec<Protocol> = protocols.iter().collect();
+    let told = all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
+    told.or(all.last()).copied().into_iter().collect()
 }
 
 impl LayerGraph {
@@ -335,8 +375,8 @@ mod tests {
         }
     }
 
-    /// Five hosts, 10.0.0.1 to 10.0.0.5, in a row, each having sent to the next; the first to 10.1.0.9 over another
-    /// protocol as well.
+    /// Five hosts, 10.0.0.1 to 10.0.0.5, in a row, each having sent to the next over TLS; the first to 10.1.0.9 over
+    /// SSH, and one packet over TCP alone.
     fn row() -> (LayerGraph, Annotations) {
         let mut table = FlowTable::new();
         let mut send = |from: [u8; 4], to: [u8; 4], port: u16, packets: u32| {
@@ -351,9 +391,11 @@ mod tests {
             send([10, 0, 0, i], [10, 0, 0, i + 1], 443, u32::from(i));
         }
         send([10, 0, 0, 1], [10, 1, 0, 9], 22, 9);
+        send([10, 0, 0, 1], [10, 1, 0, 9], 9, 1);
         let mut annotations = Annotations::default();
         let host = NodeId::Host("10.0.0.3".parse().unwrap());
         annotations.entry(host).names.push(Name::new(NameSource::Dns, "c.example.org"));
+        annotations.entry(host).devices.push(MacAddr([2, 0, 0, 0, 0, 1]));
         (table.project(GraphLayer::Hosts), annotations)
     }
 
@@ -389,10 +431,56 @@ mod tests {
             ("a path", Selection { path: ends, ..Selection::default() }, &[2, 3, 4]),
             ("a protocol", Selection { protocols: Some(tls), ..Selection::default() }, &[1, 2, 3, 4, 5]),
             ("all but it", Selection { not_protocols: tls, ..Selection::default() }, &[1, 9]),
+            ("a topmost protocol", Selection::of_topmost(Protocol::Tcp), &[1, 9]),
+            ("a device", focus("02:00:00:00:00:01", 1), &[2, 3, 4]),
             ("the busiest", Selection { top: Some(2), ..Selection::default() }, &[1, 9]),
             ("both", Selection { not_protocols: tls, ..focus("10.0.0.1", 0) }, &[]),
         ] {
             check(what, &selection, expected);
+        }
+    }
+
+    /// One edge carries SSH and what is not known: each selection takes its own flows, and their sums are the whole.
+    #[test]
+    fn protocols_take_their_share_of_an_edge() {
+        let (graph, annotations) = row();
+        let packets = |selection: &Selection| {
+            let (part, _) = selection.apply(&graph, &annotations).unwrap();
+            let there =
+                part.edges().iter().filter(|edge| part.nodes()[edge.target].id.to_string() == "10.1.0.9");
+            there.map(|edge| edge.traffic.packets).collect::<Vec<_>>()
+        };
+        let ssh: ProtocolSet = [Protocol::Ssh].into_iter().collect();
+        for (what, selection, expected) in [
+            ("all", Selection::default(), 10),
+            ("SSH", Selection { protocols: Some(ssh), ..Selection::default() }, 9),
+            ("all but SSH", Selection { not_protocols: ssh, ..Selection::default() }, 1),
+            ("TCP by itself", Selection::of_topmost(Protocol::Tcp), 1),
+            ("SSH on top", Selection::of_topmost(Protocol::Ssh), 9),
+        ] {
+            assert_eq!(packets(&selection), [expected], "{what}");
+        }
+    }
+
+    #[test]
+    fn devices_are_found_by_their_addresses() {
+        let mut table = FlowTable::new();
+        let frame: Frame = Ethernet::between(1, 2).carry(
+            Ipv4::between([10, 0, 0, 1], [10, 0, 0, 2]).carry(Tcp::ports(50_000, 443).carry(&[0; 10])),
+        );
+        let packet = Packet::new(LinkType::ETHERNET, frame.bytes());
+        table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+        let graph = table.project(GraphLayer::Devices);
+        let mut annotations = Annotations::default();
+        let mut device = crate::Device::default();
+        device.addresses.insert("10.0.0.1".parse().unwrap(), crate::Claim::Arp);
+        let id = graph.nodes()[0].id;
+        annotations.entry(id).device = Some(device);
+        for (text, expected) in
+            [("10.0.0.1", &[0][..]), ("10.0.0.0/24", &[0]), ("10.0.0.2", &[]), (&*id.to_string(), &[0])]
+        {
+            let target: Target = text.parse().unwrap();
+            assert_eq!(target.find(&graph, &annotations), expected, "{text}");
         }
     }
 
@@ -401,11 +489,11 @@ mod tests {
         let (graph, annotations) = row();
         let path = |to: &str| Selection {
             path: Some(("10.0.0.1".parse().unwrap(), to.parse().unwrap())),
-            not_protocols: [Protocol::Ssh].into_iter().collect(),
+            not_protocols: [Protocol::Tls].into_iter().collect(),
             ..Selection::default()
         };
         for (selection, said) in [
-            (path("10.1.0.9"), "\"10.1.0.9\" is not in the graph of layer 3"),
+            (path("10.0.0.2"), "\"10.0.0.2\" is not in the graph of layer 3"),
             (Selection { focus: vec![Target::Name("x".into())], ..Selection::default() }, "\"x\" is not"),
         ] {
             let error = selection.apply(&graph, &annotations).unwrap_err().to_string();

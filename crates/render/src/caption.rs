@@ -7,11 +7,12 @@ use std::net::IpAddr;
 
 use pcapviz_graph::{
     AddressClass, Device, Edge, EdgeNotes, GraphLayer, Name, NameSource, Node, NodeId, Notes, Protocol,
-    ProtocolSet,
+    ProtocolSet, topmost_protocols,
 };
 
 use crate::fold::{Group, Kind, common_network};
-use crate::{View, quantity};
+use crate::theme::Role;
+use crate::{View, belonging, quantity};
 
 /// Extra notes of an embedding program shown on the picture; the rest stands in the tooltip.
 const MOST_EXTRA: usize = 3;
@@ -94,9 +95,21 @@ impl<'a> NodeCaption<'a> {
                 caption.title = counted(one, many);
                 caption.address = None;
                 caption.details = match group.kind {
+                    Kind::Role(Role::Outside) => {
+                        let count = std::mem::replace(&mut caption.title, "Internet".to_owned());
+                        vec![count]
+                    }
                     Kind::Role(role) => vec![role.description().to_owned()],
                     _ => shared_network(view, group).into_iter().collect(),
                 };
+            }
+            Kind::Owner(_) | Kind::Country(_) => {
+                let owner = belonging::owner(view, group.node.id);
+                let country = belonging::country(view, group.node.id).map(|(_, name)| name.to_owned());
+                let name = if matches!(group.kind, Kind::Owner(_)) { owner } else { country };
+                caption.title = name.unwrap_or_default();
+                caption.address = None;
+                caption.details = vec![counted(one, many)];
             }
             Kind::Network(ip, bits) => {
                 caption.title = format!("{ip}/{bits}");
@@ -255,7 +268,8 @@ pub(crate) fn node_tooltip(view: &View<'_>, node: &Node) -> String {
     };
     lines.push(direction("sent", &node.sent));
     lines.push(direction("received", &node.received));
-    lines.push(format!("{} address", class(node.id)));
+    let is_broadcast = view.annotations.get(node.id).is_some_and(|notes| notes.is_broadcast);
+    lines.push(format!("{} address", if is_broadcast { "broadcast" } else { class(node.id) }));
     if let Some(notes) = view.annotations.get(node.id) {
         // A content network's address can have hundreds.
         const MOST_NAMES: usize = 12;
@@ -344,25 +358,6 @@ pub(crate) fn edge_tooltip(edge: &Edge, notes: Option<&EdgeNotes>, source: &str,
     }
     lines.extend(edge.life.map(|(first, last)| quantity::span(first, last)));
     lines.join("\n")
-}
-
-/// The applications; where there is none, the innermost protocol, but the transport only in need.
-///
-/// ```
-/// use pcapviz_graph::{Protocol, ProtocolSet};
-/// use pcapviz_render::topmost_protocols;
-///
-/// let set: ProtocolSet = [Protocol::Ipv4, Protocol::Tcp, Protocol::Http].into_iter().collect();
-/// assert_eq!(topmost_protocols(set), [Protocol::Http].into_iter().collect());
-/// ```
-pub fn topmost_protocols(protocols: ProtocolSet) -> ProtocolSet {
-    let applications: ProtocolSet = protocols.iter().filter(|&p| p > Protocol::Sctp).collect();
-    if !applications.is_empty() {
-        return applications;
-    }
-    let all: Vec<Protocol> = protocols.iter().collect();
-    let told = all.iter().rev().find(|&&p| p > Protocol::Ipv6 && !matches!(p, Protocol::Tcp | Protocol::Udp));
-    told.or(all.last()).copied().into_iter().collect()
 }
 
 /// The names of the topmost protocols.

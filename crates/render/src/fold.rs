@@ -6,8 +6,9 @@
 //! 2. nodes with the same neighbours, by the kind of traffic and where they belong: first the leaves around
 //!    one hub, the largest groups first; one that carries much of its group's bytes stays by itself;
 //! 3. at layer 4, all ports of one host;
-//! 4. addresses of one network (IPv4 /24, /16, /8, IPv6 /64, /48, /32; devices by vendor prefix), then all
-//!    that belong together, but the nodes with the most bytes stay by themselves.
+//! 4. addresses of one network (IPv4 /24, IPv6 /64; devices by vendor prefix), then outside hosts by the network's owner, or
+//!    by country where no owner is known, then larger networks (/16, /8; /48, /32), then all that are inside, and all that are
+//!    outside: the Internet. The nodes with the most bytes stay by themselves.
 //!
 //! Nothing is lost on the way: packets, bytes and payload add up to those of the graph, edges within a group
 //! become its self-loop.
@@ -16,11 +17,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pcapviz_graph::{
-    Annotations, Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet, join_lives,
-};
+use pcapviz_graph::{Edge, EdgeNotes, GraphLayer, LayerGraph, Node, NodeId, ProtocolSet, join_lives};
 
 use crate::View;
+use crate::belonging;
+use crate::findings::Marks;
 use crate::grouping::Groups;
 use crate::theme::{Family, Role};
 
@@ -45,6 +46,8 @@ pub struct Folded {
     pub edges: Vec<Edge>,
     /// What is known of each of the edges.
     pub notes: Vec<Option<EdgeNotes>>,
+    /// The family that carried the most bytes of each of the edges.
+    pub families: Vec<Family>,
 }
 
 /// One node to be drawn.
@@ -75,6 +78,10 @@ pub enum Kind {
     Network(IpAddr, u8),
     /// Devices with one vendor prefix.
     Vendor([u8; 3]),
+    /// Outside hosts in one owner's networks: the autonomous system.
+    Owner(u32),
+    /// Outside hosts in one country: its code (ISO 3166), in capitals.
+    Country([u8; 2]),
     /// They belong to the same side.
     Role(Role),
 }
@@ -93,16 +100,22 @@ pub enum Kind {
 /// assert!(fold(&view, 100, Ports::Servers).nodes.is_empty());
 /// ```
 pub fn fold(view: &View<'_>, max_nodes: usize, ports: Ports) -> Folded {
-    fold_within(view, &Groups::default(), max_nodes, ports)
+    fold_within(view, &Groups::default(), &Marks::of(view), max_nodes, ports)
 }
 
 /// The same, but nodes of different groups, and those that findings are about, are not drawn as one unless there is no
 /// other way.
-pub(crate) fn fold_within(view: &View<'_>, groups: &Groups, max_nodes: usize, ports: Ports) -> Folded {
+pub(crate) fn fold_within(
+    view: &View<'_>,
+    groups: &Groups,
+    marks: &Marks,
+    max_nodes: usize,
+    ports: Ports,
+) -> Folded {
     let graph = view.graph;
-    let mut partition = Partition::singles(graph);
+    let mut partition = Partition::singles(view);
     partition.group_of = groups.of_node.clone();
-    partition.marked = view.findings.iter().flat_map(|f| [Some(f.subject), f.object]).flatten().collect();
+    partition.kept.clone_from(&marks.kept);
     if graph.layer() == GraphLayer::Endpoints && ports == Ports::Servers {
         let serves = servers(graph);
         partition.merge(Kind::ClientPorts, |group| {
@@ -112,7 +125,7 @@ pub(crate) fn fold_within(view: &View<'_>, groups: &Groups, max_nodes: usize, po
     }
     partition.fold_alike(max_nodes);
     partition.fold_by_address(max_nodes);
-    partition.folded(view.annotations)
+    partition.folded()
 }
 
 impl Group {
@@ -124,11 +137,12 @@ impl Group {
 
 /// The nodes of a graph, each in one group.
 struct Partition<'a> {
+    view: &'a View<'a>,
     graph: &'a LayerGraph,
     /// Each node's group; empty for none.
     group_of: Vec<Option<usize>>,
-    /// Whom findings are about.
-    marked: BTreeSet<NodeId>,
+    /// Which nodes findings keep by themselves; empty without findings.
+    kept: Vec<bool>,
     groups: Vec<Part>,
 }
 
@@ -138,10 +152,11 @@ struct Part {
 }
 
 impl<'a> Partition<'a> {
-    fn singles(graph: &'a LayerGraph) -> Self {
+    fn singles(view: &'a View<'a>) -> Self {
+        let graph = view.graph;
         let single = |node| Part { members: vec![node], kind: Kind::Single };
         let groups = (0..graph.nodes().len()).map(single).collect();
-        Self { graph, group_of: Vec::new(), marked: BTreeSet::new(), groups }
+        Self { view, graph, group_of: Vec::new(), kept: Vec::new(), groups }
     }
 
     /// Makes one of all groups with the same key; those without one stay.
@@ -188,13 +203,12 @@ impl<'a> Partition<'a> {
         self.group_of.get(part.members[0]).copied().flatten()
     }
 
-    fn is_marked(&self, part: &Part) -> bool {
-        !self.marked.is_empty()
-            && part.members.iter().any(|&i| self.marked.contains(&self.graph.nodes()[i].id))
+    fn is_kept(&self, part: &Part) -> bool {
+        !self.kept.is_empty() && part.members.iter().any(|&i| self.kept[i])
     }
 
     fn role(&self, part: &Part) -> Role {
-        Role::of(self.graph.nodes()[part.members[0]].id)
+        self.view.role(self.graph.nodes()[part.members[0]].id)
     }
 
     /// Folds groups with the same neighbours: they have no edges between them.
@@ -241,7 +255,7 @@ impl<'a> Partition<'a> {
             let all: f64 = bytes.iter().map(|&n| n as f64).sum();
             // In a small set every node has more than the share.
             let light = |i: &usize| {
-                (set.len() < 10 || bytes[*i] as f64 <= all * HEAVY) && !self.is_marked(&self.groups[set[*i]])
+                (set.len() < 10 || bytes[*i] as f64 <= all * HEAVY) && !self.is_kept(&self.groups[set[*i]])
             };
             let folded: Vec<usize> = (0..set.len()).filter(light).map(|i| set[i]).collect();
             left -= folded.len().saturating_sub(1);
@@ -259,49 +273,81 @@ impl<'a> Partition<'a> {
             return;
         }
         let graph = self.graph;
+        let view = self.view;
         let id = |part: &Part| graph.nodes()[part.members[0]].id;
         let sides: BTreeSet<Role> = self.groups.iter().map(|part| self.role(part)).collect();
         let kept = (max_nodes / 2).min(max_nodes.saturating_sub(sides.len()));
         let mut order: Vec<&Part> = self.groups.iter().collect();
-        order.sort_by_key(|part| (!self.is_marked(part), Reverse(self.bytes(part)), part.members[0]));
+        order.sort_by_key(|part| (!self.is_kept(part), Reverse(self.bytes(part)), part.members[0]));
         let kept: BTreeSet<usize> = order[..kept].iter().map(|part| part.members[0]).collect();
         let stays = |part: &Part| kept.contains(&part.members[0]);
         if graph.layer() == GraphLayer::Endpoints {
             self.merge(Kind::HostPorts, |part| (!stays(part)).then(|| id(part).host()));
         }
-        for (v4, v6) in LEVELS {
+        // Where an outside group belongs, if all of it does. Countries stand in where no network's owner is known.
+        let has_owners = graph.nodes().iter().any(|node| belonging::asn(view, node.id).is_some());
+        let home = |part: &Part| {
+            let of = |node: usize| {
+                let id = graph.nodes()[node].id;
+                match (view.role(id), has_owners) {
+                    (Role::Outside, true) => belonging::asn(view, id).map(Kind::Owner),
+                    (Role::Outside, false) => belonging::country_code(view, id).map(Kind::Country),
+                    _ => None,
+                }
+            };
+            let first = of(part.members[0])?;
+            part.members.iter().all(|&node| of(node) == Some(first)).then_some(first)
+        };
+        for (nth, (v4, v6)) in LEVELS.into_iter().enumerate() {
+            if nth == 1 && self.groups.len() > max_nodes {
+                self.merge_as(|part| {
+                    let home = home(part).filter(|_| !stays(part))?;
+                    Some(((), home))
+                });
+            }
             if self.groups.len() <= max_nodes {
                 return;
             }
             self.merge_as(|part| {
-                let role = Role::of(id(part));
                 let kind = match id(part) {
                     NodeId::Device(mac) => Kind::Vendor([mac.0[0], mac.0[1], mac.0[2]]),
+                    // Owners and countries are not parted again.
+                    _ if matches!(part.kind, Kind::Owner(_) | Kind::Country(_)) => return None,
                     other => {
                         let ip = other.ip()?;
                         let bits = if ip.is_ipv4() { v4 } else { v6 };
                         Kind::Network(network(ip, bits), bits)
                     }
                 };
-                (!stays(part)).then_some((role, kind))
+                (!stays(part)).then_some(((view.role(id(part)), home(part)), kind))
             });
         }
         if self.groups.len() > max_nodes {
             self.merge_as(|part| {
-                let role = Role::of(id(part));
+                let role = view.role(id(part));
                 (!stays(part)).then_some((role, Kind::Role(role)))
             });
         }
     }
 
     /// Adds up what the groups hold.
-    fn folded(self, annotations: &Annotations) -> Folded {
+    fn folded(self) -> Folded {
+        let annotations = self.view.annotations;
         let owner = self.owners();
         let nodes = self.graph.nodes();
         let mut edges: BTreeMap<(usize, usize), Edge> = BTreeMap::new();
         let mut notes: BTreeMap<(usize, usize), EdgeNotes> = BTreeMap::new();
-        for edge in self.graph.edges() {
+        let mut bytes: BTreeMap<(usize, usize), Vec<(Family, u64)>> = BTreeMap::new();
+        for (i, edge) in self.graph.edges().iter().enumerate() {
             let ends = (owner[edge.source], owner[edge.target]);
+            let of_edge = bytes.entry(ends).or_default();
+            for share in self.graph.shares(i) {
+                let (family, more) = (Family::of(share.protocols), share.traffic.bytes);
+                match of_edge.iter_mut().find(|(known, _)| *known == family) {
+                    Some((_, sum)) => *sum = sum.saturating_add(more),
+                    None => of_edge.push((family, more)),
+                }
+            }
             edges.entry(ends).and_modify(|sum| add(sum, edge)).or_insert_with(|| {
                 let mut first = edge.clone();
                 (first.source, first.target) = ends;
@@ -327,6 +373,7 @@ impl<'a> Partition<'a> {
         Folded {
             nodes: self.groups.into_iter().map(sum).collect(),
             notes: edges.keys().map(|ends| notes.remove(ends)).collect(),
+            families: bytes.into_values().map(Family::of_most).collect(),
             edges: edges.into_values().collect(),
         }
     }

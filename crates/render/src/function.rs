@@ -40,7 +40,7 @@ impl Function {
             GraphLayer::Hosts => contacted_more(graph),
             GraphLayer::Endpoints => servers(graph),
         };
-        let function = |(id, serves): (NodeId, bool)| match (Role::of(id), id) {
+        let function = |(id, serves): (NodeId, bool)| match (view.role(id), id) {
             (Role::Group, _) => Self::Group,
             _ if caption::is_gateway(view, id.host()) => Self::Gateway,
             (_, NodeId::Device(_)) => Self::Device,

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use pcapviz_graph::NodeId;
 
 use crate::View;
+use crate::belonging;
 use crate::fold::network;
 use crate::theme::Role;
 
@@ -52,33 +53,36 @@ impl Grouping {
     /// Each node's group as an index into the labels, in the graph's order; `None` where it has none, or is the only
     /// one of it.
     pub(crate) fn of(self, view: &View<'_>) -> Groups {
-        let keys: Vec<Option<String>> =
+        let keys: Vec<Option<(String, String)>> =
             view.graph.nodes().iter().map(|node| self.key(view, node.id)).collect();
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        keys.iter().flatten().for_each(|key| *counts.entry(key).or_default() += 1);
-        counts.retain(|_, count| *count > 1);
-        let labels: Vec<String> = counts.keys().map(|&key| key.to_owned()).collect();
-        let index = |key: &Option<String>| labels.binary_search(key.as_ref()?).ok();
+        let mut counts: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+        for (key, label) in keys.iter().flatten() {
+            counts.entry(key).or_insert((0, label)).0 += 1;
+        }
+        counts.retain(|_, (count, _)| *count > 1);
+        let labels = counts.values().map(|(_, label)| (*label).to_owned()).collect();
+        let numbers: BTreeMap<&str, usize> = counts.into_keys().zip(0..).collect();
+        let index = |key: &Option<(String, String)>| numbers.get(&*key.as_ref()?.0).copied();
         Groups { of_node: keys.iter().map(index).collect(), labels }
     }
 
-    fn key(self, view: &View<'_>, id: NodeId) -> Option<String> {
-        let notes = || view.annotations.get(id);
+    /// What tells a node's group from others, and what it is called.
+    fn key(self, view: &View<'_>, id: NodeId) -> Option<(String, String)> {
+        let same = |text: String| (text.clone(), text);
         match self {
             Self::None => None,
-            Self::Subnet if Role::of(id) == Role::Group => None,
+            Self::Subnet if view.role(id) == Role::Group => None,
             Self::Subnet => {
                 let ip = id.ip()?;
                 let bits = if ip.is_ipv4() { 24 } else { 64 };
-                Some(format!("{}/{bits}", network(ip, bits)))
+                Some(same(format!("{}/{bits}", network(ip, bits))))
             }
-            Self::Asn => {
-                let place = notes()?.place.as_ref()?;
-                let asn = format!("AS{}", place.asn?);
-                Some(place.organisation.iter().fold(asn, |asn, organisation| format!("{asn} {organisation}")))
+            // The same owner is written in several ways.
+            Self::Asn => Some((belonging::asn(view, id)?.to_string(), belonging::owner(view, id)?)),
+            Self::Country => {
+                belonging::country(view, id).map(|(code, name)| (code.to_uppercase(), name.to_owned()))
             }
-            Self::Country => notes()?.place.as_ref()?.country.clone(),
-            Self::Vendor => notes()?.vendor.clone(),
+            Self::Vendor => view.annotations.get(id)?.vendor.clone().map(same),
         }
     }
 }

@@ -5,8 +5,10 @@
 //!
 //! To add a format: one file in `format/`, and one row in the table in `format/mod.rs`.
 
+mod belonging;
 mod caption;
 pub mod escape;
+mod findings;
 pub mod fold;
 mod format;
 pub mod function;
@@ -19,7 +21,7 @@ mod text;
 pub mod theme;
 mod view;
 
-pub use caption::topmost_protocols;
+pub use belonging::ColorBy;
 pub use format::{Format, Kind, RenderError, RenderOptions, UnknownFormat, render};
 pub use grouping::Grouping;
 pub use shape::{Shape, UnknownShape};

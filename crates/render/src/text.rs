@@ -88,6 +88,34 @@ impl Ruler {
         })
     }
 
+    /// The text in lines of at most a width, broken at spaces; a word that is too long is shortened, and the last line ends where
+    /// there are too many.
+    pub(crate) fn wrap(&self, text: &str, style: Style, max_width: f64) -> Vec<String> {
+        const MOST: usize = 6;
+        let space = self.width(" ", style);
+        let mut lines: Vec<String> = Vec::new();
+        let mut used = 0.0;
+        for word in text.split(' ') {
+            let wide = self.width(&escape::visible(word), style);
+            match lines.last_mut() {
+                Some(last) if used + space + wide <= max_width => {
+                    last.push(' ');
+                    last.push_str(word);
+                    used += space + wide;
+                }
+                _ => {
+                    lines.push(word.to_owned());
+                    used = wide;
+                }
+            }
+        }
+        let rest = lines.split_off(lines.len().min(MOST - 1));
+        if !rest.is_empty() {
+            lines.push(rest.join(" "));
+        }
+        lines.iter().map(|line| self.fit(line, style, max_width)).collect()
+    }
+
     /// The text, made [visible](escape::visible), and shortened in its middle to a width: both ends of a
     /// name tell more than its middle.
     pub(crate) fn fit(&self, text: &str, style: Style, max_width: f64) -> String {
@@ -138,6 +166,18 @@ mod tests {
         assert_eq!(ruler.fit("short", style, 120.0), "short");
         assert_eq!(ruler.fit("\u{202e}", style, 120.0), r"\u{202e}");
         assert!(ruler.fit(&"x".repeat(1 << 20), style, 50.0).len() < 20);
+    }
+
+    #[test]
+    fn sentences_are_wrapped_whole() {
+        let (ruler, style) = (Ruler::new(), Style::regular(8.5));
+        let sentence = "997 of 1,000 ports on 192.0.2.7 that 192.0.2.1 tried refused or did not answer";
+        let lines = ruler.wrap(sentence, style, 120.0);
+        assert!(lines.len() > 2 && lines.iter().all(|line| ruler.width(line, style) <= 120.0), "{lines:?}");
+        assert_eq!(lines.join(" "), sentence);
+        assert_eq!(ruler.wrap(&"word ".repeat(1_000), style, 120.0).len(), 6);
+        assert_eq!(ruler.wrap("", style, 120.0), [""]);
+        assert!(ruler.width(&ruler.wrap(&"x".repeat(200), style, 120.0)[0], style) <= 120.0);
     }
 
     #[test]

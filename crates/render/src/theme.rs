@@ -3,9 +3,10 @@
 //! The hues are Okabe and Ito's (2008), which people with any common colour blindness tell apart, muted for
 //! print; their lightness differs as well, so that a grey copy still reads.
 
-use std::net::IpAddr;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use pcapviz_graph::{AddressClass, NodeId, Protocol, ProtocolSet, Severity};
+use pcapviz_graph::{AddressClass, Inside, NodeId, Protocol, ProtocolSet, Severity};
 
 /// An opaque colour: red, green and blue from 0 to 255.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,9 +141,24 @@ impl Theme {
         }
     }
 
+    /// The same for a node that also belongs to a region: outside nodes have their region's colours.
+    pub fn place(self, role: Role, region: Region) -> (Color, Color) {
+        let fill = match region {
+            Region::Ranked(nth) => REGIONS[nth % REGIONS.len()],
+            Region::Elsewhere => ELSEWHERE,
+            Region::Whole => return self.role(role),
+        };
+        match self {
+            Self::Light => (fill, fill.mix(BLACK, 0.55)),
+            Self::Dark => (fill.mix(BLACK, 0.1), fill.mix(WHITE, 0.45)),
+            // Signs in the shapes tell them apart.
+            Self::Print => self.role(role),
+        }
+    }
+
     /// The same for a shape that text stands in: a tint.
-    pub fn label_role(self, role: Role) -> (Color, Color) {
-        let (fill, line) = self.role(role);
+    pub fn label_place(self, role: Role, region: Region) -> (Color, Color) {
+        let (fill, line) = self.place(role, region);
         (fill.mix(self.paper(), 0.8), line)
     }
 
@@ -181,15 +197,44 @@ impl Theme {
     }
 }
 
+/// Which part of the outside a node belongs to: what its colour and its sign say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Region {
+    /// There are no parts.
+    #[default]
+    Whole,
+    /// A country or network owner with a colour of its own, from 0 on, below [`Region::MOST`].
+    Ranked(usize),
+    /// Any other, several, or none that is known.
+    Elsewhere,
+}
+
+impl Region {
+    /// How many have colours of their own: more are not told apart at a glance.
+    pub const MOST: usize = REGIONS.len();
+}
+
+/// Paul Tol's "light" scheme (2021), made for areas that dark text stands on: told apart with any common colour
+/// blindness, and from the darker blue of the inside.
+const REGIONS: [Color; 5] = [
+    Color(0xee, 0x88, 0x66),
+    Color(0xee, 0xdd, 0x88),
+    Color(0x44, 0xbb, 0x99),
+    Color(0xff, 0xaa, 0xbb),
+    Color(0x99, 0xdd, 0xff),
+];
+const ELSEWHERE: Color = Color(0xdd, 0xdd, 0xdd);
+
 /// Where a node belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// A private, link-local, loopback or unspecified address.
+    /// An address of one's own networks: private, link-local, loopback or unspecified ones unless said otherwise.
     Inside,
     /// Any other address of one host.
     Outside,
-    /// A multicast or broadcast address: no host of its own.
+    /// A multicast or broadcast address, a network's included: no host of its own.
     Group,
     /// A MAC address that a vendor assigned.
     Device,
@@ -201,22 +246,20 @@ impl Role {
     /// Every role, in the order of the legend.
     pub const ALL: [Self; 5] = [Self::Inside, Self::Outside, Self::Device, Self::LocalDevice, Self::Group];
 
-    /// The role of a node, from its address alone.
-    pub fn of(node: NodeId) -> Self {
-        match node {
-            NodeId::Device(mac) if mac.is_multicast() => Self::Group,
-            NodeId::Device(mac) if mac.is_local() => Self::LocalDevice,
-            NodeId::Device(_) => Self::Device,
-            _ => node.ip().map_or(Self::Outside, Self::of_ip),
-        }
-    }
-
-    fn of_ip(ip: IpAddr) -> Self {
+    /// The role of a node by its address, and by which networks are inside. O(networks).
+    pub fn within(node: NodeId, inside: &Inside) -> Self {
+        let ip = match (node, node.ip()) {
+            (NodeId::Device(mac), _) if mac.is_multicast() => return Self::Group,
+            (NodeId::Device(mac), _) if mac.is_local() => return Self::LocalDevice,
+            (NodeId::Device(_), _) => return Self::Device,
+            (_, None) => return Self::Outside,
+            (_, Some(ip)) => ip,
+        };
         match AddressClass::of(ip) {
             AddressClass::Multicast | AddressClass::Broadcast => Self::Group,
             // A host that asks for its address has none yet, and is on this link.
             AddressClass::Unspecified => Self::Inside,
-            class if class.is_inside() => Self::Inside,
+            _ if inside.holds(ip) => Self::Inside,
             _ => Self::Outside,
         }
     }
@@ -224,8 +267,8 @@ impl Role {
     /// What it is, for the legend.
     pub fn description(self) -> &'static str {
         match self {
-            Self::Inside => "inside (private address)",
-            Self::Outside => "outside (public address)",
+            Self::Inside => "inside",
+            Self::Outside => "outside",
             Self::Group => "multicast or broadcast",
             Self::Device => "device",
             Self::LocalDevice => "locally administered address",
@@ -253,7 +296,7 @@ impl Role {
     }
 }
 
-/// What kind of traffic an edge carries: the most telling of its protocols.
+/// What kind of traffic an edge carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Family {
@@ -294,7 +337,7 @@ struct FamilyRow {
     protocols: &'static [Protocol],
 }
 
-/// The first row with a protocol of the edge is the edge's family.
+/// The first row with a protocol of the flow is the flow's family.
 static FAMILIES: &[FamilyRow] = {
     use Protocol::*;
     &[
@@ -439,7 +482,19 @@ static NON_IP: FamilyRow = FamilyRow {
 };
 
 impl Family {
-    /// The family of an edge with these protocols.
+    /// The family that carried the most bytes of an edge, by its [shares](pcapviz_graph::LayerGraph::shares); of equals the
+    /// first in the order of the legend.
+    pub fn of_most(bytes: impl IntoIterator<Item = (Self, u64)>) -> Self {
+        let mut sums: BTreeMap<Self, u64> = BTreeMap::new();
+        for (family, bytes) in bytes {
+            let sum = sums.entry(family).or_default();
+            *sum = sum.saturating_add(bytes);
+        }
+        let most = sums.into_iter().max_by_key(|(family, bytes)| (*bytes, Reverse(*family)));
+        most.map_or(Self::NonIp, |(family, _)| family)
+    }
+
+    /// The family of a flow with these protocols: the most telling of them counts.
     ///
     /// ```
     /// use pcapviz_graph::Protocol;
@@ -491,7 +546,9 @@ mod tests {
     #[test]
     fn all_text_is_readable_in_every_theme() {
         for theme in Theme::ALL {
-            let names = Role::ALL.map(|role| theme.role(role).1);
+            let regions = (0..Region::MOST).map(Region::Ranked).chain([Region::Elsewhere]);
+            let regions = regions.map(|region| theme.place(Role::Outside, region).1);
+            let names = Role::ALL.map(|role| theme.role(role).1).into_iter().chain(regions);
             let severities = [Severity::Note, Severity::Alert].map(|severity| theme.severity(severity));
             let inks = Family::all().map(|family| theme.family_ink(family));
             for ink in inks.chain([theme.ink(), theme.ink_soft()]).chain(names).chain(severities) {
@@ -538,7 +595,16 @@ mod tests {
             ("2600::1", Role::Outside),
             ("::ffff:10.0.0.1", Role::Inside),
         ] {
-            assert_eq!(Role::of(NodeId::Host(ip.parse().unwrap())), role, "{ip}");
+            assert_eq!(Role::within(NodeId::Host(ip.parse().unwrap()), &Inside::PRIVATE), role, "{ip}");
+        }
+        let office = "198.51.100.0/24".parse().unwrap();
+        for (ip, role) in [
+            ("198.51.100.7", Role::Inside),
+            ("10.1.2.3", Role::Outside),
+            ("fe80::1", Role::Inside),
+            ("239.1.2.3", Role::Group),
+        ] {
+            assert_eq!(Role::within(NodeId::Host(ip.parse().unwrap()), &office), role, "{ip}");
         }
     }
 }

@@ -210,6 +210,7 @@ fn many_hosts(
     let severity = if is_one_port && is_sure { Severity::Alert } else { Severity::Note };
     let mut finding = Finding::new("scan", severity, NodeId::Host(source));
     finding.score = 0.5 * magnitude(failed.len() as f64, SCAN_HOSTS) + 0.5 * share;
+    finding.ports = if is_one_port { BTreeSet::from([port]) } else { by_port.keys().copied().collect() };
     let tried_there = targets.values().filter(|target| target.ports.contains_key(&port)).count();
     let (on, silent, tried) = if is_one_port {
         (format!("on {}port {port} ", over(carried)), same, tried_there)

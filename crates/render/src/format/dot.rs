@@ -2,10 +2,13 @@
 
 use std::io::Write;
 
+use pcapviz_graph::Share;
+
+use crate::belonging::Belonging;
 use crate::caption::{NodeCaption, edge_protocols, edge_tooltip, edge_volume, node_tooltip};
 use crate::escape::dot as escape;
 use crate::function::Function;
-use crate::theme::{Family, Role};
+use crate::theme::Family;
 use crate::{RenderError, RenderOptions, View, scene};
 
 pub(super) fn write(
@@ -28,10 +31,12 @@ pub(super) fn write(
         theme.ink_soft()
     )?;
     let functions = Function::of(view);
-    for (node, function) in view.graph.nodes().iter().zip(functions) {
-        let role = Role::of(node.id);
+    let all: Vec<usize> = (0..view.graph.nodes().len()).collect();
+    let belonging = Belonging::of(view, all.chunks(1), options.color_by);
+    for (i, (node, function)) in view.graph.nodes().iter().zip(functions).enumerate() {
+        let (role, region) = belonging.spot(i);
         let (shape, style) = options.shape.unwrap_or(function.shape()).graphviz();
-        let (fill, line) = theme.label_role(role);
+        let (fill, line) = theme.label_place(role, region);
         write!(
             out,
             "  \"{}\" [label=\"{}\", shape={shape}, fillcolor=\"{fill}\", color=\"{line}\", class=\"{}\", tooltip=\"{}\"",
@@ -50,8 +55,9 @@ pub(super) fn write(
         writeln!(out, "];")?;
     }
     let most = scene::busiest_edge(view.graph.edges());
-    for edge in view.graph.edges() {
-        let family = Family::of(edge.protocols);
+    for (i, edge) in view.graph.edges().iter().enumerate() {
+        let of_share = |share: Share| (Family::of(share.protocols), share.traffic.bytes);
+        let family = Family::of_most(view.graph.shares(i).map(of_share));
         let [source, target] = [edge.source, edge.target].map(|i| view.graph.nodes()[i].id);
         let notes = view.annotations.edge(source, target);
         writeln!(

@@ -11,6 +11,7 @@ use std::io::Write;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::belonging::ColorBy;
 use crate::fold::Ports;
 use crate::grouping::Grouping;
 use crate::layout::{Auto, Diagram, Layout, LayoutError};
@@ -30,9 +31,11 @@ pub struct RenderOptions<'a> {
     pub shape: Option<Shape>,
     /// The colours.
     pub theme: Theme,
-    /// Pixels per point (1/72 inch) in formats made of pixels. Lowered where the picture would become
+    /// What outside nodes are coloured by.
+    pub color_by: ColorBy,
+    /// Pixels per point (1/72 inch) in formats made of pixels. `None` for two, or fewer where the picture would become
     /// larger than a viewer can open.
-    pub scale: f32,
+    pub scale: Option<f32>,
     /// How many pixels wide a picture made of pixels is; takes the place of the scale.
     pub width: Option<u32>,
     /// A picture's most nodes: past that, nodes that are alike are [folded](crate::fold). `None` for what
@@ -51,7 +54,8 @@ impl<'a> RenderOptions<'a> {
             grouping: Grouping::default(),
             shape: None,
             theme: Theme::default(),
-            scale: 2.0,
+            color_by: ColorBy::default(),
+            scale: None,
             width: None,
             max_nodes: None,
             ports: Ports::default(),
@@ -73,6 +77,7 @@ impl fmt::Debug for RenderOptions<'_> {
             .field("grouping", &self.grouping)
             .field("shape", &self.shape)
             .field("theme", &self.theme)
+            .field("color_by", &self.color_by)
             .field("scale", &self.scale)
             .field("width", &self.width)
             .field("max_nodes", &self.max_nodes)
@@ -269,7 +274,7 @@ pub enum RenderError {
         /// What went wrong.
         reason: String,
     },
-    /// The picture could not be turned into pixels.
+    /// The picture could not be turned into pixels, or into as many as were asked for.
     #[error("cannot make a picture of {width} x {height} pixels: {reason}; write svg instead")]
     Pixels {
         /// How wide it would be.

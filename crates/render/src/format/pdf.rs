@@ -15,7 +15,7 @@ use krilla::surface::Surface;
 use krilla::text::{Font, TextDirection};
 
 use crate::layout::Point;
-use crate::scene::{EdgeMark, Label, NodeMark, Outline, Rect, Scene, Text, point};
+use crate::scene::{EdgeMark, Halo, Label, NodeMark, Outline, Rect, Scene, Text, point};
 use crate::theme::Color;
 use crate::{RenderError, RenderOptions, View, text};
 
@@ -93,6 +93,10 @@ impl Canvas<'_, '_> {
             for rule in &matrix.rules {
                 self.line(polyline(&[rule.from, rule.to], false), Line::solid(rule.width, rule.color));
             }
+            for (cell, halo) in matrix.cells.iter().filter_map(|cell| Some((cell, cell.halo.as_ref()?))) {
+                let line = Line { width: Halo::IN_CELL, color: halo.color, opacity: 1.0, dash: halo.dash };
+                self.line(outline(&halo.in_cell(&cell.rect)), line);
+            }
             matrix.labels.iter().for_each(|label| self.text(label));
         }
         scene.drawing_order().into_iter().for_each(|i| self.edge(&scene.edges[i]));
@@ -114,7 +118,8 @@ impl Canvas<'_, '_> {
 
     fn edge(&mut self, edge: &EdgeMark) {
         if let Some(halo) = &edge.halo {
-            let line = Line { width: edge.width + 6.0, color: halo.color, opacity: 0.45, dash: halo.dash };
+            let line =
+                Line { width: edge.width + 6.0, color: halo.color, opacity: Halo::OPACITY, dash: halo.dash };
             self.line(spline(&edge.spline), line);
         }
         let line = Line { width: edge.width, color: edge.color, opacity: edge.opacity, dash: &edge.dash };

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::escape::xml;
 use crate::layout::Point;
-use crate::scene::{EdgeMark, Label, Matrix, NodeMark, Outline, Rect, Scene, Stroke, Text};
+use crate::scene::{EdgeMark, Halo, Label, Matrix, NodeMark, Outline, Rect, Scene, Stroke, Text};
 use crate::text::FALLBACKS;
 use crate::theme::{Color, Theme};
 use crate::{RenderError, RenderOptions, View};
@@ -180,7 +180,18 @@ impl Svg {
                     cell.color
                 ));
                 svg.tooltip(&cell.tooltip);
-                svg.line(format_args!("</rect></g>"));
+                svg.line(format_args!("</rect>"));
+                if let Some(halo) = &cell.halo {
+                    let paint = format!(
+                        "class=\"halo {}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{}",
+                        halo.severity,
+                        halo.color,
+                        Number(Halo::IN_CELL),
+                        line_style(halo.dash, 1.0)
+                    );
+                    svg.painted(&halo.in_cell(&cell.rect), &paint);
+                }
+                svg.line(format_args!("</g>"));
             }
             matrix.rules.iter().for_each(|rule| svg.stroke(rule));
             matrix.labels.iter().for_each(|label| svg.text(label));
@@ -222,7 +233,7 @@ impl Svg {
                 halo.severity,
                 halo.color,
                 Number(width + 6.0),
-                line_style(halo.dash, 0.45)
+                line_style(halo.dash, Halo::OPACITY)
             ));
         }
         self.line(format_args!(

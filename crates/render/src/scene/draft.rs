@@ -3,13 +3,14 @@
 use pcapviz_graph::{Name, Severity};
 
 use super::{Label, Outline, Rect, point};
+use crate::belonging::Belonging;
 use crate::caption::NodeCaption;
 use crate::fold::Folded;
 use crate::function::Function;
 use crate::layout::Point;
 use crate::shape::Shape;
 use crate::text::{Ruler, Style};
-use crate::theme::{Color, Role, Theme};
+use crate::theme::{Color, Region, Role, Theme};
 use crate::{RenderOptions, View};
 
 const ADDRESS: Style = Style::regular(8.5);
@@ -22,8 +23,10 @@ pub(super) const GAP: f64 = 3.0;
 const CLEARANCE: f64 = 6.0;
 /// How far the ring around a shape that a finding marks stands out of it.
 pub(super) const HALO: f64 = 5.0;
-/// The smallest radius of a shape that a finding marks, so that its badge can be read.
+/// The smallest radius of a shape with a sign in it, so that it can be read.
 const FLAGGED: f64 = 9.0;
+/// With more nodes than this, shapes are too small for signs of where they belong.
+const MOST_SIGNED: usize = 160;
 /// How far a self-loop stands out above a shape.
 pub(super) const LOOP_HEIGHT: f64 = 26.0;
 
@@ -31,6 +34,10 @@ pub(super) const LOOP_HEIGHT: f64 = 26.0;
 #[derive(Clone)]
 pub(super) struct Draft<'a> {
     pub(super) role: Role,
+    /// Which part of the outside it is of.
+    pub(super) region: Region,
+    /// What stands in its shape for the region.
+    pub(super) sign: Option<String>,
     pub(super) function: Function,
     pub(super) shape: Shape,
     /// The gravest finding about it.
@@ -115,6 +122,7 @@ pub(super) fn of<'a>(
     view: &View<'a>,
     graph: &Folded,
     flags: &[Option<Severity>],
+    belonging: &Belonging,
     options: &RenderOptions<'_>,
     ruler: &Ruler,
 ) -> Vec<Draft<'a>> {
@@ -135,18 +143,29 @@ pub(super) fn of<'a>(
         .iter()
         .enumerate()
         .map(|(i, group)| {
-            let role = Role::of(group.node.id);
+            let (role, region) = belonging.spot(i);
+            let sign = belonging.sign(region).filter(|_| nodes.len() <= MOST_SIGNED);
             let function = Function::of_group(group, &functions);
             let shape = options.shape.unwrap_or(function.shape());
             let caption = NodeCaption::of_group(view, group);
             let detail = Detail::of(rank[i], nodes.len());
             // Without a shape, the name has the role's colour.
-            let ink = if shape.is_bare() { options.theme.role(role).1 } else { options.theme.ink() };
+            let ink = if shape.is_bare() { options.theme.place(role, region).1 } else { options.theme.ink() };
             let bytes = group.node.traffic().bytes;
+            // Where text fills the shape, or there is none, the sign goes with the name.
+            let holds_sign = !shape.holds_label() && !shape.is_dot();
+            let caption = match sign {
+                Some(sign) if !holds_sign => {
+                    NodeCaption { title: format!("{} ({sign})", caption.title), ..caption }
+                }
+                _ => caption,
+            };
             let lines = lines(&caption, detail, name_style(bytes, most), ink, options.theme, ruler);
             let label = (!lines.is_empty()).then(|| Label::below(Point::default(), lines, ruler));
             let mut draft = Draft {
                 role,
+                region,
+                sign: sign.filter(|_| holds_sign).map(str::to_owned),
                 function,
                 shape,
                 flag: flags[i],
@@ -200,6 +219,8 @@ impl Draft<'_> {
     fn empty() -> Self {
         Self {
             role: Role::Inside,
+            region: Region::Whole,
+            sign: None,
             function: Function::Client,
             shape: Shape::CIRCLE,
             flag: None,
@@ -218,7 +239,7 @@ impl Draft<'_> {
     /// Puts shape and label together.
     fn set(&mut self, radius: f64, has_loop: bool, theme: Theme) {
         let shape = self.shape;
-        let radius = if self.flag.is_some() { radius.max(FLAGGED) } else { radius };
+        let radius = if self.flag.is_some() || self.sign.is_some() { radius.max(FLAGGED) } else { radius };
         let label_size =
             self.label.as_ref().map_or(Point::default(), |l| point(l.bounds.width(), l.bounds.height()));
         self.outline = shape.outline(Point::default(), radius, label_size);
@@ -240,7 +261,10 @@ impl Draft<'_> {
         self.shift = point(0.0, -(all.top + all.bottom) / 2.0);
         self.can_flip = !has_loop && !shape.holds_label();
         // Text stands on a tint of the colour.
-        (self.fill, self.line) =
-            if shape.holds_label() { theme.label_role(self.role) } else { theme.role(self.role) };
+        (self.fill, self.line) = if shape.holds_label() {
+            theme.label_place(self.role, self.region)
+        } else {
+            theme.place(self.role, self.region)
+        };
     }
 }

@@ -8,7 +8,7 @@ use super::{EdgeMark, Halo, Hull, Label, LeftOut, Outline, Rect, direction, labe
 use crate::fold::Folded;
 use crate::layout::{Placement, Point};
 use crate::text::Ruler;
-use crate::theme::{Family, Theme};
+use crate::theme::Theme;
 use crate::{View, caption};
 
 /// How much a small picture may be stretched to make room for its edges' labels.
@@ -244,7 +244,7 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
                 arc(from, to, has(edge.target, edge.source))
             };
             let (spline, arrow) = with_arrow(way, width);
-            let family = Family::of(edge.protocols);
+            let family = graph.families[i];
             EdgeMark {
                 source: edge.source,
                 target: edge.target,

@@ -1,63 +1,45 @@
 //! What findings mark: nodes and edges of the drawn graph.
 
-use std::collections::BTreeMap;
-
-use pcapviz_graph::{NodeId, Severity};
+use pcapviz_graph::Severity;
 
 use crate::View;
+use crate::findings::Marks;
 use crate::fold::Folded;
 
 /// The gravest finding about each node and edge to be drawn.
 pub(super) struct Flags {
     pub(super) nodes: Vec<Option<Severity>>,
     pub(super) edges: Vec<Option<Severity>>,
+    /// Whether each finding marks anything, in their order.
+    pub(super) is_shown: Vec<bool>,
 }
 
 impl Flags {
-    /// A finding about a host marks its end points, one about an end point its host: of two hosts, those end points
-    /// that exchanged something.
-    /// O((nodes + edges + findings) log nodes).
-    pub(super) fn of(view: &View<'_>, graph: &Folded) -> Self {
-        let mut flags = Self { nodes: vec![None; graph.nodes.len()], edges: vec![None; graph.edges.len()] };
-        if view.findings.is_empty() {
+    /// What is drawn as one is marked where any of its parts is. O(nodes + edges log edges).
+    pub(super) fn of(view: &View<'_>, marks: Marks, graph: &Folded) -> Self {
+        let mut flags = Self {
+            nodes: vec![None; graph.nodes.len()],
+            edges: vec![None; graph.edges.len()],
+            is_shown: marks.is_shown,
+        };
+        if marks.nodes.is_empty() {
             return flags;
         }
-        let mut drawn: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
+        let mut owner = vec![0; view.graph.nodes().len()];
         for (i, group) in graph.nodes.iter().enumerate() {
             for &member in &group.members {
-                let id = view.graph.nodes()[member].id;
-                for id in [id, id.host()] {
-                    let places = drawn.entry(id).or_default();
-                    if places.last() != Some(&i) {
-                        places.push(i);
-                    }
-                }
+                owner[member] = i;
+                flags.nodes[i] = flags.nodes[i].max(marks.nodes[member]);
             }
         }
-        let places = |id: NodeId| drawn.get(&id).or_else(|| drawn.get(&id.host())).map_or(&[][..], |p| p);
-        for finding in view.findings {
-            let subjects = places(finding.subject);
-            let objects = finding.object.map_or(&[][..], places);
-            let mut is_on_edge = false;
-            for (i, edge) in graph.edges.iter().enumerate() {
-                let joins = |from: usize, to: usize| subjects.contains(&from) && objects.contains(&to);
-                if joins(edge.source, edge.target) || joins(edge.target, edge.source) {
-                    is_on_edge = true;
-                    raise(&mut flags.edges[i], finding.severity);
-                    raise(&mut flags.nodes[edge.source], finding.severity);
-                    raise(&mut flags.nodes[edge.target], finding.severity);
-                }
-            }
-            if !is_on_edge {
-                for &node in subjects.iter().chain(objects) {
-                    raise(&mut flags.nodes[node], finding.severity);
-                }
+        for (edge, mark) in view.graph.edges().iter().zip(marks.edges) {
+            let ends = (owner[edge.source], owner[edge.target]);
+            if mark.is_some()
+                && let Ok(i) = graph.edges.binary_search_by_key(&ends, |edge| (edge.source, edge.target))
+            {
+                flags.edges[i] = flags.edges[i].max(mark);
             }
         }
         flags
     }
-}
-
-fn raise(flag: &mut Option<Severity>, severity: Severity) {
-    *flag = (*flag).max(Some(severity));
 }

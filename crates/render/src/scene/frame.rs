@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{self, Draft};
 use super::edges;
-use super::{Halo, LeftOut, Legend, MARGIN, Outline, Rect, Stroke, Text, point, size_in_words};
+use super::flags::Flags;
+use super::{Halo, LeftOut, Legend, MARGIN, Outline, Rect, Stroke, Text, finding_sign, point, size_in_words};
+use crate::belonging::Belonging;
 use crate::fold::{Folded, Group, Kind};
 use crate::function::Function;
 use crate::layout::{Diagram, Point};
@@ -25,10 +27,22 @@ const NARROWEST: f64 = 520.0;
 const COLUMN_GAP: f64 = 24.0;
 /// Between title, graph and legend.
 const SECTION_GAP: f64 = 16.0;
+/// Longer lines of the legend are wrapped.
+const WIDEST_LINE: f64 = 560.0;
 /// Between a sample in the legend and its explanation.
 const SAMPLE_GAP: f64 = 8.0;
 /// How long sample lines are.
 const STROKE_LENGTH: f64 = 26.0;
+
+/// What is drawn, as far as the frame and the matrix need it.
+#[derive(Clone, Copy)]
+pub(super) struct Drawn<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) graph: &'a Folded,
+    pub(super) drafts: &'a [Draft<'a>],
+    pub(super) flags: &'a Flags,
+    pub(super) belonging: &'a Belonging,
+}
 
 pub(super) struct Frame {
     pub(super) size: Point,
@@ -43,14 +57,13 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn of(
-        view: &View<'_>,
-        graph: &Folded,
+        drawn: &Drawn<'_>,
         options: &RenderOptions<'_>,
-        drafts: &[Draft<'_>],
         bounds: Rect,
         left_out: LeftOut,
         ruler: &Ruler,
     ) -> Self {
+        let Drawn { view, graph, drafts, .. } = *drawn;
         let empty = drafts.is_empty();
         let width = bounds.width().max(NARROWEST);
         let mut y = MARGIN;
@@ -58,8 +71,11 @@ impl Frame {
             let mut bottom = top;
             let texts: Vec<Text> = lines
                 .into_iter()
+                .flat_map(|(content, style, color)| {
+                    let lines = ruler.wrap(&content, style, width);
+                    lines.into_iter().map(move |content| (content, style, color))
+                })
                 .map(|(content, style, color)| {
-                    let content = ruler.fit(&content, style, width);
                     let text = Text {
                         origin: point(MARGIN, bottom + style.ascent()),
                         width: ruler.width(&content, style),
@@ -82,7 +98,7 @@ impl Frame {
         let (notice, bottom) = if empty { stack(why_empty(view, options.theme), y) } else { (Vec::new(), y) };
         y = bottom + bounds.height() + SECTION_GAP;
         let mut legend = Legend::default();
-        let blocks = blocks(view, graph, options, drafts, left_out);
+        let blocks = blocks(drawn, options, left_out);
         if !blocks.is_empty() {
             rules.push((point(MARGIN, y), point(MARGIN + width, y)));
             y = set(&blocks, &mut legend, options.theme, ruler, point(MARGIN, y + 10.0), width);
@@ -245,31 +261,29 @@ impl Sample {
     }
 }
 
-fn blocks(
-    view: &View<'_>,
-    graph: &Folded,
-    options: &RenderOptions<'_>,
-    drafts: &[Draft<'_>],
-    left_out: LeftOut,
-) -> Vec<Block> {
+fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> Vec<Block> {
+    let Drawn { view, graph, drafts, flags, belonging } = *drawn;
     let theme = options.theme;
     let mut blocks = Vec::new();
-    let roles: BTreeSet<Role> = drafts.iter().map(|d| d.role).collect();
+    let counts = belonging.counts();
     let rows = Role::ALL
         .into_iter()
-        .filter(|role| roles.contains(role))
-        .filter_map(|role| {
-            let draft = drafts.iter().find(|d| d.role == role)?;
+        .flat_map(|role| counts.iter().filter(move |((of, _), _)| *of == role))
+        .filter_map(|(&(role, region), &count)| {
+            let draft = drafts.iter().find(|d| (d.role, d.region) == (role, region))?;
             // Where shapes differ, another part of the legend says what they mean.
             let shape = options.shape.unwrap_or(Shape::CIRCLE);
             // A shape that is not drawn is stood for by a dot in the colour of its text.
             let (shape, fill) =
                 if draft.shape.is_bare() { (Shape::CIRCLE, draft.line) } else { (shape, draft.fill) };
             let outline = shape.outline(Point::default(), 5.5, point(2.0, 2.0));
-            Some((Sample::Shape(outline, fill, draft.line), role.description().to_owned()))
+            let what = belonging.description(role, region);
+            let text = format!("{what} · {}", quantity::grouped(count));
+            Some((Sample::Shape(outline, fill, draft.line), text))
         })
         .collect();
-    blocks.push(Block { heading: "Nodes".to_owned(), rows });
+    let (_, nodes) = caption::nouns(view.graph.layer());
+    blocks.push(Block { heading: format!("Nodes: {nodes}"), rows });
     let functions: BTreeSet<Function> = drafts.iter().map(|d| d.function).collect();
     let matrix = options.diagram == Diagram::Matrix;
     if !matrix && options.shape.is_none() && functions.len() > 1 {
@@ -280,7 +294,7 @@ fn blocks(
         let rows = functions.into_iter().map(shape).collect();
         blocks.push(Block { heading: "Shapes".to_owned(), rows });
     }
-    let families: BTreeSet<Family> = graph.edges.iter().map(|e| Family::of(e.protocols)).collect();
+    let families: BTreeSet<Family> = graph.families.iter().copied().collect();
     let rows = Family::all()
         .filter(|family| families.contains(family))
         .map(|family| {
@@ -334,10 +348,10 @@ fn blocks(
         blocks.push(Block { heading: "Node area: bytes sent and received".to_owned(), rows });
     }
     let mut add = |heading: &str, rows| blocks.push(Block { heading: heading.to_owned(), rows });
-    add("Findings", findings(view, theme));
+    add("Findings", findings(view, flags, theme));
     add("Names, places and vendors from", sources(view, drafts));
     add("Folded into one node each", folds(view, graph));
-    add("Left out for lack of room", left_out_rows(left_out));
+    add("For lack of room", left_out_rows(left_out));
     blocks.retain(|block| !block.rows.is_empty());
     blocks
 }
@@ -356,19 +370,36 @@ fn round_steps(fewest: u64, most: u64) -> Vec<u64> {
         .collect()
 }
 
-/// The gravest findings, in a sentence each.
-fn findings(view: &View<'_>, theme: Theme) -> Vec<(Sample, String)> {
+/// The gravest findings about what is drawn, in a sentence each, and how many others there are.
+fn findings(view: &View<'_>, flags: &Flags, theme: Theme) -> Vec<(Sample, String)> {
     const MOST: usize = 6;
-    let mut all: Vec<_> = view.findings.iter().collect();
+    let shown = view.findings.iter().zip(&flags.is_shown).filter(|(_, is_shown)| **is_shown);
+    let mut all: Vec<_> = shown.map(|(finding, _)| finding).collect();
     all.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.score.total_cmp(&a.score)));
     let row = |finding: &&pcapviz_graph::Finding| {
+        // As along an edge, with the sign that stands in the nodes.
         let halo = Halo::new(finding.severity, theme);
-        let sample = Sample::Stroke { width: 4.0, color: halo.color, opacity: 0.6, dash: halo.dash.to_vec() };
-        (sample, format!("{}, {}: {}", finding.severity, finding.kind, finding.sentence))
+        let sample = Sample::Stroke {
+            width: 6.0,
+            color: halo.color,
+            opacity: Halo::OPACITY,
+            dash: halo.dash.to_vec(),
+        };
+        let sign = finding_sign(finding.severity);
+        (sample, format!("{sign}  {}, {}: {}", finding.severity, finding.kind, finding.sentence))
     };
     let mut rows: Vec<_> = all.iter().take(MOST).map(row).collect();
     if all.len() > MOST {
-        rows.push((Sample::None, format!("and {} more", all.len() - MOST)));
+        rows.push((Sample::None, format!("and {} more, marked as well", all.len() - MOST)));
+    }
+    let elsewhere = (view.findings.len() - all.len()) as u64;
+    if elsewhere > 0 {
+        let findings = quantity::counted(elsewhere, "finding", "findings");
+        let text = match view.selection {
+            Some(_) => format!("{findings} outside of this selection"),
+            None => format!("{findings} about what this layer does not show"),
+        };
+        rows.push((Sample::None, text));
     }
     rows
 }
@@ -404,6 +435,9 @@ fn folds(view: &View<'_>, graph: &Folded) -> Vec<(Sample, String)> {
             Kind::Single | Kind::SameNeighbours => "with the same neighbours",
             Kind::Network(..) => "by network",
             Kind::Vendor(_) => "by vendor prefix",
+            Kind::Owner(_) => "by network owner",
+            Kind::Country(_) => "by country",
+            Kind::Role(Role::Outside) => "outside, as the Internet",
             Kind::Role(_) => "by where they belong",
         };
         let sum = sums.entry(reason).or_default();
@@ -423,12 +457,11 @@ fn folds(view: &View<'_>, graph: &Folded) -> Vec<(Sample, String)> {
         .collect()
 }
 
+/// What a reader would miss: short labels speak for themselves.
 fn left_out_rows(out: LeftOut) -> Vec<(Sample, String)> {
     [
-        (out.node_labels, "node without a label", "nodes without a label"),
-        (out.node_details, "node with less text", "nodes with less text"),
-        (out.edge_labels, "edge without a label", "edges without a label"),
-        (out.edge_details, "edge with less text", "edges with less text"),
+        (out.node_labels, "node has no label", "nodes have no label"),
+        (out.edge_labels, "edge has no label", "edges have no label"),
     ]
     .into_iter()
     .filter(|(n, ..)| *n > 0)
@@ -443,10 +476,12 @@ fn set(blocks: &[Block], legend: &mut Legend, theme: Theme, ruler: &Ruler, origi
     for block in blocks {
         let indent = block.rows.iter().map(|(sample, _)| sample.size().x).fold(0.0, f64::max);
         let indent = if indent > 0.0 { indent + SAMPLE_GAP } else { 0.0 };
-        let texts: Vec<String> =
-            block.rows.iter().map(|(_, text)| ruler.fit(text, LEGEND_LINE, width - indent)).collect();
+        let room = (width - indent).min(WIDEST_LINE);
+        let texts: Vec<Vec<String>> =
+            block.rows.iter().map(|(_, text)| ruler.wrap(text, LEGEND_LINE, room)).collect();
         let block_width = texts
             .iter()
+            .flatten()
             .map(|text| indent + ruler.width(text, LEGEND_LINE))
             .chain([ruler.width(&block.heading, LEGEND_HEADING)])
             .fold(0.0, f64::max);
@@ -468,6 +503,7 @@ fn set(blocks: &[Block], legend: &mut Legend, theme: Theme, ruler: &Ruler, origi
         let mut y = at.y + LEGEND_HEADING.line_height() + 2.0;
         for ((sample, _), text) in block.rows.iter().zip(texts) {
             let height = (sample.size().y + 2.0).max(LEGEND_LINE.line_height() + 1.0);
+            // A sample stands beside the first line.
             let middle = y + height / 2.0;
             let centre = point(at.x + (indent - SAMPLE_GAP) / 2.0, middle);
             match sample {
@@ -484,8 +520,12 @@ fn set(blocks: &[Block], legend: &mut Legend, theme: Theme, ruler: &Ruler, origi
                 }),
                 Sample::None => {}
             }
-            put(text, at.x + indent, middle + LEGEND_LINE.size * 0.36, LEGEND_LINE, theme.ink_soft());
-            y += height;
+            let lines = text.len();
+            for (line, text) in text.into_iter().enumerate() {
+                let baseline = middle + LEGEND_LINE.size * 0.36 + LEGEND_LINE.line_height() * line as f64;
+                put(text, at.x + indent, baseline, LEGEND_LINE, theme.ink_soft());
+            }
+            y += height + LEGEND_LINE.line_height() * lines.saturating_sub(1) as f64;
         }
         bottom = bottom.max(y);
         at.x += block_width + COLUMN_GAP;

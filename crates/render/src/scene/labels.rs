@@ -13,7 +13,7 @@ use crate::caption;
 use crate::fold::Folded;
 use crate::layout::Point;
 use crate::text::{Ruler, Style};
-use crate::theme::{Color, Family, Theme};
+use crate::theme::{Color, Theme};
 
 const LABEL: Style = Style::regular(7.5);
 /// Protocols wider than this go on a second line, then lose their middle, in points.
@@ -101,9 +101,9 @@ pub(super) fn wishes(graph: &Folded, theme: Theme, ruler: &Ruler) -> Vec<Vec<Lab
     }
     edges
         .iter()
-        .zip(&graph.notes)
-        .map(|(edge, notes)| {
-            let color = theme.family_ink(Family::of(edge.protocols));
+        .zip(graph.notes.iter().zip(&graph.families))
+        .map(|(edge, (notes, family))| {
+            let color = theme.family_ink(*family);
             let short = ruler.fit(&caption::edge_short(edge), LABEL, WIDEST);
             let mut labels = Vec::with_capacity(2);
             if edges.len() <= FULL_LABELS {

@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::draft::Draft;
-use super::{Cell, Matrix, Rect, Stroke, Text, edges, point};
+use super::frame::Drawn;
+use super::{Cell, Halo, Matrix, Rect, Stroke, Text, edges, finding_sign, point};
 use crate::fold::Folded;
 use crate::layout::Point;
 use crate::text::{Ruler, Style};
-use crate::theme::Family;
-use crate::{RenderOptions, View, caption};
+use crate::{RenderOptions, caption};
 
 /// More rows than this are no longer told apart.
 pub(super) const MOST: usize = 60;
@@ -20,13 +20,8 @@ const WIDEST: f64 = 190.0;
 const GAP: f64 = 5.0;
 
 /// The table with its upper left corner at the origin, and the room it takes.
-pub(super) fn of(
-    view: &View<'_>,
-    graph: &Folded,
-    drafts: &[Draft<'_>],
-    options: &RenderOptions<'_>,
-    ruler: &Ruler,
-) -> (Matrix, Rect) {
+pub(super) fn of(drawn: &Drawn<'_>, options: &RenderOptions<'_>, ruler: &Ruler) -> (Matrix, Rect) {
+    let Drawn { view, graph, drafts, flags, .. } = *drawn;
     let theme = options.theme;
     let order = order(graph, drafts);
     let mut place = vec![0; order.len()];
@@ -35,7 +30,11 @@ pub(super) fn of(
         .iter()
         .map(|&node| {
             let caption = caption::NodeCaption::of_group(view, &graph.nodes[node]);
-            ruler.fit(&caption.title, LABEL, WIDEST)
+            let draft = &drafts[node];
+            let region = draft.sign.as_ref().map(|sign| format!(" ({sign})")).unwrap_or_default();
+            let sign = draft.flag.map(|severity| format!("{} ", finding_sign(severity))).unwrap_or_default();
+            let room = WIDEST - ruler.width(&sign, LABEL) - ruler.width(&region, LABEL);
+            format!("{sign}{}{region}", ruler.fit(&caption.title, LABEL, room))
         })
         .collect();
     let widest = names.iter().map(|name| ruler.width(name, LABEL)).fold(0.0, f64::max);
@@ -49,7 +48,9 @@ pub(super) fn of(
         let width = ruler.width(&name, LABEL);
         // The baseline of text in the middle of a row.
         let baseline = at(nth) + CELL / 2.0 + LABEL.size * 0.36;
-        let color = theme.role(drafts[order[nth]].role).1;
+        let draft = &drafts[order[nth]];
+        let place = theme.place(draft.role, draft.region).1;
+        let color = draft.flag.map_or(place, |severity| theme.severity(severity));
         let text = |origin: Point, turned: bool| Text {
             origin,
             width,
@@ -68,12 +69,13 @@ pub(super) fn of(
         .enumerate()
         .map(|(i, edge)| {
             let (row, column) = (place[edge.source], place[edge.target]);
-            let family = theme.stroke(Family::of(edge.protocols));
+            let family = theme.stroke(graph.families[i]);
             let title = |node: usize| caption::group_title(view, &graph.nodes[node]);
             let notes = graph.notes[i].as_ref();
             Cell {
                 rect: Rect { left: at(column), top: at(row), right: at(column + 1), bottom: at(row + 1) },
                 color: family.mix(theme.paper(), 0.85 * (1.0 - edges::rank(edge.traffic.bytes, most))),
+                halo: flags.edges[i].map(|severity| Halo::new(severity, theme)),
                 tooltip: caption::edge_tooltip(edge, notes, &title(edge.source), &title(edge.target)),
             }
         })

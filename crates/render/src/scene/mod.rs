@@ -14,6 +14,8 @@ mod matrix;
 
 use pcapviz_graph::{Edge, GraphLayer, NodeId, Severity};
 
+use crate::belonging::Belonging;
+use crate::findings::Marks;
 use crate::fold::{Folded, fold_within};
 use crate::function::Function;
 use crate::grouping::Groups;
@@ -169,7 +171,7 @@ pub struct NodeMark {
     pub label: Option<Label>,
     /// A ring around the shape, where a finding is about it.
     pub halo: Option<Halo>,
-    /// A sign in the shape's middle, where a finding is about it.
+    /// A sign in the shape's middle: that a finding is about it, or else which part of the outside it is of.
     pub badge: Option<Text>,
     /// All that is known of it, one line each; hostile.
     pub tooltip: String,
@@ -191,6 +193,16 @@ impl Halo {
     fn new(severity: Severity, theme: Theme) -> Self {
         let dash: &[f64] = if severity == Severity::Alert { &[] } else { &[3.0, 3.0] };
         Self { severity, color: theme.severity(severity), dash }
+    }
+
+    /// How opaque it is along an edge.
+    pub(crate) const OPACITY: f64 = 0.45;
+    /// How wide its line in a cell is.
+    pub(crate) const IN_CELL: f64 = 2.0;
+
+    /// Its line in a cell.
+    pub(crate) fn in_cell(&self, cell: &Rect) -> Outline {
+        Outline::Rectangle { rect: cell.grown(-Self::IN_CELL), corner: 0.0 }
     }
 }
 
@@ -286,6 +298,8 @@ pub struct Cell {
     pub rect: Rect,
     /// Its colour.
     pub color: Color,
+    /// A frame within it, where a finding is about the edge.
+    pub halo: Option<Halo>,
     /// All that is known of the edge, one line each; hostile.
     pub tooltip: String,
 }
@@ -333,15 +347,9 @@ impl Scene {
         order
     }
 
-    fn of_matrix(
-        view: &View<'_>,
-        graph: &Folded,
-        drafts: &[draft::Draft<'_>],
-        options: &RenderOptions<'_>,
-        ruler: &Ruler,
-    ) -> Self {
-        let (matrix, room) = matrix::of(view, graph, drafts, options, ruler);
-        let frame = frame::Frame::of(view, graph, options, drafts, room, LeftOut::default(), ruler);
+    fn of_matrix(drawn: &frame::Drawn<'_>, options: &RenderOptions<'_>, ruler: &Ruler) -> Self {
+        let (matrix, room) = matrix::of(drawn, options, ruler);
+        let frame = frame::Frame::of(drawn, options, room, LeftOut::default(), ruler);
         Self {
             size: frame.size,
             theme: options.theme,
@@ -368,19 +376,23 @@ impl Scene {
         let most = options.max_nodes.unwrap_or(usize::MAX);
         let is_matrix = options.diagram == Diagram::Matrix;
         let most = if is_matrix { most.min(matrix::MOST) } else { most };
-        let graph = fold_within(view, &groups, most, options.ports);
-        let flags = flags::Flags::of(view, &graph);
-        let drafts = draft::of(view, &graph, &flags.nodes, options, &ruler);
+        let marks = Marks::of(view);
+        let graph = fold_within(view, &groups, &marks, most, options.ports);
+        let flags = flags::Flags::of(view, marks, &graph);
+        let members = graph.nodes.iter().map(|group| &*group.members);
+        let belonging = Belonging::of(view, members, options.color_by);
+        let drafts = draft::of(view, &graph, &flags.nodes, &belonging, options, &ruler);
+        let drawn =
+            frame::Drawn { view, graph: &graph, drafts: &drafts, flags: &flags, belonging: &belonging };
         if is_matrix && !drafts.is_empty() {
-            return Ok(Self::of_matrix(view, &graph, &drafts, options, &ruler));
+            return Ok(Self::of_matrix(&drawn, options, &ruler));
         }
         let problem = problem(view, &graph, &drafts);
         let (placement, hulls) = place(&problem, &graph, &groups, options, &ruler)?;
         let subject =
             edges::Subject { view, graph: &graph, flags: &flags, hulls: &hulls, theme: options.theme };
         let mut picture = edges::Picture::of(&subject, &drafts, &placement, &ruler);
-        let frame =
-            frame::Frame::of(view, &graph, options, &drafts, picture.bounds, picture.left_out, &ruler);
+        let frame = frame::Frame::of(&drawn, options, picture.bounds, picture.left_out, &ruler);
         let offset = frame.graph_origin - point(picture.bounds.left, picture.bounds.top);
         picture.shift(offset);
         let nodes = graph
@@ -396,9 +408,8 @@ impl Scene {
                 class: format!("{} {}", draft.role.class(), draft.function.class()),
                 label: placed.label,
                 halo: draft.flag.map(|severity| Halo::new(severity, options.theme)),
-                badge: draft.flag.filter(|_| !draft.shape.holds_label()).map(|severity| {
-                    badge(placed.centre, draft.outline.bounds(), severity, draft.fill, &ruler)
-                }),
+                badge: sign(draft)
+                    .map(|sign| badge(placed.centre, draft.outline.bounds(), sign, draft.fill, &ruler)),
                 tooltip: crate::caption::group_tooltip(view, group),
             })
             .collect();
@@ -419,11 +430,24 @@ impl Scene {
     }
 }
 
-/// An exclamation mark for an alert, an i for a note, in whatever is read better on the shape.
-fn badge(centre: Point, shape: Rect, severity: Severity, on: Color, ruler: &Ruler) -> Text {
+/// What stands in a shape: the finding's sign before the region's.
+fn sign<'a>(draft: &'a draft::Draft<'_>) -> Option<&'a str> {
+    let flag = draft.flag.filter(|_| !draft.shape.holds_label()).map(finding_sign);
+    flag.or(draft.sign.as_deref())
+}
+
+/// An exclamation mark for an alert, an i for a note.
+fn finding_sign(severity: Severity) -> &'static str {
+    if severity == Severity::Alert { "!" } else { "i" }
+}
+
+/// Text in a shape's middle, in whatever is read better on it.
+fn badge(centre: Point, shape: Rect, content: &str, on: Color, ruler: &Ruler) -> Text {
     let size = (0.6 * shape.height().min(shape.width())).clamp(11.0, 24.0);
-    let (content, style) =
-        (if severity == Severity::Alert { "!" } else { "i" }.to_owned(), Style::bold(size));
+    // Two letters in a small shape are smaller.
+    let room = 0.82 * shape.width();
+    let size = size.min(size * room / ruler.width(content, Style::bold(size)).max(1.0));
+    let (content, style) = (content.to_owned(), Style::bold(size));
     let width = ruler.width(&content, style);
     let light = f64::from(on.0) * 0.3 + f64::from(on.1) * 0.59 + f64::from(on.2) * 0.11 > 140.0;
     let color = if light { Color(0, 0, 0) } else { Color(0xff, 0xff, 0xff) };

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use pcapviz_graph::{GraphLayer, LayerGraph, Traffic};
+use pcapviz_graph::{GraphLayer, LayerGraph, NodeId, Traffic};
 use pcapviz_render::fold::{Folded, Kind, Ports, fold};
 use pcapviz_render::scene::Scene;
+use pcapviz_render::theme::{Family, Role};
 use proptest::prelude::*;
 
 use crate::graphs::{Over, Scenario};
@@ -107,6 +108,42 @@ fn many_addresses_fold_into_networks_and_the_busiest_stay() {
 }
 
 #[test]
+fn outside_hosts_fold_by_owner_then_to_the_internet() {
+    let mut s = Scenario::new();
+    for i in 0..120_u16 {
+        // No two have the same neighbours; each is in a network of its own, of three owners.
+        let ip = format!("93.{i}.216.34");
+        s.send(&format!("10.0.0.{}", i + 1), &ip, Over::Tcp(1, 2), 1, 60);
+        s.place(&ip, None, "Elsewhere");
+        let place = s.annotations.entry(NodeId::Host(ip.parse().unwrap())).place.as_mut().unwrap();
+        place.asn = Some(64_500 + u32::from(i % 3));
+    }
+    for i in 0..120_u16 {
+        s.send("10.9.9.9", &format!("10.0.0.{}", i + 1), Over::Tcp(1, 2), 1, 60_000);
+    }
+    let kinds = |max: usize| {
+        let (graph, folded) = folded(&s, GraphLayer::Hosts, max, Ports::Servers);
+        check(&format!("at most {max}"), &graph, &folded);
+        assert!(folded.nodes.len() <= max);
+        folded.nodes.iter().map(|group| group.kind).collect::<BTreeSet<Kind>>()
+    };
+    let owners = [64_500, 64_501, 64_502].map(Kind::Owner);
+    assert!(owners.iter().all(|owner| kinds(60).contains(owner)), "{:?}", kinds(60));
+    assert!(kinds(3).contains(&Kind::Role(Role::Outside)), "{:?}", kinds(3));
+}
+
+#[test]
+fn an_edge_is_of_the_family_with_the_most_bytes() {
+    for (tls, dns, expected) in [(10, 9, Family::Web), (9, 10, Family::Names), (10, 10, Family::Web)] {
+        let mut s = Scenario::new();
+        s.send("10.0.0.1", "10.0.0.2", Over::Tcp(50_000, 443), 1, 100 * tls);
+        s.send("10.0.0.1", "10.0.0.2", Over::Udp(50_000, 53), 1, 100 * dns);
+        let (_, folded) = folded(&s, GraphLayer::Hosts, 10, Ports::Servers);
+        assert_eq!(folded.families, [expected], "{tls} {dns}");
+    }
+}
+
+#[test]
 fn the_picture_says_what_was_folded_and_data_is_whole() {
     let mut s = Scenario::new();
     for i in 0..200 {
@@ -136,6 +173,8 @@ proptest! {
         ),
         max_nodes in 1_usize..60,
         all_ports in any::<bool>(),
+        owners in prop::collection::vec(prop::option::of(1_u32..4), 40),
+        has_owners in any::<bool>(),
     ) {
         let mut s = Scenario::new();
         let ip = |i: u8| match i % 4 {
@@ -146,6 +185,13 @@ proptest! {
         for (from, to, server, client, forth, bytes) in sends {
             let (source, target) = if forth { (client, server) } else { (server, client) };
             s.send(&ip(from), &ip(to), Over::Udp(source, target), 1, bytes);
+        }
+        for (i, owner) in (0..40).zip(owners) {
+            let Some(owner) = owner else { continue };
+            s.place(&ip(i), None, "Elsewhere");
+            let place = s.annotations.entry(NodeId::Host(ip(i).parse().unwrap())).place.as_mut().unwrap();
+            place.country_code = Some(["DE", "FR", "JP"][owner as usize - 1].to_owned());
+            place.asn = has_owners.then_some(owner);
         }
         let ports = if all_ports { Ports::All } else { Ports::Servers };
         for layer in GraphLayer::ALL {

@@ -120,7 +120,7 @@ fn png_is_a_picture_of_the_page() {
 
 #[test]
 fn png_is_as_wide_as_asked_for() {
-    for (scale, width, expected) in [(1.0, None, 1.0), (0.5, None, 0.5), (1.0, Some(333), 0.0)] {
+    for (scale, width, expected) in [(Some(1.0), None, 1.0), (Some(0.5), None, 0.5), (None, Some(333), 0.0)] {
         let s = office();
         let size = s.scene(GraphLayer::Hosts).size;
         let png = s.view(GraphLayer::Hosts, |view, options| {
@@ -131,8 +131,18 @@ fn png_is_as_wide_as_asked_for() {
             out
         });
         let columns = u32::from_be_bytes(png[16..20].try_into().unwrap());
-        assert_eq!(columns, width.unwrap_or((size.x * expected).ceil() as u32), "{scale} {width:?}");
+        assert_eq!(columns, width.unwrap_or((size.x * expected).ceil() as u32), "{scale:?} {width:?}");
     }
+}
+
+#[test]
+fn more_pixels_than_a_viewer_opens_are_an_error_that_says_how_many_are_not() {
+    let error = office().view(GraphLayer::Hosts, |view, options| {
+        let mut options = RenderOptions::new(options.layout);
+        options.width = Some(1_000_000);
+        render(view, &options, "png".parse().unwrap(), &mut Vec::new()).unwrap_err().to_string()
+    });
+    assert!(error.contains("more than 40 million") && error.contains("a width of "), "{error}");
 }
 
 #[test]

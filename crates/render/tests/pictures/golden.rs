@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use pcapviz_graph::{GraphLayer, NameSource, Selection, Severity};
+use pcapviz_graph::{GraphLayer, NameSource, NodeId, Selection, Severity};
 use pcapviz_render::theme::Theme;
-use pcapviz_render::{Grouping, Shape};
+use pcapviz_render::{ColorBy, Grouping, Shape};
 
 use crate::graphs::{NASTY, Over, Scenario, arp, office};
 
@@ -112,6 +112,65 @@ fn findings_are_marked() {
     s.find("bulk-upload", Severity::Alert, "192.168.1.10", Some("8.8.4.4"));
     s.find("long-connection", Severity::Note, "192.168.1.11", None);
     check("findings", Hosts, &s);
+}
+
+/// Six countries are one more than there are colours.
+fn abroad() -> Scenario {
+    let mut s = office();
+    for (i, (country, code, asn)) in [
+        ("Germany", "DE", 64_496),
+        ("Germany", "DE", 64_497),
+        ("Japan", "JP", 64_498),
+        ("Brazil", "BR", 64_499),
+        ("Kenya", "KE", 64_500),
+        ("India", "IN", 64_500),
+        ("Norway", "NO", 64_500),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ip = format!("93.184.216.{i}");
+        s.send("192.168.1.10", &ip, Over::Tcp(50_300, 443), 3, 700 - 50 * i as u32);
+        s.place(&ip, None, country);
+        let place = s.annotations.entry(NodeId::Host(ip.parse().unwrap())).place.as_mut().unwrap();
+        (place.country_code, place.asn) = (Some(code.to_owned()), Some(asn));
+        place.organisation = Some(format!("Network {asn}"));
+    }
+    s
+}
+
+#[test]
+fn the_outside_is_told_apart_by_country_or_owner() {
+    for color_by in [ColorBy::Country, ColorBy::Asn, ColorBy::Side] {
+        let mut s = abroad();
+        s.color_by = color_by;
+        check(&format!("color-by-{}", color_by.name()), Hosts, &s);
+    }
+    let mut s = abroad();
+    s.theme = Theme::Print;
+    check("color-by-country-print", Hosts, &s);
+}
+
+#[test]
+fn own_networks_and_broadcast_addresses() {
+    let mut s = office();
+    s.send("192.168.1.10", "192.168.1.255", Over::Udp(138, 138), 3, 240);
+    s.annotations.entry(NodeId::Host("192.168.1.255".parse().unwrap())).is_broadcast = true;
+    s.inside = "8.8.4.0/24".parse().unwrap();
+    check("inside-and-broadcast", Hosts, &s);
+}
+
+#[test]
+fn findings_in_the_matrix() {
+    let mut s = office();
+    s.engine = Some("matrix");
+    s.find("bulk-upload", Severity::Alert, "192.168.1.10", Some("8.8.4.4"));
+    s.findings[0].sentence =
+        "192.168.1.10 sent 48 MB to 8.8.4.4 and got 1.0 MB back (ratio 0.96); the only host \
+                              doing so; consistent with data leaving the network, or with a backup"
+            .to_owned();
+    s.find("long-connection", Severity::Note, "192.168.1.99", None);
+    check("matrix-findings", Hosts, &s);
 }
 
 #[test]

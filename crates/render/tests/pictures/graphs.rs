@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use pcapviz_capture::{DissectOptions, LinkType, Packet, Timestamp, dissect};
 use pcapviz_graph::{
-    Annotations, CaptureSummary, Finding, FlowTable, GraphLayer, Name, NameSource, NodeId, Place, Selection,
-    Severity,
+    Annotations, CaptureSummary, Finding, FlowTable, GraphLayer, Inside, Name, NameSource, NodeId, Place,
+    Selection, Severity,
 };
 use pcapviz_render::layout::{Engine, Layout, LayoutError, Placement, Point, Problem};
 use pcapviz_render::scene::Scene;
 use pcapviz_render::theme::Theme;
-use pcapviz_render::{Grouping, RenderOptions, Shape, View, render};
+use pcapviz_render::{ColorBy, Grouping, RenderOptions, Shape, View, render};
 
 /// All nodes on a circle that is wide enough: what a picture looks like does not hang on the layout's art.
 pub(crate) struct Ring;
@@ -49,6 +49,8 @@ pub(crate) struct Scenario {
     pub(crate) findings: Vec<Finding>,
     pub(crate) theme: Theme,
     pub(crate) grouping: Grouping,
+    pub(crate) color_by: ColorBy,
+    pub(crate) inside: Inside,
     /// The engine; all on a ring without one.
     pub(crate) engine: Option<&'static str>,
     pub(crate) selection: Option<Selection>,
@@ -130,7 +132,8 @@ impl Scenario {
             (graph, left_out) = (part, Some((selection, rest)));
         }
         let mut view = View::new(&graph, &self.annotations, &self.captures, self.table.totals())
-            .with_findings(&self.findings);
+            .with_findings(&self.findings)
+            .with_inside(&self.inside);
         view.selection = left_out;
         let engine = self.engine.map(|name| Engine::by_name(name).unwrap());
         let layout: Box<dyn Layout> = engine.map_or(Box::new(Ring), Engine::layout);
@@ -139,6 +142,7 @@ impl Scenario {
         options.shape = self.shape;
         options.theme = self.theme;
         options.grouping = self.grouping;
+        options.color_by = self.color_by;
         with(&view, &options)
     }
 

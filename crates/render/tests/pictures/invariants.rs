@@ -1,6 +1,6 @@
 //! What must hold of every scene: nothing on top of another, nothing outside the page.
 
-use pcapviz_graph::{GraphLayer, NameSource, Severity};
+use pcapviz_graph::{GraphLayer, NameSource, NodeId, Selection, Severity};
 use pcapviz_render::scene::{Rect, Scene};
 use pcapviz_render::theme::Theme;
 use pcapviz_render::{Grouping, Shape};
@@ -110,6 +110,43 @@ fn empty_and_single() {
     assert!(s.scene(GraphLayer::Devices).notice.is_empty());
 }
 
+/// Marked nodes, by how they are called, and how many edges are.
+fn marked(s: &Scenario, layer: GraphLayer) -> (Vec<String>, usize) {
+    let scene = s.scene(layer);
+    let nodes = scene.nodes.iter().filter(|node| node.halo.is_some());
+    (
+        nodes.map(|node| node.members[0].to_string()).collect(),
+        scene.edges.iter().filter(|edge| edge.halo.is_some()).count(),
+    )
+}
+
+#[test]
+fn findings_mark_what_they_are_about_on_every_layer() {
+    let mut s = office();
+    s.find("scan", Severity::Alert, "192.168.1.11", None);
+    s.findings[0].ports = [445].into();
+    assert_eq!(marked(&s, GraphLayer::Hosts), (vec!["192.168.1.11".to_owned()], 0));
+    // Not its end point for mDNS.
+    let ends = ["192.168.1.10:445", "192.168.1.11:50200"].map(str::to_owned).to_vec();
+    assert_eq!(marked(&s, GraphLayer::Endpoints), (ends, 1));
+    // A device is known by its addresses.
+    assert_eq!(marked(&s, GraphLayer::Devices), (vec![], 0));
+    let legend = |s: &Scenario, layer| {
+        let texts = s.scene(layer).legend.texts;
+        texts.into_iter().map(|text| text.content).collect::<Vec<_>>().join("\n")
+    };
+    assert!(legend(&s, GraphLayer::Devices).contains("1 finding about what this layer does not show"));
+    let device: pcapviz_graph::MacAddr = "00:1b:21:a8:01:0b".parse().unwrap();
+    s.annotations.entry(NodeId::Host("192.168.1.11".parse().unwrap())).devices.push(device);
+    assert_eq!(marked(&s, GraphLayer::Devices), (vec![device.to_string()], 0));
+    // A selection without it says so.
+    let mut selection = Selection::default();
+    selection.focus = vec!["8.8.4.4".parse().unwrap()];
+    s.selection = Some(selection);
+    assert_eq!(marked(&s, GraphLayer::Hosts), (vec![], 0));
+    assert!(legend(&s, GraphLayer::Hosts).contains("1 finding outside of this selection"));
+}
+
 prop_compose! {
     fn scenario()(
         sends in prop::collection::vec((0_u8..24, 0_u8..24, 0_u16..1_100, 1_u32..3, 1_u32..100_000_000), 0..60),
@@ -119,6 +156,7 @@ prop_compose! {
         theme in prop::sample::select(Theme::ALL.to_vec()),
         engine in prop::option::of(prop::sample::select(vec!["auto", "tiers", "layered", "matrix"])),
         grouping in prop::sample::select(vec![Grouping::None, Grouping::None, Grouping::Subnet]),
+        places in prop::collection::vec((0_u8..24, prop::sample::select(vec!["Germany", "Japan", "x", "Österreich"])), 0..9),
         found in prop::collection::vec((0_u8..24, prop::option::of(0_u8..24), any::<bool>()), 0..4),
     ) -> Scenario {
         let mut s = Scenario::new();
@@ -134,6 +172,9 @@ prop_compose! {
         }
         for (i, name) in names.iter().map(|(i, n)| (i, &**n)).chain(nasty.iter().map(|(i, n)| (i, *n))) {
             s.name(&ip(*i), NameSource::Dns, name);
+        }
+        for (i, country) in places {
+            s.place(&ip(i), None, country);
         }
         for (from, to, grave) in found {
             let severity = if grave { Severity::Alert } else { Severity::Note };
