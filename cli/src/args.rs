@@ -203,7 +203,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CIDR", num_args = 1.., help_heading = "Findings")]
     internal: Vec<Inside>,
 
-    /// Exit with status 3 if there is a finding of this severity or above
+    /// Exit with status 3 if the captures give a finding of this severity or above, drawn or not (--focus and the like)
     #[arg(long, value_name = "SEVERITY", help_heading = "Findings")]
     findings_fail: Option<FailOn>,
 

@@ -97,6 +97,24 @@ fn mistakes_are_named_in_one_line() {
     check(&[], 2, &["Usage"]);
 }
 
+/// Findings are of the captures, whatever of them is drawn.
+#[test]
+fn findings_fail_counts_what_is_not_drawn() {
+    let Some(truth) = pcapviz_testkit::shared("captures/made/ground-truth.pcap") else { return };
+    let (truth, office) = (truth.to_str().unwrap().to_owned(), testdata("office.pcap"));
+    for (arguments, status) in [
+        (&[&truth[..], "--quiet"][..], 0),
+        (&[&truth, "--findings-fail", "alert"], 3),
+        (&[&truth, "--findings-fail", "note", "--focus", "10.9.0.15", "--format", "dot", "-o", "-"], 3),
+        // No end of any finding.
+        (&[&truth, "--findings-fail", "alert", "--focus", "10.9.0.20", "--format", "dot", "-o", "-"], 3),
+        (&[&truth, "--findings-fail", "alert", "--filter", "host 10.9.0.20"], 0),
+        (&[&office, "--findings-fail", "note"], 0),
+    ] {
+        assert_eq!(run(arguments).status.code(), Some(status), "{arguments:?}");
+    }
+}
+
 #[test]
 fn other_captures_are_done_when_one_fails() {
     let out = run(&["no-such.pcap", &testdata("office.pcap"), "-fi"]);

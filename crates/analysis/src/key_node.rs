@@ -229,7 +229,8 @@ impl fmt::Display for KeyNode {
         if self.cuts_off > 0 {
             write!(f, ", the only way to {}", self.cuts_off)?;
         }
-        if let Some((share, error)) = self.betweenness.filter(|(share, _)| *share > 0.0) {
+        // Below half a per cent it would read as none.
+        if let Some((share, error)) = self.betweenness.filter(|(share, _)| *share >= 0.005) {
             write!(f, ", on {:.0} % of the shortest paths", 100.0 * share)?;
             if error > 0.0 {
                 write!(f, " (± {:.0} %)", 100.0 * error)?;

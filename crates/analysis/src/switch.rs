@@ -105,6 +105,7 @@ fn spanned(trees: &[Tree]) -> String {
         [list("VLAN", &vlans), list("MST instance", &instances)].into_iter().flatten().collect();
     match (trees.len(), &of[..], trees.contains(&Tree::Common)) {
         (_, [], _) => "the spanning tree".to_owned(),
+        (2, of, true) => format!("the spanning tree and that of {}", of.join(" and ")),
         (_, of, true) => format!("the spanning tree and those of {}", of.join(" and ")),
         (1, of, false) => format!("the spanning tree of {}", of.join(" and ")),
         (_, of, false) => format!("the spanning trees of {}", of.join(" and ")),

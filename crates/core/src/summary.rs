@@ -7,7 +7,7 @@ use std::thread;
 
 use pcapviz_analysis::{Centrality, Topology, bridges, gateways, key_nodes, services, switches, top_talkers};
 use pcapviz_enrich::Enricher;
-use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
+use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, packets, span};
 
@@ -18,6 +18,9 @@ const CENTRALITY_EDGES: usize = 200_000;
 
 /// Rows in each of the summary's lists: what fits a screen.
 const ROWS: usize = 10;
+
+/// Captures that are listed: a folder may hold thousands.
+const CAPTURES: usize = 20;
 
 impl Report {
     /// What the captures hold, for a terminal: captures, totals, top talkers and key nodes of all three
@@ -81,13 +84,18 @@ impl Report {
 
     fn captures(&self, out: &mut Text) -> fmt::Result {
         out.heading("Captures")?;
-        for capture in &self.captures {
+        for capture in self.captures.iter().take(CAPTURES) {
             write!(out, "  {}  {}", escape::terminal(&capture.path), capture.format)?;
             write!(out, ", {}, {}", packets(capture.packets), bytes(capture.bytes))?;
             match capture.life {
                 Some((first, last)) => writeln!(out, ", {}", span(first, last))?,
                 None => writeln!(out)?,
             }
+        }
+        if let Some(rest) = self.captures.get(CAPTURES..).filter(|rest| !rest.is_empty()) {
+            let sum = |of: fn(&CaptureSummary) -> u64| rest.iter().map(of).sum();
+            let (of_packets, of_bytes) = (packets(sum(|c| c.packets)), bytes(sum(|c| c.bytes)));
+            writeln!(out, "  and {} more, {of_packets}, {of_bytes}", rest.len())?;
         }
         let totals = self.totals();
         write!(out, "  {}, {} on the wire", packets(totals.packets), bytes(totals.bytes))?;

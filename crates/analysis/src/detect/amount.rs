@@ -28,13 +28,16 @@ pub(super) struct Seconds(pub(super) f64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = self.0.round() as u64;
-        match whole {
-            _ if self.0 < 100.0 => write!(f, "{:.1} s", self.0),
-            0..3600 => write!(f, "{} min {} s", whole / 60, whole % 60),
-            3600..86_400 => write!(f, "{} h {} min", whole / 3600, whole % 3600 / 60),
-            _ => write!(f, "{} d {} h", whole / 86_400, whole % 86_400 / 3600),
-        }
+        // Cut off, as the summary does.
+        let whole = self.0 as u64;
+        let ((large, unit), (small, part)) = match whole {
+            _ if self.0 < 100.0 => return write!(f, "{:.1} s", self.0),
+            0..3600 => ((whole / 60, "min"), (whole % 60, "s")),
+            3600..86_400 => ((whole / 3600, "h"), (whole % 3600 / 60, "min")),
+            _ => ((whole / 86_400, "d"), (whole % 86_400 / 3600, "h")),
+        };
+        write!(f, "{large} {unit}")?;
+        if small > 0 { write!(f, " {small} {part}") } else { Ok(()) }
     }
 }
 
@@ -69,7 +72,8 @@ mod tests {
             (Bytes(48_120_000).to_string(), "48.1 MB"),
             (Bytes(u64::MAX).to_string(), "18446744 TB"),
             (Seconds(60.2).to_string(), "60.2 s"),
-            (Seconds(300.0).to_string(), "5 min 0 s"),
+            (Seconds(300.0).to_string(), "5 min"),
+            (Seconds(119.9).to_string(), "1 min 59 s"),
             (Seconds(22_320.0).to_string(), "6 h 12 min"),
             (Seconds(200_000.0).to_string(), "2 d 7 h"),
             (Count(1_234_567).to_string(), "1,234,567"),

@@ -6,19 +6,35 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::Material;
 use super::amount::{Count, Seconds};
+use super::material::is_call_out;
 use super::packets::{Carried, Clause};
 use super::threshold::{BEACON_GAPS, BEACON_MEDIAN, dispersion};
 use crate::life::between;
+use crate::observe::Connection;
 
 /// A service as one client uses it.
-type Use = (IpAddr, IpAddr, u16);
+type Use = (Carried, IpAddr, IpAddr, u16);
 
 /// Clients that connect to a server at nearly equal times.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     let mut starts: BTreeMap<Use, Vec<Timestamp>> = BTreeMap::new();
     for (connection, times) in material.observations.handshakes.starts() {
         let (hosts, ports) = (connection.hosts, connection.ports);
-        starts.entry((hosts.source, hosts.destination, ports.destination)).or_default().extend(times);
+        let of = (Carried::Tcp, hosts.source, hosts.destination, ports.destination);
+        starts.entry(of).or_default().extend(times);
+    }
+    // UDP has no starts: a port of its own for each contact shows them. Each once, though seen in several places.
+    let mut calls: BTreeMap<Connection, Timestamp> = BTreeMap::new();
+    for (connection, direction) in &material.datagrams {
+        if let Some((first, _)) = direction.life.filter(|_| is_call_out(connection, material.inside)) {
+            calls.entry(*connection).and_modify(|known| *known = first.min(*known)).or_insert(first);
+        }
+    }
+    for (Connection { hosts, ports }, first) in calls {
+        starts
+            .entry((Carried::Udp, hosts.source, hosts.destination, ports.destination))
+            .or_default()
+            .push(first);
     }
     let regular: Vec<(Use, Vec<Timestamp>, Rhythm)> = starts
         .into_iter()
@@ -32,23 +48,24 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let inside_hosts = material.inside_hosts();
-    let mut clients: BTreeMap<(IpAddr, u16), usize> = BTreeMap::new();
-    for ((_, server, port), ..) in &regular {
-        *clients.entry((*server, *port)).or_default() += 1;
+    let mut clients: BTreeMap<(Carried, IpAddr, u16), usize> = BTreeMap::new();
+    for ((carried, _, server, port), ..) in &regular {
+        *clients.entry((*carried, *server, *port)).or_default() += 1;
     }
     regular
         .into_iter()
-        .filter(|((client, server, _), ..)| [client, server].iter().all(|ip| AddressClass::of(**ip).is_host()))
-        .map(|((client, server, port), times, rhythm)| {
+        .filter(|((_, client, server, _), ..)| [client, server].iter().all(|ip| AddressClass::of(**ip).is_host()))
+        .map(|((carried, client, server, port), times, rhythm)| {
             let bound = dispersion(rhythm.gaps);
             let goes_out = material.inside.holds(client) && material.inside.is_outside_host(server);
-            let severity = if goes_out { Severity::Alert } else { Severity::Note };
+            let severity = if goes_out && carried == Carried::Tcp { Severity::Alert } else { Severity::Note };
             let mut finding = Finding::new("beacon", severity, NodeId::Host(client));
             finding.object = Some(NodeId::Host(server));
             finding.score = 0.5 + 0.5 * (1.0 - rhythm.dispersion / bound);
-            let same = clients.get(&(server, port)).copied().unwrap_or(1);
+            let same = clients.get(&(carried, server, port)).copied().unwrap_or(1);
             finding.sentence = format!(
-                "{client} connects to {} every {} ± {:.0} %, {} contacts; {same} of {} hosts does; consistent with a beacon",
+                "{client} {} {} every {} ± {:.0} %, {} contacts; {same} of {} hosts does; consistent with a beacon",
+                if carried == Carried::Tcp { "connects to" } else { "sends by UDP to" },
                 NodeId::Endpoint(server, port),
                 Seconds(rhythm.median),
                 100.0 * rhythm.dispersion,
@@ -67,10 +84,10 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             ];
             finding.innocent_causes = &[
                 "programs that look for updates, mail or messages",
-                "monitoring, health checks and telemetry",
+                "monitoring, health checks, telemetry and clocks (NTP)",
                 "a client that keeps trying to reach a server that is down",
             ];
-            let clause = Clause::between(Carried::Tcp, client, server).server_port(port);
+            let clause = Clause::between(carried, client, server).server_port(port);
             (finding.display_filter, finding.capture_filter) =
                 material.filters.any(&BTreeSet::from([clause]));
             finding

@@ -8,7 +8,7 @@ use pcapviz_capture::{Pair, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
-use super::threshold::{LONG, LONG_CAPTURE, LONG_SHARE, UPLOAD_NOTE};
+use super::threshold::{BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, SCAN_HOSTS, UPLOAD_NOTE};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
 use crate::{Inside, Observations};
@@ -23,6 +23,8 @@ pub(super) struct Material<'a> {
     pub(super) life: Life,
     /// One direction of TCP connections that began in the capture: it has a SYN.
     pub(super) begun: Vec<(Connection, Direction)>,
+    /// Directions of UDP conversations, of hosts of which few are answered and of clients that come back often.
+    pub(super) datagrams: Vec<(Connection, Direction)>,
     /// What clients exchanged with servers, where one host sent much to the other: client first.
     pub(super) exchanges: BTreeMap<Pair<IpAddr>, Exchange>,
     /// Conversations that went on for long: client to server first.
@@ -85,25 +87,30 @@ impl<'a> Material<'a> {
             filters: Filters::of(table),
             life: None,
             begun: Vec::new(),
+            datagrams: Vec::new(),
             exchanges: BTreeMap::new(),
             long: BTreeMap::new(),
         };
         let sketch = Sketch::of(table);
-        let start = || (None, Vec::new(), sketch.clone());
-        let parts = table.fold_by(threads, start, |(life, begun, sketch), key, stats| {
+        let start = || (None, Vec::new(), sketch.clone(), Callers::of(table));
+        let parts = table.fold_by(threads, start, |(life, begun, sketch, callers), key, stats| {
             *life = join(*life, stats.life);
             let (Some((transport, ports)), Some(hosts)) = (key.ports, key.hosts) else { return };
             sketch.add(hosts, stats.traffic.payload_bytes);
             if transport == Transport::Tcp && stats.tcp_flags & SYN != 0 {
                 begun.push((Connection { hosts, ports }, Direction::of(&stats)));
+            } else if transport == Transport::Udp {
+                callers.add(&Connection { hosts, ports }, inside);
             }
         });
-        let mut whole = sketch;
-        for (life, begun, sketch) in parts {
+        let (mut whole, mut callers) = (sketch, Callers::of(table));
+        for (life, begun, sketch, part) in parts {
             material.life = join(material.life, life);
             material.begun.extend(begun);
             whole.merge(&sketch);
+            callers.merge(&part);
         }
+        material.datagrams = callers.flows(table, inside, threads);
         material.look_closely(&whole.large(), threads);
         material
     }
@@ -176,6 +183,15 @@ impl<'a> Material<'a> {
     /// Flows between devices, for the few questions about who carries whose packets.
     pub(super) fn flows(&self) -> impl Iterator<Item = (FlowKey, FlowStats)> {
         self.table.iter()
+    }
+
+    /// How often each of these told the host by ICMP that a port is unreachable.
+    pub(super) fn refused(
+        &self,
+        source: IpAddr,
+        targets: impl Iterator<Item = IpAddr>,
+    ) -> impl Iterator<Item = u64> {
+        targets.map(move |destination| self.observations.refusals.of(Pair { source, destination }))
     }
 
     /// How many hosts inside sent something to each of these.
@@ -275,6 +291,75 @@ impl LargeSenders {
         let place = place(&self.hasher, hosts, self.places.len() * 64);
         self.places[place / 64] >> (place % 64) & 1 != 0
     }
+}
+
+/// How many UDP flows hosts sent and got, and how many clients sent to a server outside: by few counters, as a
+/// sketch. The same on every machine and for any split.
+#[derive(Clone)]
+struct Callers {
+    /// Sent and received, by host.
+    hosts: Vec<[u32; 2]>,
+    /// By client and server.
+    uses: Vec<u32>,
+}
+
+impl Callers {
+    fn of(table: &FlowTable) -> Self {
+        let len = table.len().clamp(1 << 10, 1 << 18).next_power_of_two();
+        Self { hosts: vec![[0; 2]; len], uses: vec![0; len] }
+    }
+
+    fn add(&mut self, it: &Connection, inside: &Inside) {
+        let len = self.hosts.len();
+        self.hosts[fixed_place(it.hosts.source, len)][0] += 1;
+        self.hosts[fixed_place(it.hosts.destination, len)][1] += 1;
+        if is_call_out(it, inside) {
+            self.uses[fixed_place(it.hosts, len)] += 1;
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let hosts = self.hosts.iter_mut().flatten().zip(other.hosts.iter().flatten());
+        hosts.chain(self.uses.iter_mut().zip(&other.uses)).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Whether few of the flows that a host sends seem to be answered. Two hosts may share a counter: then one may
+    /// hide in what the other gets.
+    fn is_unanswered(&self, host: IpAddr) -> bool {
+        let [sent, got] = self.hosts[fixed_place(host, self.hosts.len())];
+        f64::from(sent) >= f64::from(got) + SCAN_HOSTS && sent / 2 >= got
+    }
+
+    fn comes_back(&self, it: &Connection, inside: &Inside) -> bool {
+        is_call_out(it, inside) && f64::from(self.uses[fixed_place(it.hosts, self.uses.len())]) > BEACON_GAPS
+    }
+
+    /// The flows of these hosts and clients.
+    fn flows(&self, table: &FlowTable, inside: &Inside, threads: usize) -> Vec<(Connection, Direction)> {
+        let is_idle = |sent: &[u32; 2]| f64::from(sent[0]) < SCAN_HOSTS.min(BEACON_GAPS);
+        if self.hosts.iter().all(is_idle) {
+            return Vec::new();
+        }
+        let parts = table.fold_by(threads, Vec::new, |found, key, stats| {
+            let Some((Carried::Udp, it)) = conversation(&key) else { return };
+            let Pair { source, destination } = it.hosts;
+            if self.is_unanswered(source) || self.is_unanswered(destination) || self.comes_back(&it, inside) {
+                found.push((it, Direction::of(&stats)));
+            }
+        });
+        parts.concat()
+    }
+}
+
+/// Whether a client inside sends to a server outside. The lower port is the server's.
+pub(super) fn is_call_out(it: &Connection, inside: &Inside) -> bool {
+    let Pair { source, destination } = it.hosts;
+    it.ports.source > it.ports.destination && inside.holds(source) && inside.is_outside_host(destination)
+}
+
+/// Where a key stands among `len`, a power of two.
+fn fixed_place(key: impl std::hash::Hash, len: usize) -> usize {
+    foldhash::fast::FixedState::with_seed(0x7564_7073).hash_one(key) as usize & (len - 1)
 }
 
 /// Where the sum of a pair stands among `len`, a power of two.

@@ -101,6 +101,12 @@ enum Field {
     Port,
 }
 
+/// ARP for IPv4 over Ethernet (RFC 826): other lengths move the fields, which Wireshark follows and pcap-filter
+/// does not.
+const WELL_FORMED: &str =
+    "arp.hw.type == 1 && arp.proto.type == 0x0800 && arp.hw.size == 6 && arp.proto.size == 4";
+const WELL_FORMED_CAPTURE: &str = "arp and arp[0:4] = 0x00010800 and arp[4:2] = 0x0604";
+
 /// Writes filters for a capture: pcap-filter has to be told of VLAN tags.
 pub(super) struct Filters {
     /// How many VLAN tags the packets have: 0, 1, 2 or several of these.
@@ -141,8 +147,24 @@ impl Filters {
         }
         let bits = address.to_bits();
         (
-            format!("arp.src.proto_ipv4 == {address} && arp.opcode <= 2 && ({display})"),
-            self.tagged(&format!("arp and arp[14:4] = 0x{bits:08x} and arp[6:2] <= 2 and ({capture})")),
+            format!("{WELL_FORMED} && arp.src.proto_ipv4 == {address} && arp.opcode <= 2 && ({display})"),
+            self.tagged(&format!(
+                "{WELL_FORMED_CAPTURE} and arp[14:4] = 0x{bits:08x} and arp[6:2] <= 2 and ({capture})"
+            )),
+        )
+    }
+
+    /// The ARP messages in which a device asks for an address other than its own.
+    pub(super) fn questions(&self, device: MacAddr) -> (String, String) {
+        let [a, b, c, d, e, f] = device.0;
+        (
+            format!(
+                "{WELL_FORMED} && arp.opcode == 1 && arp.src.hw_mac == {device} && !(arp.isgratuitous == 1)"
+            ),
+            self.tagged(&format!(
+                "{WELL_FORMED_CAPTURE} and arp[6:2] = 1 and arp[8:4] = 0x{a:02x}{b:02x}{c:02x}{d:02x} and \
+                 arp[12:2] = 0x{e:02x}{f:02x} and arp[14:4] != arp[24:4]"
+            )),
         )
     }
 

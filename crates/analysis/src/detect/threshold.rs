@@ -62,6 +62,14 @@ thresholds! {
         "Snort sfPortscan, medium sensitivity: 15 to 25 rejected ports";
     SCAN_SAME_PORT: "scan", "share of failed hosts that were asked for the same port, for an alert", 0.5, "",
         "own choice: peer-to-peer programs fail on many hosts too, each on a port of its own";
+    SCAN_REFUSED: "scan", "hosts or ports said to be unreachable, for an alert over UDP", 5.0, "",
+        "own choice: silence over UDP is ordinary; a note below";
+    SWEEP_HOSTS: "scan", "addresses asked for by ARP that nobody has, for an alert", 100.0, "addresses",
+        "own choice: most of a network of 256 addresses; a note at SWEEP_NOTE";
+    SWEEP_NOTE: "scan", "addresses asked for by ARP that nobody has, for a note", 30.0, "addresses",
+        "own choice: more than stale entries of one host";
+    SWEEP_SHARE: "scan", "share of addresses asked for by ARP that nobody has", 0.5, "",
+        "own choice: who knows its peers asks for those that are there";
     ICMP_REPLIES: "icmp-tunnel", "replies", 20.0, "replies",
         "own choice: some devices answer one odd ping";
     ICMP_MISMATCHED: "icmp-tunnel", "share of replies whose size differs from the request's", 0.2, "",

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use pcapviz_capture::{Dissection, MacAddr, Packet, Timestamp, Vlans};
@@ -7,7 +8,19 @@ use crate::life::join;
 
 /// Who claims which IPv4 address by ARP (RFC 826), in which VLAN.
 #[derive(Clone, Debug)]
-pub(crate) struct Claims(Bounded<ClaimKey, Claim>);
+pub(crate) struct Claims {
+    claims: Bounded<ClaimKey, Claim>,
+    /// Which addresses each device asked for.
+    questions: Bounded<Question, Claim>,
+}
+
+/// A device asks for an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Question {
+    pub(crate) vlans: Vlans,
+    pub(crate) device: MacAddr,
+    pub(crate) target: Ipv4Addr,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct ClaimKey {
@@ -27,14 +40,15 @@ pub(crate) struct Claim {
     pub(crate) life: Option<(Timestamp, Timestamp)>,
 }
 
-/// Claims kept at most, about 10 MB.
+/// Claims kept at most, and questions, about 10 MB each.
 const LIMIT: usize = 1 << 16;
 
+const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
 
 impl Default for Claims {
     fn default() -> Self {
-        Self(Bounded::new(LIMIT))
+        Self { claims: Bounded::new(LIMIT), questions: Bounded::new(LIMIT) }
     }
 }
 
@@ -43,6 +57,11 @@ impl Claims {
     pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
         let Some(arp) = found.arp else { return };
         let (device, address) = arp.sender;
+        if arp.operation == REQUEST && arp.target.1 != address && device.0 != [0; 6] {
+            let life = packet.timestamp.map(|t| (t, t));
+            let asked = Claim { messages: 1, life, ..Claim::default() };
+            self.questions.add(Question { vlans: found.vlans, device, target: arp.target.1 }, asked);
+        }
         // A probe (RFC 5227, 2.1.1) claims nothing, and neither RARP (operations from 3 on).
         if address.is_unspecified() || arp.operation > REPLY || device.0 == [0; 6] {
             return;
@@ -53,21 +72,34 @@ impl Claims {
             gratuitous: (arp.target.1 == address).into(),
             life: packet.timestamp.map(|t| (t, t)),
         };
-        self.0.add(ClaimKey { vlans: found.vlans, address, device }, claim);
+        self.claims.add(ClaimKey { vlans: found.vlans, address, device }, claim);
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        self.0.share() == 1.0
+        self.claims.share() == 1.0 && self.questions.share() == 1.0
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
-        self.0.merge(other.0);
+        self.claims.merge(other.claims);
+        self.questions.merge(other.questions);
+    }
+
+    /// Every question, sorted by VLAN, device and address.
+    pub(crate) fn questions(&self) -> Vec<(Question, Claim)> {
+        let mut all: Vec<_> = self.questions.iter().map(|(question, asked)| (*question, *asked)).collect();
+        all.sort_unstable_by_key(|(question, _)| *question);
+        all
+    }
+
+    /// The addresses that somebody claims, by VLAN.
+    pub(crate) fn claimed(&self) -> HashSet<(Vlans, Ipv4Addr)> {
+        self.claims.iter().map(|(key, _)| (key.vlans, key.address)).collect()
     }
 
     /// Every claim, sorted by VLAN, address and device.
     pub(crate) fn sorted(&self) -> Vec<(Vlans, Ipv4Addr, MacAddr, Claim)> {
         let mut all: Vec<_> =
-            self.0.iter().map(|(key, claim)| (key.vlans, key.address, key.device, *claim)).collect();
+            self.claims.iter().map(|(key, claim)| (key.vlans, key.address, key.device, *claim)).collect();
         all.sort_unstable_by_key(|&(vlans, address, device, _)| (vlans, address, device));
         all
     }
@@ -78,6 +110,14 @@ impl Grouped for ClaimKey {
 
     fn group(&self) -> Self::Group {
         (self.vlans, self.address)
+    }
+}
+
+impl Grouped for Question {
+    type Group = (Vlans, MacAddr);
+
+    fn group(&self) -> Self::Group {
+        (self.vlans, self.device)
     }
 }
 

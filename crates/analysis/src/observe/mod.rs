@@ -6,16 +6,18 @@ mod claim;
 mod dns_name;
 mod echo;
 mod handshake;
+mod refusal;
 
 use pcapviz_capture::{Dissection, Packet, Transport};
 
-pub(crate) use claim::{Claim, Claims};
+pub(crate) use claim::{Claim, Claims, Question};
 pub(crate) use dns_name::{DnsNames, NameSum, Scope};
 pub(crate) use echo::Echoes;
 pub(crate) use handshake::{Connection, Handshakes};
+pub(crate) use refusal::Refusals;
 
 /// What single packets say that the flow table does not keep: starts and ends of TCP connections, DNS names that
-/// were asked for, sizes of ICMP echoes, ARP claims.
+/// were asked for, sizes of ICMP echoes, ports said to be unreachable, ARP claims and questions.
 ///
 /// Observations [merge](Self::merge): commutative and associative, whatever the split. Their size has a bound
 /// (about 400 MB for a capture made to reach all of them); beyond it they are a sample of whole conversations.
@@ -34,6 +36,7 @@ pub struct Observations {
     pub(crate) names: DnsNames,
     pub(crate) echoes: Echoes,
     pub(crate) claims: Claims,
+    pub(crate) refusals: Refusals,
 }
 
 /// TCP's FIN and SYN (RFC 9293): what starts and ends a connection.
@@ -57,6 +60,7 @@ impl Observations {
             }
         } else if found.icmp.is_some() {
             self.echoes.observe(packet, found);
+            self.refusals.observe(found);
         } else if found.arp.is_some() {
             self.claims.observe(packet, found);
         }
@@ -69,6 +73,7 @@ impl Observations {
             && self.names.is_whole()
             && self.echoes.is_whole()
             && self.claims.is_whole()
+            && self.refusals.is_whole()
     }
 
     /// Adds another's.
@@ -77,5 +82,6 @@ impl Observations {
         self.names.merge(other.names);
         self.echoes.merge(other.echoes);
         self.claims.merge(other.claims);
+        self.refusals.merge(other.refusals);
     }
 }

@@ -1,0 +1,61 @@
+use std::net::IpAddr;
+
+use pcapviz_capture::{Dissection, Pair};
+
+use super::bounded::{Bounded, Grouped, Merge};
+
+/// How often one host told another by ICMP that nothing listens on a port (RFC 792, RFC 4443).
+#[derive(Clone, Debug)]
+pub(crate) struct Refusals(Bounded<Refused, u64>);
+
+/// Who was told, by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Refused(Pair<IpAddr>);
+
+/// Pairs of hosts kept at most, about 20 MB.
+const LIMIT: usize = 1 << 18;
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(Bounded::new(LIMIT))
+    }
+}
+
+impl Refusals {
+    #[cold]
+    pub(crate) fn observe(&mut self, found: &Dissection<'_>) {
+        let (Some(icmp), Some(hosts)) = (found.icmp, found.hosts) else { return };
+        let port_unreachable = if hosts.addresses.source.is_ipv4() { (3, 3) } else { (1, 4) };
+        if (icmp.kind, icmp.code) == port_unreachable {
+            let Pair { source, destination } = hosts.addresses;
+            self.0.add(Refused(Pair { source: destination, destination: source }), 1);
+        }
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.0.share() == 1.0
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+
+    /// How often the second told the first.
+    pub(crate) fn of(&self, asked: Pair<IpAddr>) -> u64 {
+        self.0.get(&Refused(asked)).copied().unwrap_or(0)
+    }
+}
+
+impl Grouped for Refused {
+    type Group = Pair<IpAddr>;
+
+    fn group(&self) -> Self::Group {
+        self.0
+    }
+}
+
+impl Merge for u64 {
+    fn merge(&mut self, other: Self) {
+        *self += other;
+    }
+}
