@@ -1,8 +1,10 @@
 //! Layout engines side by side on traffic-like graphs: time and quality.
 //!
 //! ```text
-//! cargo run --release -p pcapviz-benches --bin layout -- [--limit SECONDS] [--engines auto,sfdp] [NODES]...
+//! cargo run --release -p pcapviz-benches --bin layout -- [--limit SECONDS] [--engines auto,sfdp] [--seeds N] [NODES|CAPTURE]...
 //! ```
+//!
+//! Each line is the mean over graphs of so many seeds (1), or, for a capture, over its three layers.
 //!
 //! Built-in engines run in this process, Graphviz's as `dot -K`, each with the same boxes; a Graphviz engine
 //! that goes over the limit is not asked for larger graphs. `sfdp-parted` is sfdp with its overlaps removed, as
@@ -21,16 +23,20 @@
 
 use std::collections::VecDeque;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use pcapviz_core::graph::LayerGraph;
+use pcapviz_core::{GraphLayer, Pipeline};
 use pcapviz_render::layout::{Engine, Point, Problem};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut limit = Duration::from_secs(100);
     let mut engines: Vec<String> =
         ["auto", "sfdp-parted", "sfdp", "neato", "fdp", "dot"].map(String::from).to_vec();
-    let mut sizes = Vec::new();
+    let mut seeds = 1;
+    let mut asked = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -38,35 +44,55 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--engines" => {
                 engines = arguments.next().ok_or("--engines A,B")?.split(',').map(String::from).collect();
             }
-            size => sizes.push(size.parse()?),
+            "--seeds" => seeds = arguments.next().ok_or("--seeds N")?.parse()?,
+            _ => asked.push(argument),
         }
     }
-    if sizes.is_empty() {
-        sizes = vec![100, 1_000, 10_000, 100_000];
+    if asked.is_empty() {
+        asked = ["100", "1000", "10000", "100000"].map(String::from).to_vec();
     }
-    println!("| nodes | edges | engine | time | stress | near | crossings | overlaps | page |");
-    println!("| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for size in sizes {
-        let problem = traffic(size, 1);
-        engines.retain(|name| {
-            let (nodes, edges) = (problem.boxes.len(), problem.edges.len());
-            match run(name, &problem, limit) {
-                Ok((time, centres)) => {
-                    println!(
-                        "| {nodes} | {edges} | {name} | {:.3} s | {} |",
-                        time.as_secs_f64(),
-                        Quality::measure(&problem, &centres)
-                    );
-                    true
-                }
-                Err(why) => {
-                    println!("| {nodes} | {edges} | {name} | {why} | | | | | |");
-                    false
+    println!("| graph | nodes | edges | engine | time | stress | near | crossings | overlaps | page |");
+    println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for asked in asked {
+        let problems: Vec<Problem> = match asked.parse() {
+            Ok(nodes) => (1..=seeds).map(|seed| traffic(nodes, seed)).collect(),
+            Err(_) => layers(Path::new(&asked)),
+        };
+        let all = problems.len() as f64;
+        let name = Path::new(&asked).file_stem().unwrap_or_default().to_string_lossy();
+        let nodes = problems.iter().map(|p| p.boxes.len()).sum::<usize>() as f64 / all;
+        let edges = problems.iter().map(|p| p.edges.len()).sum::<usize>() as f64 / all;
+        engines.retain(|engine| {
+            let (mut time, mut quality) = (Duration::ZERO, Quality::default());
+            for problem in &problems {
+                match run(engine, problem, limit) {
+                    Ok((taken, centres)) => {
+                        time += taken;
+                        quality.add(&Quality::measure(problem, &centres), 1.0 / all);
+                    }
+                    Err(why) => {
+                        println!("| {name} | {nodes:.0} | {edges:.0} | {engine} | {why} | | | | | |");
+                        return false;
+                    }
                 }
             }
+            let time = time.as_secs_f64() / all;
+            println!("| {name} | {nodes:.0} | {edges:.0} | {engine} | {time:.3} s | {quality} |");
+            true
         });
     }
     Ok(())
+}
+
+/// The graphs of a capture's layers that are more than a pair.
+fn layers(capture: &Path) -> Vec<Problem> {
+    let report = Pipeline::new().capture(capture).run();
+    let graphs = GraphLayer::ALL.into_iter().map(|layer| report.graph(layer));
+    let problem = |graph: LayerGraph| {
+        let edges = graph.edges().iter().map(|edge| (edge.source, edge.target)).collect();
+        Problem::new(vec![Point::new(110.0, 40.0); graph.nodes().len()], edges)
+    };
+    graphs.map(problem).filter(|problem| problem.boxes.len() > 2).collect()
 }
 
 /// Behind the name of a Graphviz engine: with its boxes parted, as pcapviz draws them.
@@ -180,18 +206,19 @@ impl Random {
     }
 }
 
+#[derive(Default)]
 struct Quality {
     stress: f64,
     near: f64,
     crossings: f64,
-    overlaps: usize,
+    overlaps: f64,
     page: f64,
 }
 
 impl std::fmt::Display for Quality {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { stress, near, crossings, overlaps, page } = self;
-        write!(f, "{stress:.3} | {near:.3} | {crossings:.2} | {overlaps} | {page:.1}")
+        write!(f, "{stress:.3} | {near:.3} | {crossings:.2} | {overlaps:.0} | {page:.1}")
     }
 }
 
@@ -199,6 +226,14 @@ impl std::fmt::Display for Quality {
 const SAMPLES: usize = 300;
 
 impl Quality {
+    fn add(&mut self, other: &Self, share: f64) {
+        self.stress += other.stress * share;
+        self.near += other.near * share;
+        self.crossings += other.crossings * share;
+        self.overlaps += other.overlaps * share;
+        self.page += other.page * share;
+    }
+
     fn measure(problem: &Problem, centres: &[Point]) -> Self {
         let mut neighbours = vec![Vec::new(); centres.len()];
         for &(a, b) in &problem.edges {
@@ -210,7 +245,7 @@ impl Quality {
             stress: stress(&neighbours, &largest, centres),
             near: near(&neighbours, &largest, centres),
             crossings: crossings(&problem.edges, centres),
-            overlaps: overlaps(centres, &problem.boxes),
+            overlaps: overlaps(centres, &problem.boxes) as f64,
             page: page(centres, &problem.boxes),
         }
     }

@@ -6,6 +6,7 @@
 //! Findings need a little more than the flow table keeps, which [`Observations`] gather packet by packet.
 
 mod betweenness;
+mod block;
 mod centrality;
 mod detect;
 mod gateway;
@@ -15,6 +16,7 @@ mod life;
 mod observe;
 mod peers;
 mod service;
+mod switch;
 mod talker;
 
 pub use betweenness::Betweenness;
@@ -25,4 +27,5 @@ pub use inside::{Inside, ParseNetworkError};
 pub use key_node::{Bridge, KeyNode, Topology, bridges, key_nodes};
 pub use observe::Observations;
 pub use service::{Service, services};
+pub use switch::{Switch, switches};
 pub use talker::top_talkers;

@@ -46,6 +46,11 @@ impl Peers {
         &self.lists[self.starts[node] as usize..self.starts[node + 1] as usize]
     }
 
+    /// How many pairs of nodes are linked.
+    pub(crate) fn links(&self) -> usize {
+        self.lists.len() / 2
+    }
+
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.starts.len() - 1

@@ -28,7 +28,10 @@ mod protocol;
 mod time_spec;
 
 pub use application::hello::{HelloWindow, QuicConnection, QuicHellos};
-pub use application::{DetailKind, Named, Sighting, device_sightings, identify, sightings};
+pub use application::{
+    BridgeId, Capability, DetailKind, Named, Sighting, SpanningTree, Tree, device_sightings, identify,
+    sightings,
+};
 pub use dissect::{
     Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
     Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,

@@ -1,4 +1,4 @@
-use pcapviz_analysis::{Inside, Observations, Topology, findings_by};
+use pcapviz_analysis::{Inside, Observations, Topology, findings_by, switches};
 use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
@@ -91,10 +91,15 @@ impl Report {
         }
     }
 
-    /// Adds which addresses stand behind each device, and which devices before each of these hosts. A device
-    /// is known by its own hosts' names, so this comes after what adds names. O(flows).
+    /// Adds which addresses stand behind each device, which devices before each of these hosts, and what
+    /// switches say of themselves. A device is known by its own hosts' names, so this comes after what adds names. O(flows).
     pub fn join_devices(&mut self) {
-        for (mac, device) in self.neighbours().iter() {
+        let neighbours = self.neighbours();
+        for switch in switches(&neighbours) {
+            let notes = self.annotations.entry(switch.node());
+            notes.extra.insert("switching".to_owned(), switch.to_string());
+        }
+        for (mac, device) in neighbours.iter() {
             let mut names = Vec::new();
             for address in device.addresses.keys() {
                 let host = self.annotations.entry(NodeId::Host(*address));

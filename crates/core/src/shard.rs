@@ -53,12 +53,10 @@ impl Shard {
 
     /// Takes in what a packet says about an address.
     pub(crate) fn see(&mut self, time: Option<Timestamp>, sighting: Sighting<'_>) {
-        match sighting {
-            Sighting::HelloPiece { .. } => return self.quic.observe(time, sighting),
-            Sighting::Router { host } => return self.claims.router(host),
-            Sighting::Lease { device, host } => self.claims.lease(time, device, host),
-            _ => {}
+        if let Sighting::HelloPiece { .. } = sighting {
+            return self.quic.observe(time, sighting);
         }
+        self.claims.sighting(time, &sighting);
         self.names.observe(time, sighting);
     }
 

@@ -1,9 +1,11 @@
 //! The summary and the lists for a terminal: plain text, every name made harmless.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::{self, Write};
 use std::thread;
 
-use pcapviz_analysis::{Centrality, Topology, bridges, gateways, key_nodes, services, top_talkers};
+use pcapviz_analysis::{Centrality, Topology, bridges, gateways, key_nodes, services, switches, top_talkers};
 use pcapviz_enrich::Enricher;
 use pcapviz_graph::{Annotations, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
@@ -160,7 +162,7 @@ impl Report {
         Ok(())
     }
 
-    /// The nodes that matter most, each with its reasons: gateways (layer 2) and services (layer 4) first, then by
+    /// The nodes that matter most, each with its reasons: gateways and switches (layer 2) and services (layer 4) first, then by
     /// the graph's shape; at most `count`.
     pub(crate) fn key_nodes_with_reasons(
         &self,
@@ -168,10 +170,12 @@ impl Report {
         count: usize,
     ) -> Vec<(NodeId, String)> {
         let outline = topology.outline();
-        let mut keys: Vec<(NodeId, String)> = match outline.layer() {
+        let keys: Vec<(NodeId, String)> = match outline.layer() {
             GraphLayer::Devices => {
-                let gateways = gateways(&self.neighbours());
-                gateways.iter().map(|gateway| (gateway.node(), gateway.to_string())).collect()
+                let neighbours = self.neighbours();
+                let gateways = gateways(&neighbours).into_iter().map(|it| (it.node(), it.to_string()));
+                let switches = switches(&neighbours).into_iter().map(|it| (it.node(), it.to_string()));
+                join_reasons(gateways.chain(switches))
             }
             GraphLayer::Hosts => Vec::new(),
             GraphLayer::Endpoints => services(topology, &self.observations, count)
@@ -185,13 +189,8 @@ impl Report {
         } else {
             key_nodes(topology, count)
         };
-        for key in by_shape {
-            let id = outline.id(key.node);
-            match keys.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, reason)) => *reason = format!("{reason}; {key}"),
-                None => keys.push((id, key.to_string())),
-            }
-        }
+        let by_shape = by_shape.into_iter().map(|key| (outline.id(key.node), key.to_string()));
+        let mut keys = join_reasons(keys.into_iter().chain(by_shape));
         keys.truncate(count);
         keys
     }
@@ -265,6 +264,25 @@ impl Report {
         }
         out
     }
+}
+
+/// Each node once, in the order in which they come, with all its reasons.
+fn join_reasons(reasons: impl Iterator<Item = (NodeId, String)>) -> Vec<(NodeId, String)> {
+    let mut places: HashMap<NodeId, usize> = HashMap::new();
+    let mut joined: Vec<(NodeId, String)> = Vec::new();
+    for (node, reason) in reasons {
+        match places.entry(node) {
+            Entry::Occupied(place) => {
+                let known = &mut joined[*place.get()].1;
+                *known = format!("{known}; {reason}");
+            }
+            Entry::Vacant(place) => {
+                place.insert(joined.len());
+                joined.push((node, reason));
+            }
+        }
+    }
+    joined
 }
 
 /// A host's or device's name for a list; a protocol's well-known address is none.

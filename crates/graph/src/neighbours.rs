@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use pcapviz_capture::{Dissection, GraphLayer, MacAddr, Timestamp};
+use pcapviz_capture::{
+    Capability, Dissection, GraphLayer, MacAddr, Protocol, Sighting, SpanningTree, Timestamp, Tree,
+};
 
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices, mac};
 use crate::partition::Partition;
@@ -109,10 +111,16 @@ pub struct Claims {
     claims: BTreeMap<(IpAddr, MacAddr, Claim), Seen>,
     advertisers: BTreeSet<MacAddr>,
     routers: BTreeSet<IpAddr>,
+    /// Addresses that routers share.
+    shared: BTreeSet<IpAddr>,
+    /// Who sends BPDUs, and what these say of trees.
+    bridges: BTreeSet<MacAddr>,
+    trees: BTreeMap<(MacAddr, SpanningTree), Seen>,
+    capabilities: BTreeSet<(MacAddr, Capability, Protocol)>,
     left_out: u64,
 }
 
-/// Claims kept, and routers of each kind.
+/// Claims kept, and routers or bridges of each kind.
 const MOST_CLAIMS: usize = 1 << 18;
 const MOST_ROUTERS: usize = 1 << 12;
 
@@ -152,14 +160,33 @@ impl Claims {
         }
     }
 
-    /// Takes in that a DHCP server gave an address to a device.
-    pub fn lease(&mut self, time: Option<Timestamp>, device: MacAddr, address: IpAddr) {
-        self.insert(address, device, Claim::Dhcp, Seen::once(time));
+    /// Takes in what else a packet says of devices: leases, routers, bridges. Nothing for names.
+    pub fn sighting(&mut self, time: Option<Timestamp>, sighting: &Sighting<'_>) {
+        let left_out = &mut self.left_out;
+        match *sighting {
+            Sighting::Lease { device, host } => self.insert(host, device, Claim::Dhcp, Seen::once(time)),
+            Sighting::Router { host } => keep_lowest(&mut self.routers, host, left_out),
+            Sighting::VirtualRouter { host } => keep_lowest(&mut self.shared, host, left_out),
+            Sighting::Bridge { device, tree } if is_station(device) => {
+                keep_lowest(&mut self.bridges, device, left_out);
+                if let Some(tree) = tree {
+                    self.tree(device, tree, Seen::once(time));
+                }
+            }
+            Sighting::Capability { device, capability, protocol } if is_station(device) => {
+                keep_lowest(&mut self.capabilities, (device, capability, protocol), left_out);
+            }
+            _ => {}
+        }
     }
 
-    /// Takes in that DHCP says which address the router has.
-    pub fn router(&mut self, address: IpAddr) {
-        keep_lowest(&mut self.routers, address, &mut self.left_out);
+    fn tree(&mut self, device: MacAddr, tree: SpanningTree, seen: Seen) {
+        self.trees.entry((device, tree)).or_default().merge(seen);
+        if self.trees.len() > MOST_ROUTERS
+            && let Some((_, seen)) = self.trees.pop_last()
+        {
+            self.left_out += seen.count;
+        }
     }
 
     fn insert(&mut self, address: IpAddr, device: MacAddr, how: Claim, seen: Seen) {
@@ -179,12 +206,16 @@ impl Claims {
         for ((address, device, how), seen) in other.claims {
             self.insert(address, device, how, seen);
         }
-        other
-            .advertisers
-            .into_iter()
-            .for_each(|mac| keep_lowest(&mut self.advertisers, mac, &mut self.left_out));
-        other.routers.into_iter().for_each(|ip| keep_lowest(&mut self.routers, ip, &mut self.left_out));
+        let left_out = &mut self.left_out;
+        keep_lowest_of(&mut self.advertisers, other.advertisers, left_out);
+        keep_lowest_of(&mut self.routers, other.routers, left_out);
+        keep_lowest_of(&mut self.shared, other.shared, left_out);
+        keep_lowest_of(&mut self.bridges, other.bridges, left_out);
+        keep_lowest_of(&mut self.capabilities, other.capabilities, left_out);
         self.left_out += other.left_out;
+        for ((device, tree), seen) in other.trees {
+            self.tree(device, tree, seen);
+        }
     }
 
     /// Every claim, by address: the address, who claims it, how, and how often. An address with two devices
@@ -204,6 +235,10 @@ fn keep_lowest<T: Ord>(set: &mut BTreeSet<T>, item: T, left_out: &mut u64) {
     if set.len() > MOST_ROUTERS && set.pop_last().is_some() {
         *left_out += 1;
     }
+}
+
+fn keep_lowest_of<T: Ord>(set: &mut BTreeSet<T>, items: BTreeSet<T>, left_out: &mut u64) {
+    items.into_iter().for_each(|item| keep_lowest(set, item, left_out));
 }
 
 /// Whether a MAC address is one device's.
@@ -229,6 +264,12 @@ pub struct Device {
     pub off_link_packets: u64,
     /// Why it is a gateway; empty if nothing says so.
     pub routing: BTreeSet<Routing>,
+    /// Whether it sends BPDUs, which only bridges do.
+    pub is_bridge: bool,
+    /// What it said last of each spanning tree, by tree.
+    pub trees: BTreeMap<Tree, SpanningTree>,
+    /// What it says that it does, and by which protocol.
+    pub capabilities: BTreeSet<(Capability, Protocol)>,
 }
 
 impl Device {
@@ -478,6 +519,20 @@ impl Joining {
             }
         }
 
+        for &mac in &claims.bridges {
+            devices.entry(mac).or_default().is_bridge = true;
+        }
+        for &(mac, capability, protocol) in &claims.capabilities {
+            devices.entry(mac).or_default().capabilities.insert((capability, protocol));
+        }
+        // What was said last counts; without times, the better root, which a tree comes to in the end.
+        let mut trees: Vec<_> = claims.trees.iter().collect();
+        trees
+            .sort_by_key(|((_, tree), seen)| (seen.life.map(|(_, last)| last), std::cmp::Reverse(tree.root)));
+        for ((mac, tree), _) in trees {
+            devices.entry(*mac).or_default().trees.insert(tree.tree, *tree);
+        }
+
         for (mac, device) in &mut devices {
             let routing = &mut device.routing;
             if claims.advertisers.contains(mac) {
@@ -486,14 +541,16 @@ impl Joining {
             if device.addresses.keys().any(|address| claims.routers.contains(address)) {
                 routing.insert(Routing::DhcpRouter);
             }
-            if mac.virtual_router().is_some() {
+            let claimed = || device.addresses.iter().filter(|(_, how)| **how != Claim::Traffic);
+            // The active router answers for the address that it shares, though its own MAC address may.
+            if mac.virtual_router().is_some() || claimed().any(|(address, _)| claims.shared.contains(address))
+            {
                 routing.insert(Routing::VirtualRouter);
             }
             if self.speakers.contains(mac) {
                 routing.insert(Routing::RoutingProtocol);
             }
             // Who claims several addresses may be claiming those of others.
-            let claimed = || device.addresses.iter().filter(|(_, how)| **how != Claim::Traffic);
             let claims_its_own =
                 claimed().next().is_some() && claimed().filter(|(ip, _)| ip.is_ipv4()).count() <= 1;
             let enough = if claims_its_own { CLAIMING_GATEWAY_ADDRESSES } else { GATEWAY_ADDRESSES };

@@ -14,6 +14,8 @@ mod http;
 mod neighbour;
 mod netbios;
 mod quic;
+mod shared_router;
+mod spanning_tree;
 mod text;
 mod tls;
 mod upnp;
@@ -107,6 +109,27 @@ pub enum Sighting<'a> {
         offset: u32,
         /// What stands there.
         bytes: &'a [u8],
+    },
+    /// A bridge sent a BPDU.
+    Bridge {
+        /// The port that sent it.
+        device: MacAddr,
+        /// What it says of a tree; a topology change says nothing but that it is a bridge.
+        tree: Option<SpanningTree>,
+    },
+    /// A device says what it does.
+    Capability {
+        /// The device.
+        device: MacAddr,
+        /// What it does.
+        capability: Capability,
+        /// LLDP or CDP.
+        protocol: Protocol,
+    },
+    /// Routers say which address they share: HSRP (RFC 2281) and VRRP (RFC 9568).
+    VirtualRouter {
+        /// The address, behind which the active one of them stands.
+        host: IpAddr,
     },
     /// A DHCP server says which address the router of its network has.
     Router {
@@ -222,6 +245,7 @@ fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
             137 => netbios::name_service(application, see),
             138 => netbios::datagram(application.payload, see),
             1900 => upnp::announcement(application, see),
+            1985 => shared_router::hsrp(application.payload, see),
             546 | 547 => dhcp::v6(application, see),
             5353 => dns::message(application.payload, Protocol::Mdns, see),
             5355 => dns::message(application.payload, Protocol::Llmnr, see),
@@ -246,7 +270,8 @@ fn be16(rest: &mut &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes([bytes[0], bytes[1]]))
 }
 
-pub use neighbour::device_sightings;
+pub use neighbour::{Capability, device_sightings};
+pub use spanning_tree::{BridgeId, SpanningTree, Tree};
 
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,8 @@ fn seen(application: &Application<'_>) -> Vec<String> {
             Sighting::Detail { of: Named::Host(ip), kind, text } => format!("{ip} {kind}: {text}"),
             Sighting::Detail { of: Named::Device(mac), kind, text } => format!("{mac} {kind}: {text}"),
             Sighting::Router { host } => format!("router {host}"),
+            Sighting::VirtualRouter { host } => format!("shared router {host}"),
+            link @ (Sighting::Bridge { .. } | Sighting::Capability { .. }) => format!("{link:?}"),
         });
     });
     all

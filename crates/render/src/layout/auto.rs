@@ -2,6 +2,7 @@ use super::leaves::Fan;
 use super::network::Network;
 use super::pack::pack;
 use super::point::bounds;
+use super::relax::relax;
 use super::{Layout, LayoutError, Placement, Point, Problem};
 use super::{overlap, parallel, polish, stress};
 
@@ -42,6 +43,7 @@ impl Layout for Auto {
             let mut centres = component(&parts[i].net, &parts[i].boxes);
             centres.iter_mut().for_each(|c| *c = c.scaled(squeeze, 1.0));
             let sizes: Vec<Point> = parts[i].nodes.iter().map(|&n| problem.boxes[n]).collect();
+            relax(&parts[i].net, &sizes, &mut centres, REACH, GAP);
             let (low, high) = bounds(&centres, &sizes);
             centres.iter_mut().for_each(|c| *c = *c - low);
             (centres, high - low)

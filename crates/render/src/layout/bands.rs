@@ -1,6 +1,6 @@
 //! Bands of nodes, one behind another: rows from top to bottom, or columns from left to right.
 
-use super::{Layout, LayoutError, Placement, Point, Problem};
+use super::{Bands, Layout, LayoutError, Placement, Point, Problem};
 
 /// How far bands stand apart: room for edges and their labels, in points.
 const BAND_GAP: f64 = 96.0;
@@ -15,10 +15,17 @@ pub(super) struct Tiers;
 
 impl Layout for Tiers {
     fn place(&self, problem: &Problem) -> Result<Placement, LayoutError> {
-        let band = |node| problem.tiers.get(node).copied().map_or(0, usize::from);
-        let bands = (0..problem.boxes.len()).map(band).collect();
-        Ok(Bands { problem, bands, down: true }.place())
+        Ok(place(problem, &tiers(problem)))
     }
+
+    fn bands(&self, problem: &Problem) -> Option<Bands> {
+        Some(tiers(problem))
+    }
+}
+
+fn tiers(problem: &Problem) -> Bands {
+    let band = |node| problem.tiers.get(node).copied().map_or(0, usize::from);
+    Bands { of_node: (0..problem.boxes.len()).map(band).collect(), rows: true }
 }
 
 /// Who makes contact stands left of whom they contact.
@@ -27,19 +34,32 @@ pub(super) struct Layered;
 
 impl Layout for Layered {
     fn place(&self, problem: &Problem) -> Result<Placement, LayoutError> {
-        Ok(Bands { problem, bands: layers(problem), down: false }.place())
+        Ok(place(problem, &columns(problem)))
+    }
+
+    fn bands(&self, problem: &Problem) -> Option<Bands> {
+        Some(columns(problem))
     }
 }
 
-struct Bands<'a> {
+fn columns(problem: &Problem) -> Bands {
+    Bands { of_node: layers(problem), rows: false }
+}
+
+/// Places every node in its band, each band in as many lines as a page needs.
+pub(super) fn place(problem: &Problem, bands: &Bands) -> Placement {
+    Lines { problem, bands: &bands.of_node, down: bands.rows }.place()
+}
+
+struct Lines<'a> {
     problem: &'a Problem,
     /// Each node's band.
-    bands: Vec<usize>,
+    bands: &'a [usize],
     /// Whether bands are rows, the first on top, or columns, the first at the left.
     down: bool,
 }
 
-impl Bands<'_> {
+impl Lines<'_> {
     fn place(&self) -> Placement {
         let lines = self.lines();
         let mut line_of = vec![0; self.problem.boxes.len()];
@@ -133,9 +153,13 @@ impl Bands<'_> {
     fn wrapped(&self, band: Vec<usize>, limit: f64) -> Vec<Vec<usize>> {
         let length: f64 = band.iter().map(|&node| self.size(node).x + GAP).sum();
         let count = ((length / limit).ceil() as usize).clamp(1, band.len());
-        let mut lines = vec![Vec::new(); count];
-        band.into_iter().enumerate().for_each(|(nth, node)| lines[nth % count].push(node));
-        lines
+        let mut lines = vec![(0.0_f64, Vec::new()); count];
+        for node in band {
+            let shortest = (0..count).min_by(|&a, &b| lines[a].0.total_cmp(&lines[b].0)).unwrap_or(0);
+            lines[shortest].0 += self.size(node).x + GAP;
+            lines[shortest].1.push(node);
+        }
+        lines.into_iter().map(|(_, line)| line).filter(|line| !line.is_empty()).collect()
     }
 
     /// Each node's distinct neighbours.

@@ -2,18 +2,24 @@
 
 use super::auto::Auto;
 use super::point::bounds;
-use super::{Layout, LayoutError, Placement, Point, Problem};
+use super::{Bands, Layout, LayoutError, Placement, Point, Problem, bands};
 
 /// Around the boxes of a group, in points.
 pub(crate) const PADDING: f64 = 14.0;
 /// Above them, for the group's label, in points.
 pub(crate) const HEAD: f64 = 18.0;
 
-/// The upper left and lower right corner of a group's frame.
-pub(crate) type Frame = (Point, Point);
+/// The frame around a group, or around its part in one band.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) group: usize,
+    /// Its upper left and lower right corner.
+    pub(crate) corners: (Point, Point),
+}
 
-/// Places every node within the frame of its group (`None`: by itself); frames do not overlap. `widths` are the least
-/// that frames must have, for their labels. A group without nodes has an empty frame.
+/// Places every node within a frame of its group (`None`: by itself); frames do not overlap. Each group has one frame,
+/// or, where the layout draws bands, one in each band that it has nodes in. `widths` are the least that frames must
+/// have, for their labels.
 ///
 /// # Errors
 /// If the layout has no placement.
@@ -23,66 +29,91 @@ pub(crate) fn place(
     widths: &[f64],
     layout: &dyn Layout,
 ) -> Result<(Placement, Vec<Frame>), LayoutError> {
-    let mut members = vec![Vec::new(); widths.len()];
-    let mut alone = Vec::new();
-    for (node, group) in groups.iter().enumerate() {
-        match group {
-            Some(group) => members[*group].push(node),
-            None => alone.push(node),
-        }
-    }
-    // Within each group, its middle at the origin.
+    let bands = layout.bands(problem);
+    let band = |node: usize| bands.as_ref().map_or(0, |bands| bands.of_node[node]);
+    // Nodes of one frame stand next to each other; those of no group are frames of their own, undrawn.
+    let mut order: Vec<usize> = (0..groups.len()).collect();
+    let key = |node: usize| (groups[node].is_none(), groups[node], band(node));
+    order.sort_by_key(|&node| key(node));
+    let units: Vec<&[usize]> = order.chunk_by(|&a, &b| groups[a].is_some() && key(a) == key(b)).collect();
+
+    // Each unit by itself, its middle at the origin.
     let mut centres = vec![Point::default(); groups.len()];
+    let mut routes = vec![Vec::new(); problem.edges.len()];
     let mut outer = Problem::default();
-    let mut unit = vec![0; groups.len()];
-    for (nodes, &width) in members.iter().zip(widths) {
-        let inner = problem.part(nodes);
-        let placement = layout.place(&inner)?;
+    let mut unit_of = vec![0; groups.len()];
+    for nodes in &units {
+        nodes.iter().for_each(|&node| unit_of[node] = outer.boxes.len());
+        let Some(group) = groups[nodes[0]] else {
+            outer.boxes.push(problem.boxes[nodes[0]]);
+            continue;
+        };
+        let (inner, edges) = problem.part(nodes);
+        let placement = match &bands {
+            Some(bands) => bands::place(&inner, &Bands { of_node: vec![0; nodes.len()], rows: bands.rows }),
+            None => layout.place(&inner)?,
+        };
         let (low, high) = bounds(&placement.centres, &inner.boxes);
         let middle = (low + high) * 0.5;
         for (&node, &centre) in nodes.iter().zip(&placement.centres) {
             centres[node] = centre - middle;
-            unit[node] = outer.boxes.len();
+        }
+        for (edge, route) in edges.into_iter().zip(placement.routes) {
+            routes[edge] = route.into_iter().map(|p| p - middle).collect();
         }
         let size = high - low;
-        outer.boxes.push(Point::new(size.x.max(width) + 2.0 * PADDING, size.y + 2.0 * PADDING + HEAD));
-    }
-    for &node in &alone {
-        unit[node] = outer.boxes.len();
-        outer.boxes.push(problem.boxes[node]);
+        outer
+            .boxes
+            .push(Point::new(size.x.max(widths[group]) + 2.0 * PADDING, size.y + 2.0 * PADDING + HEAD));
     }
     for (i, &(a, b)) in problem.edges.iter().enumerate() {
-        if unit[a] != unit[b] {
-            outer.edges.push((unit[a], unit[b]));
+        if unit_of[a] != unit_of[b] {
+            outer.edges.push((unit_of[a], unit_of[b]));
             outer.weights.push(problem.weights.get(i).copied().unwrap_or(1.0));
         }
     }
-    let places = Auto.place(&outer)?.centres;
-    for (node, group) in groups.iter().enumerate() {
-        let head = if group.is_some() { HEAD / 2.0 } else { 0.0 };
-        centres[node] += places[unit[node]] + Point::new(0.0, head);
+
+    // Then the units, like large nodes.
+    let places = match &bands {
+        Some(bands) => {
+            let of_node = units.iter().map(|nodes| bands.of_node[nodes[0]]).collect();
+            bands::place(&outer, &Bands { of_node, rows: bands.rows }).centres
+        }
+        None => Auto.place(&outer)?.centres,
+    };
+    let shift = |node: usize| {
+        let head = if groups[node].is_some() { HEAD / 2.0 } else { 0.0 };
+        places[unit_of[node]] + Point::new(0.0, head)
+    };
+    (0..groups.len()).for_each(|node| centres[node] += shift(node));
+    for (route, &(a, _)) in routes.iter_mut().zip(&problem.edges) {
+        route.iter_mut().for_each(|p| *p += shift(a));
     }
-    let frames = (0..widths.len())
-        .map(|i| (places[i] - outer.boxes[i] * 0.5, places[i] + outer.boxes[i] * 0.5))
-        .collect();
-    Ok((Placement { centres, routes: vec![Vec::new(); problem.edges.len()] }, frames))
+    let frame = |(unit, nodes): (usize, &&[usize])| {
+        let half = outer.boxes[unit] * 0.5;
+        groups[nodes[0]].map(|group| Frame { group, corners: (places[unit] - half, places[unit] + half) })
+    };
+    let frames = units.iter().enumerate().filter_map(frame).collect();
+    Ok((Placement { centres, routes }, frames))
 }
 
 impl Problem {
-    /// The nodes alone, with the edges between them; node `i` of it is `nodes[i]`.
-    fn part(&self, nodes: &[usize]) -> Self {
+    /// The nodes alone, with the edges between them, and which edges these are; node `i` of it is `nodes[i]`.
+    fn part(&self, nodes: &[usize]) -> (Self, Vec<usize>) {
         let mut local = vec![None; self.boxes.len()];
         nodes.iter().enumerate().for_each(|(i, &node)| local[node] = Some(i));
         let mut part =
             Self { boxes: nodes.iter().map(|&node| self.boxes[node]).collect(), ..Self::default() };
         part.tiers = nodes.iter().filter_map(|&node| self.tiers.get(node).copied()).collect();
+        let mut edges = Vec::new();
         for (i, &(a, b)) in self.edges.iter().enumerate() {
             if let (Some(a), Some(b)) = (local[a], local[b]) {
+                edges.push(i);
                 part.edges.push((a, b));
                 part.weights.extend(self.weights.get(i));
                 part.forward.extend(self.forward.get(i));
             }
         }
-        part
+        (part, edges)
     }
 }

@@ -14,6 +14,7 @@ mod point;
 mod polish;
 mod random;
 mod registry;
+mod relax;
 mod stress;
 
 pub(crate) use auto::Auto;
@@ -110,6 +111,22 @@ pub trait Layout {
     /// # Errors
     /// If an outside engine is missing or fails; the built-in ones always succeed.
     fn place(&self, problem: &Problem) -> Result<Placement, LayoutError>;
+
+    /// The bands that it places nodes in, if it draws any: where nodes are grouped as well, bands hold, and a
+    /// group in several of them has a frame in each.
+    fn bands(&self, _problem: &Problem) -> Option<Bands> {
+        None
+    }
+}
+
+/// Bands of nodes, one behind another.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Bands {
+    /// Each node's band, from 0.
+    pub of_node: Vec<usize>,
+    /// Whether they are rows, the first on top, or columns, the first at the left.
+    pub rows: bool,
 }
 
 #[cfg(test)]

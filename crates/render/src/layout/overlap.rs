@@ -73,7 +73,7 @@ fn collide(a: Point, size_a: Point, b: Point, size_b: Point) -> bool {
 }
 
 /// One round of pushing; how many pairs overlapped.
-fn push(centres: &mut [Point], boxes: &[Point]) -> usize {
+pub(super) fn push(centres: &mut [Point], boxes: &[Point]) -> usize {
     /// A little more than needed, so that rounding does not bring the pair back.
     const MORE: f64 = 1e-3;
     let mut pairs = 0;

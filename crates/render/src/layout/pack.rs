@@ -3,6 +3,9 @@ use super::Point;
 /// Width to height that a page is filled to: between 4:3 and 16:10.
 pub(super) const PAGE: f64 = 1.5;
 
+/// About how high a title and a legend are together, in points.
+const BESIDES: f64 = 200.0;
+
 /// Places rectangles of these sizes side by side on a page of about [`PAGE`], `gap` apart; gives each one's
 /// upper left corner. The largest come first, at the top left.
 ///
@@ -18,7 +21,9 @@ pub(super) fn pack(sizes: &[Point], gap: f64) -> Vec<Point> {
 
     let area: f64 = padded.iter().map(|s| s.x * s.y).sum();
     let widest = padded.iter().map(|s| s.x).fold(0.0, f64::max);
-    let ideal = (area * PAGE).sqrt();
+    // Where the area's height, with what is besides, makes a page of this width.
+    let besides = BESIDES * PAGE;
+    let ideal = (besides + (besides * besides + 4.0 * PAGE * area).sqrt()) / 2.0;
     // Many equal small ones pack well at any width.
     let tries = if sizes.len() > 2000 { 4 } else { 24 };
     let mut best: Option<(f64, Vec<Point>)> = None;
@@ -29,8 +34,7 @@ pub(super) fn pack(sizes: &[Point], gap: f64) -> Vec<Point> {
             .iter()
             .map(|&i| corners[i] + padded[i])
             .fold(Point::default(), |m, p| Point::new(m.x.max(p.x), m.y.max(p.y)));
-        // The size of the page that it all fits on.
-        let page = used.x.max(used.y * PAGE);
+        let page = used.x.max((used.y + BESIDES) * PAGE);
         if best.as_ref().is_none_or(|(least, _)| page < *least) {
             best = Some((page, corners));
         }

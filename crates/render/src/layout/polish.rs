@@ -135,7 +135,7 @@ fn cross(a: Point, b: Point, c: Point, d: Point) -> bool {
 }
 
 /// Whether a segment runs through a box: Liang, Barsky (1984).
-fn runs_through(from: Point, to: Point, centre: Point, size: Point) -> bool {
+pub(super) fn runs_through(from: Point, to: Point, centre: Point, size: Point) -> bool {
     let d = to - from;
     let (mut enter, mut leave) = (0.0_f64, 1.0_f64);
     for (start, step, middle, half) in
@@ -195,13 +195,7 @@ pub(super) fn compact(net: &Network, boxes: &[Point], places: &mut Vec<Point>, r
     if net.len() > TIGHTENED || edges.len() > COMPACTED {
         return;
     }
-    let short = |places: &[Point]| {
-        let seen = |&(a, b): &(usize, usize)| {
-            let way = places[b] - places[a];
-            way.length() - border(boxes[a], way) - border(boxes[b], way)
-        };
-        edges.iter().filter(|edge| seen(edge) < reach * 0.75).count()
-    };
+    let short = |places: &[Point]| short(&edges, boxes, places, reach);
     let most_short = (edges.len() * SHORT / 100).max(short(places));
     let least = tangles(&edges, boxes, places);
     let mut tried = places.clone();
@@ -216,13 +210,22 @@ pub(super) fn compact(net: &Network, boxes: &[Point], places: &mut Vec<Point>, r
     }
 }
 
+/// How many edges are hardly seen between their boxes.
+pub(super) fn short(edges: &[(usize, usize)], boxes: &[Point], places: &[Point], reach: f64) -> usize {
+    let seen = |&(a, b): &(usize, usize)| {
+        let way = places[b] - places[a];
+        way.length() - border(boxes[a], way) - border(boxes[b], way)
+    };
+    edges.iter().filter(|edge| seen(edge) < reach * 0.75).count()
+}
+
 fn area(places: &[Point], boxes: &[Point]) -> f64 {
     let (low, high) = bounds(places, boxes);
     (high.x - low.x) * (high.y - low.y)
 }
 
 /// How many pairs of edges cross, and how many edges run through a box.
-fn tangles(edges: &[(usize, usize)], boxes: &[Point], places: &[Point]) -> usize {
+pub(super) fn tangles(edges: &[(usize, usize)], boxes: &[Point], places: &[Point]) -> usize {
     let crossed = |&(a, b): &(usize, usize), &(c, d): &(usize, usize)| {
         a != c && a != d && b != c && b != d && cross(places[a], places[b], places[c], places[d])
     };

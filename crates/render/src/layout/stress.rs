@@ -167,46 +167,161 @@ fn wanted(this: Point, other: Point, distance: f64, first: bool) -> Point {
 /// Positions for many nodes of a connected graph, edges about 1 long; `mass` is how many nodes each of them
 /// stands for. O(pivots * (edges + nodes log nodes)).
 pub(super) fn place_many(net: &Network, mass: &[f32]) -> Vec<Point> {
-    let pivots = match net.len() {
-        ..=3000 => 150,
-        3001..=20_000 => 100,
-        _ => 50,
-    };
     const ROUNDS: usize = 60;
-    /// How much more an edge weighs than another pair: joined nodes stay together, and edges cross less.
-    const EDGE: f64 = 64.0;
-    let chosen = choose_pivots(net, pivots);
-    let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| hops(net, chosen[p]));
-    let shares = pivot_shares(&distances, mass);
-    // For each node, what each pivot wants of it: its distance and its weight.
-    let wishes: Vec<Vec<(f64, f64)>> = parallel::map(net.len(), |i| {
-        let wish = |p: usize| f64::from(distances[p][i]);
-        (0..chosen.len())
-            .map(|p| {
-                (wish(p), if wish(p) > 0.0 { f64::from(shares[p][i]) / (wish(p) * wish(p)) } else { 0.0 })
-            })
-            .collect()
-    });
-    let mut places = pivot_scaling(&distances);
+    let stress = Pivots::new(net, mass, &|hops| hops);
+    let mut places = pivot_scaling(&stress.distances);
     let mut next = places.clone();
     for _ in 0..ROUNDS {
-        let pivots: Vec<Point> = chosen.iter().map(|&pivot| places[pivot]).collect();
-        parallel::fill(&mut next, |i| {
-            let (mut sum, mut weights) = (Point::default(), 0.0);
-            for &j in net.neighbours(i) {
-                sum += wanted(places[i], places[j], 1.0, i < j) * EDGE;
-                weights += EDGE;
-            }
-            for (&pivot, &(distance, weight)) in pivots.iter().zip(&wishes[i]) {
-                sum += wanted(places[i], pivot, distance, true) * weight;
-                weights += weight;
-            }
-            // Less than the whole way, since all move at once.
-            if weights > 0.0 { places[i] * 0.3 + sum * (0.7 / weights) } else { places[i] }
-        });
+        // Joined nodes weigh more: they stay together, and edges cross less. Less than the whole way, since all
+        // move at once.
+        stress.round(net, &places, &mut next, 1.0, Pull { edge: 64.0, keep: 0.3 });
         std::mem::swap(&mut places, &mut next);
     }
     places
+}
+
+/// How nodes are pulled in a round.
+#[derive(Clone, Copy)]
+pub(super) struct Pull {
+    /// How much more an edge weighs than another pair.
+    pub(super) edge: f64,
+    /// How much of its place each node keeps, from 0 to 1.
+    pub(super) keep: f64,
+}
+
+/// How far nodes of a connected graph want to be apart, in hops.
+pub(super) trait Stress {
+    /// The length of a hop that is most like the places: the one of least stress.
+    fn hop(&self, places: &[Point]) -> f64;
+
+    /// Moves every node to where the others want it, the hop being so long.
+    fn round(&self, net: &Network, places: &[Point], next: &mut [Point], hop: f64, pull: Pull);
+}
+
+/// All pairs, which few nodes can afford.
+pub(super) struct AllPairs {
+    wishes: Vec<Vec<f32>>,
+}
+
+impl AllPairs {
+    /// `wish` is the distance that two nodes so many hops apart want. O(nodes * edges).
+    pub(super) fn new(net: &Network, wish: &(impl Fn(f32) -> f32 + Sync)) -> Self {
+        Self { wishes: Self::each(net.len(), |i| hops(net, i).into_iter().map(wish).collect()) }
+    }
+
+    /// By threads where it is worth it: each `f` looks at all nodes.
+    fn each<R: Send>(nodes: usize, f: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        const WORTH_THREADS: usize = 300;
+        if nodes < WORTH_THREADS { (0..nodes).map(f).collect() } else { parallel::map(nodes, f) }
+    }
+}
+
+impl Stress for AllPairs {
+    fn hop(&self, places: &[Point]) -> f64 {
+        let rows = Self::each(places.len(), |i| {
+            let pairs = self.wishes[i][..i].iter().zip(places);
+            let shares = pairs.map(|(&wish, &other)| (places[i] - other).length() / f64::from(wish));
+            shares.fold((0.0, 0.0), |(squares, sum), share| (squares + share * share, sum + share))
+        });
+        ratio(rows.into_iter())
+    }
+
+    fn round(&self, net: &Network, places: &[Point], next: &mut [Point], hop: f64, pull: Pull) {
+        let moved = Self::each(places.len(), |i| {
+            let mut sum = Sum::default();
+            for (j, &wish) in self.wishes[i].iter().enumerate().filter(|&(j, _)| j != i) {
+                let wish = f64::from(wish);
+                sum.add(wanted(places[i], places[j], wish * hop, i < j), 1.0 / (wish * wish));
+            }
+            for &j in net.neighbours(i) {
+                sum.add(wanted(places[i], places[j], hop, i < j), pull.edge - 1.0);
+            }
+            sum.place(places[i], pull.keep)
+        });
+        next.copy_from_slice(&moved);
+    }
+}
+
+/// Edges, and pivots that speak for the nodes around them.
+pub(super) struct Pivots {
+    chosen: Vec<usize>,
+    /// By pivot and node, in hops.
+    distances: Vec<Vec<f32>>,
+    /// For each node, what each pivot wants of it: its distance and its weight.
+    wishes: Vec<Vec<(f64, f64)>>,
+}
+
+impl Pivots {
+    /// `wish` is the distance that two nodes so many hops apart want, `mass` how many nodes each stands for.
+    /// O(pivots * (edges + nodes log nodes)).
+    pub(super) fn new(net: &Network, mass: &[f32], wish: &(impl Fn(f32) -> f32 + Sync)) -> Self {
+        let pivots = match net.len() {
+            ..=3000 => 150,
+            3001..=20_000 => 100,
+            _ => 50,
+        };
+        let chosen = choose_pivots(net, pivots);
+        let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| hops(net, chosen[p]));
+        let shares = pivot_shares(&distances, mass);
+        let wishes = parallel::map(net.len(), |i| {
+            let each = (0..chosen.len()).map(|p| {
+                let want = f64::from(wish(distances[p][i]));
+                (want, if want > 0.0 { f64::from(shares[p][i]) / (want * want) } else { 0.0 })
+            });
+            each.collect()
+        });
+        Self { chosen, distances, wishes }
+    }
+}
+
+impl Stress for Pivots {
+    fn hop(&self, places: &[Point]) -> f64 {
+        let rows = self.wishes.iter().zip(places).map(|(wishes, &place)| {
+            let far = self.chosen.iter().zip(wishes).filter(|(_, (_, weight))| *weight > 0.0);
+            far.fold((0.0, 0.0), |(squares, sum), (&pivot, &(want, weight))| {
+                let length = (place - places[pivot]).length();
+                (squares + weight * length * length, sum + weight * length * want)
+            })
+        });
+        ratio(rows)
+    }
+
+    fn round(&self, net: &Network, places: &[Point], next: &mut [Point], hop: f64, pull: Pull) {
+        let pivots: Vec<Point> = self.chosen.iter().map(|&pivot| places[pivot]).collect();
+        parallel::fill(next, |i| {
+            let mut sum = Sum::default();
+            for &j in net.neighbours(i) {
+                sum.add(wanted(places[i], places[j], hop, i < j), pull.edge);
+            }
+            for (&pivot, &(distance, weight)) in pivots.iter().zip(&self.wishes[i]) {
+                sum.add(wanted(places[i], pivot, distance * hop, true), weight);
+            }
+            sum.place(places[i], pull.keep)
+        });
+    }
+}
+
+fn ratio(rows: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (squares, sum) = rows.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
+    if sum > 0.0 { squares / sum } else { 1.0 }
+}
+
+/// The weighted middle of where others want a node.
+#[derive(Default)]
+struct Sum {
+    places: Point,
+    weights: f64,
+}
+
+impl Sum {
+    fn add(&mut self, place: Point, weight: f64) {
+        self.places += place * weight;
+        self.weights += weight;
+    }
+
+    fn place(&self, old: Point, keep: f64) -> Point {
+        if self.weights > 0.0 { old * keep + self.places * ((1.0 - keep) / self.weights) } else { old }
+    }
 }
 
 /// Hops from one node to all others of a connected graph.

@@ -159,15 +159,33 @@ proptest! {
     ) {
         let groups: Vec<Option<usize>> =
             picks[..problem.boxes.len()].iter().map(|&pick| (pick < 4).then_some(pick)).collect();
-        let (placement, frames) = grouped::place(&problem, &groups, &widths, &Auto).unwrap();
-        prop_assert_eq!(overlaps(&placement.centres, &problem.boxes), vec![]);
-        for (node, group) in groups.iter().enumerate() {
-            let half = problem.boxes[node] * 0.5;
-            let (low, high) = (placement.centres[node] - half, placement.centres[node] + half);
-            for (i, (from, to)) in frames.iter().enumerate() {
-                let inside = from.x <= low.x && from.y <= low.y && high.x <= to.x && high.y <= to.y;
-                let outside = high.x <= from.x || to.x <= low.x || high.y <= from.y || to.y <= low.y;
-                prop_assert!(if *group == Some(i) { inside } else { outside }, "node {}, frame {}", node, i);
+        let mut problem = problem;
+        problem.tiers = (0..problem.boxes.len()).map(|node| ((picks[node] + node) % 3) as u8).collect();
+        for engine in ["auto", "circular", "tiers", "layered"] {
+            let layout = Engine::by_name(engine).unwrap().layout();
+            let (placement, frames) = grouped::place(&problem, &groups, &widths, &*layout).unwrap();
+            prop_assert_eq!(overlaps(&placement.centres, &problem.boxes), vec![]);
+            for (node, group) in groups.iter().enumerate() {
+                let half = problem.boxes[node] * 0.5;
+                let (low, high) = (placement.centres[node] - half, placement.centres[node] + half);
+                let mut framed = 0;
+                for frame in &frames {
+                    let (from, to) = frame.corners;
+                    let inside = from.x <= low.x && from.y <= low.y && high.x <= to.x && high.y <= to.y;
+                    let outside = high.x <= from.x || to.x <= low.x || high.y <= from.y || to.y <= low.y;
+                    let own = inside && *group == Some(frame.group);
+                    framed += usize::from(own);
+                    prop_assert!(own || outside, "{}: node {}, {:?}", engine, node, frame);
+                }
+                prop_assert_eq!(framed, usize::from(group.is_some()), "{}: node {}", engine, node);
+            }
+            let Some(bands) = layout.bands(&problem) else { continue };
+            let ahead = |p: Point| if bands.rows { p.y } else { p.x };
+            for a in 0..groups.len() {
+                for b in (0..groups.len()).filter(|&b| bands.of_node[a] < bands.of_node[b]) {
+                    let (a, b) = (placement.centres[a], placement.centres[b]);
+                    prop_assert!(ahead(a) < ahead(b), "{}: {:?} {:?}", engine, a, b);
+                }
             }
         }
     }

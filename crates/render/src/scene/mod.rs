@@ -487,7 +487,9 @@ fn place(
         used.iter().map(|&group| ruler.fit(&groups.labels[group], LABEL, WIDEST)).collect();
     let widths: Vec<f64> = texts.iter().map(|text| ruler.width(text, LABEL)).collect();
     let (placement, frames) = grouped::place(problem, &of_node, &widths, options.layout)?;
-    let hull = |((content, width), (low, high)): ((String, f64), (Point, Point))| {
+    let hull = |frame: grouped::Frame| {
+        let (low, high) = frame.corners;
+        let (content, width) = (texts[frame.group].clone(), widths[frame.group]);
         let origin = low + point(grouped::PADDING * 0.7, LABEL.ascent() + 4.0);
         let color = options.theme.ink_soft();
         Hull {
@@ -495,7 +497,7 @@ fn place(
             label: Text { origin, width, content, style: LABEL, color, turned: false },
         }
     };
-    Ok((placement, texts.into_iter().zip(widths).zip(frames).map(hull).collect()))
+    Ok((placement, frames.into_iter().map(hull).collect()))
 }
 
 impl Outline {

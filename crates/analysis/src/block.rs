@@ -1,0 +1,262 @@
+//! The biconnected parts of a graph: what stays whole whichever node is taken away.
+
+use std::collections::HashMap;
+
+use crate::peers::Peers;
+
+/// A graph taken apart where single nodes hold it together.
+pub(crate) struct Blocks {
+    /// The biconnected parts with three nodes or more. In those with two, nothing lies between.
+    pub(crate) blocks: Vec<Block>,
+    /// For each node, the ordered pairs of others that are in different parts of the graph without it.
+    pub(crate) between: Vec<f64>,
+}
+
+/// A biconnected part, in which nodes with the same peers are one kind.
+pub(crate) struct Block {
+    /// The nodes of each kind, one list behind the other.
+    starts: Vec<u32>,
+    nodes: Vec<u32>,
+    /// For each kind, how many nodes of the graph each of its nodes stands for: those that only it connects with
+    /// the part, and itself.
+    weights: Vec<f64>,
+    peers: Peers,
+}
+
+impl Block {
+    /// How many kinds of nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.weights.len()
+    }
+
+    /// How many kinds of nodes are linked with each other, both ways.
+    pub(crate) fn links(&self) -> usize {
+        self.peers.links()
+    }
+
+    /// The kinds that a kind is linked with: each node of one with each of the other.
+    pub(crate) fn peers(&self, kind: usize) -> &[u32] {
+        self.peers.of_node(kind)
+    }
+
+    /// The nodes of a kind, by their numbers in the graph.
+    pub(crate) fn members(&self, kind: usize) -> &[u32] {
+        &self.nodes[self.starts[kind] as usize..self.starts[kind + 1] as usize]
+    }
+
+    pub(crate) fn count(&self, kind: usize) -> f64 {
+        f64::from(self.starts[kind + 1] - self.starts[kind])
+    }
+
+    pub(crate) fn weight(&self, kind: usize) -> f64 {
+        self.weights[kind]
+    }
+}
+
+/// What a depth-first search knows of a node.
+#[derive(Clone, Copy, Default)]
+struct Visit {
+    /// When it was reached, from 1; 0 before.
+    order: u32,
+    /// The earliest node that it or what was reached from it is linked with.
+    low: u32,
+    parent: u32,
+    /// How many of its peers have been looked at.
+    looked_at: u32,
+    /// How many nodes were reached from it, itself included.
+    size: u32,
+    /// How many of them are linked with the rest through it alone; and the sum of the squares of the sizes of the
+    /// parts that they are in.
+    behind: u32,
+    squares: f64,
+}
+
+/// Takes a graph apart (Hopcroft and Tarjan, "Algorithm 447: efficient algorithms for graph manipulation", 1973).
+/// O(nodes + edges log edges).
+pub(crate) fn blocks(peers: &Peers) -> Blocks {
+    let mut visits = vec![Visit::default(); peers.len()];
+    let mut found = Blocks { blocks: Vec::new(), between: vec![0.0; peers.len()] };
+    let mut builder = Builder { numbers: vec![u32::MAX; peers.len()] };
+    let mut clock = 0;
+    for root in 0..peers.len() {
+        // Of a node alone or with a single peer nothing hangs.
+        if visits[root].order > 0 || peers.of_node(root).len() < 2 {
+            continue;
+        }
+        let (reached, parts) = search(peers, root, &mut visits, &mut clock);
+        let all = visits[root].size;
+        for &node in &reached {
+            let Visit { behind, squares, .. } = visits[node as usize];
+            let [all, up] = [all - 1, all - 1 - behind].map(f64::from);
+            found.between[node as usize] = all * all - squares - up * up;
+        }
+        for Part { head, size, nodes } in parts {
+            let weight = |node: u32| match node == head {
+                true => f64::from(all - size),
+                false => f64::from(1 + visits[node as usize].behind),
+            };
+            found.blocks.push(builder.block(peers, head, nodes, weight));
+        }
+    }
+    found
+}
+
+/// A biconnected part as the search leaves it.
+struct Part {
+    /// Its first node: through it alone the others are linked with what was reached before.
+    head: u32,
+    /// How many nodes were reached behind the head.
+    size: u32,
+    /// All but the head.
+    nodes: Vec<u32>,
+}
+
+/// Visits all that can be reached from a node not visited yet, and says what that is and in which parts, but for
+/// nodes with a single peer.
+fn search(peers: &Peers, root: usize, visits: &mut [Visit], clock: &mut u32) -> (Vec<u32>, Vec<Part>) {
+    let (mut reached, mut open, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut reach = |visit: &mut Visit, open: &mut Vec<u32>, node: usize, parent: usize| {
+        *clock += 1;
+        *visit = Visit { order: *clock, low: *clock, parent: parent as u32, size: 1, ..Visit::default() };
+        reached.push(node as u32);
+        open.push(node as u32);
+    };
+    reach(&mut visits[root], &mut open, root, root);
+    let mut node = root;
+    loop {
+        let here = &mut visits[node];
+        if let Some(&peer) = peers.of_node(node).get(here.looked_at as usize) {
+            here.looked_at += 1;
+            let (parent, peer) = (here.parent, peer as usize);
+            if peers.of_node(peer).len() == 1 {
+                // Nothing is behind it, so it needs no visit. Most nodes are such.
+                here.size += 1;
+                here.behind += 1;
+                here.squares += 1.0;
+                continue;
+            }
+            match visits[peer].order {
+                0 => {
+                    reach(&mut visits[peer], &mut open, peer, node);
+                    node = peer;
+                }
+                order if peer as u32 != parent => visits[node].low = visits[node].low.min(order),
+                _ => {}
+            }
+        } else if node == root {
+            return (reached, parts);
+        } else {
+            let Visit { low, size, parent, .. } = *here;
+            let head = &mut visits[parent as usize];
+            head.low = head.low.min(low);
+            head.size += size;
+            if low >= head.order {
+                head.behind += size;
+                head.squares += f64::from(size).powi(2);
+                let from = open.iter().rposition(|&n| n as usize == node).unwrap_or(0);
+                // Between two nodes there is nothing.
+                if open.len() - from > 1 {
+                    parts.push(Part { head: parent, size, nodes: open.split_off(from) });
+                } else {
+                    open.truncate(from);
+                }
+            }
+            node = parent as usize;
+        }
+    }
+}
+
+/// Makes blocks of parts.
+struct Builder {
+    /// Each node's number within the part at hand.
+    numbers: Vec<u32>,
+}
+
+impl Builder {
+    fn block(&mut self, peers: &Peers, head: u32, mut nodes: Vec<u32>, weight: impl Fn(u32) -> f64) -> Block {
+        nodes.push(head);
+        nodes.sort_unstable();
+        for (number, &node) in nodes.iter().enumerate() {
+            self.numbers[node as usize] = number as u32;
+        }
+        // The head may have many peers outside: its links show from the other side.
+        let mut links = Vec::new();
+        for (number, &node) in nodes.iter().enumerate().filter(|(_, node)| **node != head) {
+            let inside = peers.of_node(node as usize).iter().filter(|&&peer| {
+                let other = self.numbers[peer as usize];
+                other != u32::MAX && (peer < node || peer == head)
+            });
+            links.extend(inside.map(|&peer| (number as u32, self.numbers[peer as usize])));
+        }
+        nodes.iter().for_each(|&node| self.numbers[node as usize] = u32::MAX);
+        let whole = Peers::of(nodes.len(), &links);
+        // Of the same kind are those with the same peers and nothing behind them.
+        let mut known: HashMap<&[u32], u32, foldhash::fast::RandomState> = HashMap::default();
+        let (mut kinds, mut weights) = (Vec::with_capacity(nodes.len()), Vec::new());
+        for (number, &node) in nodes.iter().enumerate() {
+            let (weight, next) = (weight(node), weights.len() as u32);
+            let kind = if weight == 1.0 { *known.entry(whole.of_node(number)).or_insert(next) } else { next };
+            if kind == next {
+                weights.push(weight);
+            }
+            kinds.push(kind);
+        }
+        let mut starts = vec![0; weights.len() + 1];
+        kinds.iter().for_each(|kind| starts[*kind as usize + 1] += 1);
+        for kind in 1..starts.len() {
+            starts[kind] += starts[kind - 1];
+        }
+        let mut ends = starts.clone();
+        let mut members = vec![0; nodes.len()];
+        for (&node, &kind) in nodes.iter().zip(&kinds) {
+            members[ends[kind as usize] as usize] = node;
+            ends[kind as usize] += 1;
+        }
+        let mut of_kinds: Vec<_> =
+            links.iter().map(|&(a, b)| (kinds[a as usize], kinds[b as usize])).collect();
+        of_kinds.sort_unstable();
+        of_kinds.dedup();
+        let peers = Peers::of(weights.len(), &of_kinds);
+        Block { starts, nodes: members, weights, peers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(nodes: usize, edges: &[(u32, u32)], expected: &[&str], between: &[(usize, f64)]) {
+        let found = blocks(&Peers::of_any(nodes, edges));
+        let shown: Vec<String> = found
+            .blocks
+            .iter()
+            .map(|block| {
+                let kinds = (0..block.len()).map(|k| format!("{:?}*{}", block.members(k), block.weight(k)));
+                format!("{} {}", kinds.collect::<Vec<_>>().join(" "), block.links())
+            })
+            .collect();
+        assert_eq!(shown, expected);
+        for (node, pairs) in found.between.iter().enumerate() {
+            let expected = between.iter().find(|(n, _)| *n == node).map_or(0.0, |(_, pairs)| *pairs);
+            assert_eq!(*pairs, expected, "{node}");
+        }
+    }
+
+    #[test]
+    fn takes_graphs_apart() {
+        check(3, &[(0, 1)], &[], &[]);
+        // A way of three: the one in the middle is between the others, both ways.
+        check(3, &[(0, 1), (1, 2)], &[], &[(1, 2.0)]);
+        check(3, &[(0, 1), (1, 2), (2, 0)], &["[0]*1 [1]*1 [2]*1 3"], &[]);
+        // A ring of four is two kinds.
+        check(4, &[(0, 1), (1, 2), (2, 3), (3, 0)], &["[0, 2]*1 [1, 3]*1 1"], &[]);
+        // Two triangles share node 2; a leaf hangs on node 0.
+        check(
+            6,
+            &[(0, 1), (1, 2), (2, 0), (2, 3), (3, 4), (4, 2), (0, 5)],
+            &["[2]*4 [3]*1 [4]*1 3", "[0]*2 [1]*1 [2]*3 3"],
+            &[(0, 8.0), (2, 12.0)],
+        );
+    }
+}
