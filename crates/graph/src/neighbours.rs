@@ -4,9 +4,14 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use pcapviz_capture::{Capability, Dissection, MacAddr, Protocol, Sighting, SpanningTree, Timestamp, Tree};
+use pcapviz_capture::{
+    Capability, Dissection, GraphLayer, MacAddr, Protocol, Sighting, SpanningTree, Timestamp, Tree,
+};
 
-use crate::{AddressClass, FlowKey, FlowStats, FlowTable, join_lives};
+use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices, mac};
+use crate::partition::Partition;
+use crate::sort::sort_by_threads;
+use crate::{AddressClass, FlowTable, join_lives};
 
 /// How it is known that an address is a device's own, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -312,14 +317,16 @@ impl Neighbours {
 
     /// The same, by up to so many threads.
     pub fn of_by(table: &FlowTable, claims: &Claims, threads: usize) -> Self {
-        let parts = table.fold_by(threads, Joining::default, Joining::add);
-        parts.into_iter().fold(Joining::default(), Joining::merged).finish(claims)
+        let parts = table.parts_by(threads, Shown::of);
+        let mut joining = Joining::default();
+        parts.into_iter().for_each(|shown| joining.add(shown));
+        joining.finish(claims, threads)
     }
 
     /// By claims alone: for tables in which MAC and IP addresses do not belong together, such as those of the
     /// inner headers of tunnels.
     pub fn of_claims(claims: &Claims) -> Self {
-        Joining::default().finish(claims)
+        Joining::default().finish(claims, 1)
     }
 
     /// What stands behind a device.
@@ -338,53 +345,112 @@ impl Neighbours {
     }
 }
 
-/// Addresses with devices as the flows show them, undecided as yet.
+/// What some of the flows show. Devices have numbers and addresses stay packed, since each flow asks for them.
+#[derive(Default)]
+struct Shown {
+    /// None for those that are no station.
+    numbers: HashMap<Narrow, Option<u32>, RandomState>,
+    devices: Vec<Narrow>,
+    /// For each device another one of its link, or itself.
+    links: Vec<u32>,
+    v4: Addresses<PackedV4>,
+    v6: Addresses<PackedV6>,
+    /// Who speaks a routing protocol.
+    speakers: BTreeSet<u32>,
+}
+
+/// How many packets were seen of each address behind each device.
+type Addresses<K> = HashMap<(u32, <K as Packed>::Node), u64, RandomState>;
+
+/// Routing protocols over IP (IANA protocol numbers): EIGRP, OSPF, PIM, VRRP.
+const ROUTING_PROTOCOLS: [u8; 4] = [88, 89, 103, 112];
+
+impl Shown {
+    fn of(v4: &[Partition<PackedV4>], v6: &[Partition<PackedV6>]) -> Self {
+        let mut shown = Self::default();
+        shown.v4 = shown.add(v4);
+        shown.v6 = shown.add(v6);
+        shown
+    }
+
+    fn add<K: Packed>(&mut self, partitions: &[Partition<K>]) -> Addresses<K> {
+        let mut seen = Addresses::<K>::default();
+        for row in partitions.iter().flat_map(Partition::rows).filter(|row| !row.key.is_in_tunnel()) {
+            let Some(devices) = devices(row.key.words()) else { continue };
+            let devices = devices.map(|device| self.number(device));
+            if let [Some(a), Some(b)] = devices {
+                self.join(a, b);
+            }
+            let Some(hosts) = row.key.ends(GraphLayer::Hosts) else { continue };
+            for (device, host) in devices.into_iter().zip(hosts) {
+                if let Some(device) = device {
+                    *seen.entry((device, host)).or_default() += row.stats.packets();
+                }
+            }
+            if row.key.protocol().is_some_and(|number| ROUTING_PROTOCOLS.contains(&number)) {
+                self.speakers.extend(devices[0]);
+            }
+        }
+        seen
+    }
+
+    fn number(&mut self, device: Narrow) -> Option<u32> {
+        *self.numbers.entry(device).or_insert_with(|| {
+            let number = self.devices.len() as u32;
+            is_station(mac(device)).then(|| {
+                self.devices.push(device);
+                self.links.push(number);
+                number
+            })
+        })
+    }
+
+    fn join(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.first_of_link(a), self.first_of_link(b));
+        self.links[a.max(b) as usize] = a.min(b);
+    }
+
+    fn first_of_link(&mut self, device: u32) -> u32 {
+        let mut at = device;
+        while self.links[at as usize] != at {
+            // Paths halve on the way.
+            let further = self.links[self.links[at as usize] as usize];
+            self.links[at as usize] = further;
+            at = further;
+        }
+        at
+    }
+
+    /// Every address seen behind a device, if it can be one device's.
+    fn addresses(&self) -> impl Iterator<Item = ((MacAddr, IpAddr), u64)> {
+        let v4 = self.v4.iter().map(|((device, host), packets)| (device, PackedV4::address(*host), packets));
+        let v6 = self.v6.iter().map(|((device, host), packets)| (device, PackedV6::address(*host), packets));
+        let own = v4.chain(v6).filter(|(_, address, _)| is_own(*address));
+        own.map(|(device, address, packets)| ((mac(self.devices[*device as usize]), address), *packets))
+    }
+}
+
+/// Addresses with devices as all flows show them, undecided as yet.
 #[derive(Default)]
 struct Joining {
-    /// How many packets were seen of each address behind each device.
-    seen: HashMap<(MacAddr, IpAddr), u64, RandomState>,
+    /// How many packets were seen of each address behind each device; not sorted, some of them repeated.
+    seen: Vec<((MacAddr, IpAddr), u64)>,
     links: Links,
     /// Who speaks a routing protocol.
     speakers: BTreeSet<MacAddr>,
 }
 
-/// Routing protocols over IP (IANA protocol numbers): EIGRP, OSPF, PIM, VRRP.
-const ROUTING_PROTOCOLS: [u8; 4] = [88, 89, 103, 112];
-
 impl Joining {
-    /// Takes in what a flow shows.
-    fn add(&mut self, key: FlowKey, stats: FlowStats) {
-        let (None, Some(devices)) = (key.tunnel, key.devices) else { return };
-        if is_station(devices.source) && is_station(devices.destination) {
-            self.links.join(devices.source, devices.destination);
+    fn add(&mut self, shown: Shown) {
+        self.seen.extend(shown.addresses());
+        let of = |number: u32| mac(shown.devices[number as usize]);
+        for (device, other) in (0..).zip(&shown.links) {
+            self.links.join(of(device), of(*other));
         }
-        let Some(hosts) = key.hosts else { return };
-        let ends = [(devices.source, hosts.source), (devices.destination, hosts.destination)];
-        for (device, address) in ends {
-            if is_station(device) && is_own(address) {
-                *self.seen.entry((device, address)).or_default() += stats.traffic.packets;
-            }
-        }
-        if key.protocol.is_some_and(|number| ROUTING_PROTOCOLS.contains(&number))
-            && is_station(devices.source)
-        {
-            self.speakers.insert(devices.source);
-        }
+        self.speakers.extend(shown.speakers.iter().map(|device| of(*device)));
     }
 
-    /// Takes in what other flows showed.
-    fn merged(mut self, other: Self) -> Self {
-        if self.seen.is_empty() {
-            self.seen = other.seen;
-        } else {
-            other.seen.into_iter().for_each(|(of, packets)| *self.seen.entry(of).or_default() += packets);
-        }
-        other.links.0.into_iter().for_each(|(device, of_its_link)| self.links.join(device, of_its_link));
-        self.speakers.extend(other.speakers);
-        self
-    }
-
-    fn finish(mut self, claims: &Claims) -> Neighbours {
+    fn finish(mut self, claims: &Claims, threads: usize) -> Neighbours {
         let mut devices: BTreeMap<MacAddr, Device> = BTreeMap::new();
         let mut owners: BTreeMap<IpAddr, Vec<MacAddr>> = BTreeMap::new();
         let mut networks: BTreeSet<(MacAddr, Network)> = BTreeSet::new();
@@ -395,12 +461,18 @@ impl Joining {
             networks.insert((self.links.of(device), Network::of(address)));
         }
 
-        let mut seen: Vec<_> = std::mem::take(&mut self.seen).into_iter().collect();
-        seen.sort_unstable();
+        let mut seen = std::mem::take(&mut self.seen);
+        sort_by_threads(&mut seen, threads, |(of, _)| *of);
+        seen.dedup_by(|(of, packets), kept| {
+            *of == kept.0 && {
+                kept.1 += *packets;
+                true
+            }
+        });
         let mut private: BTreeSet<MacAddr> = BTreeSet::new();
-        for ((device, address), _) in &seen {
-            if AddressClass::of(*address).is_inside() {
-                private.insert(self.links.of(*device));
+        for of_device in seen.chunk_by(|a, b| a.0.0 == b.0.0) {
+            if of_device.iter().any(|((_, address), _)| AddressClass::of(*address).is_inside()) {
+                private.insert(self.links.of(of_device[0].0.0));
             }
         }
         // What is the only address of its device says which networks are on the link.
@@ -426,21 +498,24 @@ impl Joining {
         }
 
         let mut off_link_packets = 0_u64;
-        for ((device, address), packets) in seen {
+        for of_device in seen.chunk_by(|a, b| a.0.0 == b.0.0) {
+            let device = of_device[0].0.0;
             let link = self.links.of(device);
             let entry = devices.entry(device).or_default();
-            if entry.addresses.contains_key(&address) {
-                continue;
-            }
-            let on_link = is_link_local(address)
-                || (networks.contains(&(link, Network::of(address)))
-                    && !claimed_elsewhere(&owners, address, device));
-            if on_link {
-                entry.addresses.insert(address, Claim::Traffic);
-            } else {
-                entry.off_link += 1;
-                entry.off_link_packets = entry.off_link_packets.saturating_add(packets);
-                off_link_packets = off_link_packets.saturating_add(packets);
+            for &((_, address), packets) in of_device {
+                if entry.addresses.contains_key(&address) {
+                    continue;
+                }
+                let on_link = is_link_local(address)
+                    || (networks.contains(&(link, Network::of(address)))
+                        && !claimed_elsewhere(&owners, address, device));
+                if on_link {
+                    entry.addresses.insert(address, Claim::Traffic);
+                } else {
+                    entry.off_link += 1;
+                    entry.off_link_packets = entry.off_link_packets.saturating_add(packets);
+                    off_link_packets = off_link_packets.saturating_add(packets);
+                }
             }
         }
 

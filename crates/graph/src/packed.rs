@@ -1,6 +1,7 @@
 //! Flows as they lie in the table: fixed words instead of options, so that ten million of them take
 //! 1 GB and a key is hashed and compared as a few words.
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use pcapviz_capture::{GraphLayer, MacAddr, Pair, ProtocolSet, Timestamp, Transport, TunnelId, Vlans};
@@ -10,7 +11,7 @@ use crate::{Activity, FlowKey, FlowStats, NodeId, Position, Traffic};
 /// Words that identify a flow.
 pub(crate) trait Packed: Copy + Eq + Send + Sync {
     /// A node of the layers above the devices, packed: sorts as [`NodeId`] does.
-    type Node: Copy + Ord + Send;
+    type Node: Copy + Ord + Hash + Send;
 
     fn pack(key: &FlowKey) -> Self;
     fn unpack(&self) -> FlowKey;
@@ -31,11 +32,20 @@ pub(crate) trait Packed: Copy + Eq + Send + Sync {
     }
     /// As [`FlowKey::is_virtual`].
     fn is_virtual(&self) -> bool {
+        self.words()[3] & (HAS_OUTER | HAS_INNER) != 0 || self.is_in_tunnel()
+    }
+    fn is_in_tunnel(&self) -> bool {
+        (self.words()[3] >> TUNNEL) as u8 != 0
+    }
+    /// As [`FlowKey::protocol`].
+    fn protocol(&self) -> Option<u8> {
         let small = self.words()[3];
-        small & (HAS_OUTER | HAS_INNER) != 0 || (small >> TUNNEL) as u8 != 0
+        (small & HAS_PROTOCOL != 0).then_some((small >> PROTOCOL) as u8)
     }
     /// Source and destination at layer 3 or 4; `None` where the flow has none, and for the devices.
     fn ends(&self, layer: GraphLayer) -> Option<[Self::Node; 2]>;
+    /// The address of a host.
+    fn address(host: Self::Node) -> IpAddr;
     fn id(layer: GraphLayer, node: Self::Node) -> NodeId;
 }
 
@@ -170,9 +180,9 @@ pub(crate) fn devices(words: &[u64]) -> Option<[Narrow; 2]> {
 }
 
 /// The device that [`devices`] packed.
-pub(crate) fn device_id(node: Narrow) -> NodeId {
+pub(crate) fn mac(node: Narrow) -> MacAddr {
     let [_, _, a, b, c, d, e, f] = node.bits().to_be_bytes();
-    NodeId::Device(MacAddr([a, b, c, d, e, f]))
+    MacAddr([a, b, c, d, e, f])
 }
 
 impl Packed for PackedV4 {
@@ -218,12 +228,15 @@ impl Packed for PackedV4 {
         })
     }
 
+    fn address(host: Narrow) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(host.bits() as u32))
+    }
+
     fn id(layer: GraphLayer, node: Narrow) -> NodeId {
-        let ip = |bits: u64| IpAddr::V4(Ipv4Addr::from_bits(bits as u32));
         match layer {
-            GraphLayer::Devices => device_id(node),
-            GraphLayer::Hosts => NodeId::Host(ip(node.bits())),
-            GraphLayer::Endpoints => NodeId::Endpoint(ip(node.bits() >> 16), node.bits() as u16),
+            GraphLayer::Devices => NodeId::Device(mac(node)),
+            GraphLayer::Hosts => NodeId::Host(Self::address(node)),
+            GraphLayer::Endpoints => NodeId::Endpoint(Self::address(node.host()), node.bits() as u16),
         }
     }
 }
@@ -268,11 +281,14 @@ impl Packed for PackedV6 {
         reaches.then_some([(source, source_port), (destination, destination_port)])
     }
 
-    fn id(layer: GraphLayer, (bits, port): (u128, u16)) -> NodeId {
-        let ip = IpAddr::V6(Ipv6Addr::from_bits(bits));
+    fn address((bits, _): (u128, u16)) -> IpAddr {
+        IpAddr::V6(Ipv6Addr::from_bits(bits))
+    }
+
+    fn id(layer: GraphLayer, node: (u128, u16)) -> NodeId {
         match layer {
-            GraphLayer::Endpoints => NodeId::Endpoint(ip, port),
-            _ => NodeId::Host(ip),
+            GraphLayer::Endpoints => NodeId::Endpoint(Self::address(node), node.1),
+            _ => NodeId::Host(Self::address(node)),
         }
     }
 }
@@ -331,6 +347,11 @@ impl PackedStats {
             tcp_flags: self.tcp_flags,
             activity: self.activity,
         }
+    }
+
+    #[inline]
+    pub(crate) fn packets(&self) -> u64 {
+        self.packets
     }
 
     /// Bytes on the wire.
@@ -483,11 +504,11 @@ mod tests {
                 let packed = if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
                     let packed = PackedV6::pack(&key);
                     packed.ends(layer).map(|ends| ends.map(|node| PackedV6::id(layer, node)))
-                        .or(devices(packed.words()).filter(|_| layer == GraphLayer::Devices).map(|ends| ends.map(device_id)))
+                        .or(devices(packed.words()).filter(|_| layer == GraphLayer::Devices).map(|ends| ends.map(|device| NodeId::Device(mac(device)))))
                 } else {
                     let packed = PackedV4::pack(&key);
                     packed.ends(layer).map(|ends| ends.map(|node| PackedV4::id(layer, node)))
-                        .or(devices(packed.words()).filter(|_| layer == GraphLayer::Devices).map(|ends| ends.map(device_id)))
+                        .or(devices(packed.words()).filter(|_| layer == GraphLayer::Devices).map(|ends| ends.map(|device| NodeId::Device(mac(device)))))
                 };
                 let pair = key.ends(layer).map(|(source, target)| [source, target]);
                 prop_assert_eq!(packed, pair);

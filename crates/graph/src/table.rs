@@ -218,7 +218,7 @@ impl FlowTable {
     }
 
     /// Gives a part of the partitions to each of so many threads at most, and what they make of them.
-    fn parts_by<A: Send>(
+    pub(crate) fn parts_by<A: Send>(
         &self,
         threads: usize,
         part: impl Fn(&[Partition<PackedV4>], &[Partition<PackedV6>]) -> A + Sync,
