@@ -256,14 +256,18 @@ impl<'a> Outputs<'a> {
             );
         }
         let whole = report.graph(args.layer());
-        if self.out.is_some() || args.graphviz.is_some() {
+        let selection = args.selection();
+        let draws = self.out.is_some() || args.graphviz.is_some();
+        if draws {
             report.enrich_graph(&whole, &Embedded)?;
+        }
+        // A device can be selected by the addresses behind it.
+        if draws || !selection.is_everything() {
             report.join_devices();
         }
         if let Some(count) = args.key_nodes {
             report.note_key_nodes(&whole, count);
         }
-        let selection = args.selection();
         let (graph, left_out) = report.select(&whole, &selection)?;
         let mut view = report.view(&graph);
         view.selection = (!selection.is_everything()).then_some((&selection, left_out));

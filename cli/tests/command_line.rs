@@ -70,6 +70,7 @@ fn mistakes_are_named_in_one_line() {
     check(&[&letter, &office, "-fi"], 1, &["letter.txt"]);
     check(&[&office, "-s", "dodecahedron"], 2, &["dodecahedron", "trapezium", "plaintext"]);
     check(&[&office, "--focus", "10.99.0.1", "-o", "-", "--format", "svg"], 1, &["10.99.0.1", "layer 3"]);
+    check(&[&office, "--layer2", "--focus", "192.168.1.10", "-fi"], 0, &["02:00:00:00:00:14"]);
     check(&[&office, "--top", "3"], 2, &["--top", "-o FILE"]);
     check(&[&office, "--protocols", "DSN", "-fi"], 2, &["DSN", "mDNS"]);
     check(&[&office, "--split", "protocol", "-o", "-", "--format", "svg"], 2, &["--split", "-o"]);

@@ -34,8 +34,8 @@ pub struct NameTable {
     named: BTreeMap<Named, Vec<Name>>,
     /// Who leases which address, and how often that was seen.
     leases: BTreeMap<(IpAddr, MacAddr), u64>,
-    /// What else is said of an address.
-    details: BTreeSet<(Named, DetailKind, String)>,
+    /// What else is said of an address, and how often.
+    details: BTreeMap<(Named, DetailKind, String), u64>,
     left_out: u64,
     #[cfg(test)]
     limits: Option<Limits>,
@@ -73,7 +73,7 @@ impl NameTable {
                 None => self.left_out += 1,
             },
             Sighting::Lease { device, host } => self.lease((host, device), 1),
-            Sighting::Detail { of, kind, text } => self.detail((of, kind, text.to_owned())),
+            Sighting::Detail { of, kind, text } => self.detail((of, kind, text.to_owned()), 1),
             // What says no name is none of ours.
             _ => {}
         }
@@ -123,8 +123,8 @@ impl NameTable {
         for (lease, count) in other.leases {
             self.lease(lease, count);
         }
-        for detail in other.details {
-            self.detail(detail);
+        for (detail, count) in other.details {
+            self.detail(detail, count);
         }
     }
 
@@ -146,7 +146,7 @@ impl NameTable {
     /// Writes the names of every address in the table.
     pub fn annotate(&self, annotations: &mut Annotations) {
         let leased = self.leases.keys().map(|(host, _)| Named::Host(*host));
-        let detailed = self.details.iter().map(|(of, ..)| *of);
+        let detailed = self.details.keys().map(|(of, ..)| *of);
         let all: BTreeSet<Named> = self.named.keys().copied().chain(leased).chain(detailed).collect();
         for of in all {
             self.annotate_one(of, annotations);
@@ -183,7 +183,8 @@ impl NameTable {
             add_names(annotations, node, names);
         }
         let first = (of, DetailKind::ALL[0], String::new());
-        let details: Vec<_> = self.details.range(first..).take_while(|detail| detail.0 == of).collect();
+        let details: Vec<_> =
+            self.details.range(first..).map(|(detail, _)| detail).take_while(|detail| detail.0 == of).collect();
         for of_kind in details.chunk_by(|a, b| a.1 == b.1) {
             found = true;
             if of_kind[0].1 == DetailKind::Service {
@@ -200,10 +201,12 @@ impl NameTable {
         found
     }
 
-    fn detail(&mut self, detail: (Named, DetailKind, String)) {
-        self.details.insert(detail);
-        if self.details.len() > self.limits().details && self.details.pop_last().is_some() {
-            self.left_out += 1;
+    fn detail(&mut self, detail: (Named, DetailKind, String), count: u64) {
+        *self.details.entry(detail).or_default() += count;
+        if self.details.len() > self.limits().details
+            && let Some((_, count)) = self.details.pop_last()
+        {
+            self.left_out += count;
         }
     }
 

@@ -295,8 +295,7 @@ impl<'a> Partition<'a> {
                     _ => None,
                 }
             };
-            let first = of(part.members[0])?;
-            part.members.iter().all(|&node| of(node) == Some(first)).then_some(first)
+            shared(part, of)
         };
         for (nth, (v4, v6)) in LEVELS.into_iter().enumerate() {
             if nth == 1 && self.groups.len() > max_nodes {
@@ -309,16 +308,18 @@ impl<'a> Partition<'a> {
                 return;
             }
             self.merge_as(|part| {
-                let kind = match id(part) {
-                    NodeId::Device(mac) => Kind::Vendor([mac.0[0], mac.0[1], mac.0[2]]),
-                    // Owners and countries are not parted again.
-                    _ if matches!(part.kind, Kind::Owner(_) | Kind::Country(_)) => return None,
+                // Owners and countries are not parted again.
+                if matches!(part.kind, Kind::Owner(_) | Kind::Country(_)) {
+                    return None;
+                }
+                let kind = shared(part, |node| match graph.nodes()[node].id {
+                    NodeId::Device(mac) => Some(Kind::Vendor([mac.0[0], mac.0[1], mac.0[2]])),
                     other => {
                         let ip = other.ip()?;
                         let bits = if ip.is_ipv4() { v4 } else { v6 };
-                        Kind::Network(network(ip, bits), bits)
+                        Some(Kind::Network(network(ip, bits), bits))
                     }
-                };
+                })?;
                 (!stays(part)).then_some(((view.role(id(part)), home(part)), kind))
             });
         }
@@ -436,6 +437,12 @@ pub(crate) fn servers(graph: &LayerGraph) -> Vec<bool> {
         serves[if likely(a) < likely(b) { a } else { b }] = true;
     }
     serves
+}
+
+/// What all nodes of a group have in common.
+fn shared<T: PartialEq>(part: &Part, of: impl Fn(usize) -> Option<T>) -> Option<T> {
+    let first = of(part.members[0])?;
+    part.members[1..].iter().all(|&node| of(node).as_ref() == Some(&first)).then_some(first)
 }
 
 /// The network of so many bits that an address is in.
