@@ -70,7 +70,6 @@ fn mistakes_are_named_in_one_line() {
     check(&[&letter, &office, "-fi"], 1, &["letter.txt"]);
     check(&[&office, "-s", "dodecahedron"], 2, &["dodecahedron", "trapezium", "plaintext"]);
     check(&[&office, "--focus", "10.99.0.1", "-o", "-", "--format", "svg"], 1, &["10.99.0.1", "layer 3"]);
-    check(&[&office, "--layer2", "--focus", "192.168.1.10", "-fi"], 0, &["02:00:00:00:00:14"]);
     check(&[&office, "--top", "3"], 2, &["--top", "-o FILE"]);
     check(&[&office, "--protocols", "DSN", "-fi"], 2, &["DSN", "mDNS"]);
     check(&[&office, "--split", "protocol", "-o", "-", "--format", "svg"], 2, &["--split", "-o"]);
@@ -108,8 +107,8 @@ fn findings_fail_counts_what_is_not_drawn() {
         (&[&truth, "--findings-fail", "alert"], 3),
         (&[&truth, "--findings-fail", "note", "--focus", "10.9.0.15", "--format", "dot", "-o", "-"], 3),
         // No end of any finding.
-        (&[&truth, "--findings-fail", "alert", "--focus", "10.9.0.20", "--format", "dot", "-o", "-"], 3),
-        (&[&truth, "--findings-fail", "alert", "--filter", "host 10.9.0.20"], 0),
+        (&[&truth, "--findings-fail", "alert", "--focus", "10.9.0.12", "--format", "dot", "-o", "-"], 3),
+        (&[&truth, "--findings-fail", "alert", "--filter", "host 10.9.0.12"], 0),
         (&[&office, "--findings-fail", "note"], 0),
     ] {
         assert_eq!(run(arguments).status.code(), Some(status), "{arguments:?}");
@@ -315,6 +314,9 @@ fn parts_of_a_graph_and_several_pictures() {
         assert!(svg.contains(said), "{arguments:?}: {said}");
         there.iter().for_each(|path| fs::remove_file(path).unwrap());
     }
+    // A device by the address behind it, in a list too.
+    let list = run(&[&office, "--layer2", "--focus", "192.168.1.10", "-fi"]);
+    assert!(text(&list.stdout).contains("02:00:00:00:00:14"), "{}", text(&list.stderr));
     let only = json(&[office.as_str(), "--mac", "00:00:00:00:00:01", "--filter", "ip"]);
     assert_eq!(only["totals"]["in_graph"], 0);
 }

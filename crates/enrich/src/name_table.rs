@@ -183,8 +183,12 @@ impl NameTable {
             add_names(annotations, node, names);
         }
         let first = (of, DetailKind::ALL[0], String::new());
-        let details: Vec<_> =
-            self.details.range(first..).map(|(detail, _)| detail).take_while(|detail| detail.0 == of).collect();
+        let details: Vec<_> = self
+            .details
+            .range(first..)
+            .map(|(detail, _)| detail)
+            .take_while(|detail| detail.0 == of)
+            .collect();
         for of_kind in details.chunk_by(|a, b| a.1 == b.1) {
             found = true;
             if of_kind[0].1 == DetailKind::Service {
