@@ -387,17 +387,19 @@ impl Args {
     pub(crate) fn without_effect(&self, outputs: &[Format]) -> Vec<&'static str> {
         let any = |fits: fn(&Format) -> bool| outputs.iter().any(fits);
         let picture = any(|format| format.kind() == Kind::Picture);
+        // A matrix has cells instead of nodes in places.
+        let nodes = picture && self.layoutengine.as_deref() != Some("matrix");
         // DOT has no positions, but looks.
         let looks = picture || any(|format| format.name() == "dot");
         let pixels = any(|format| format.name() == "png");
         [
             ("-E", self.layoutengine.is_some(), picture),
-            ("-s", self.shape.is_some(), looks),
+            ("-s", self.shape.is_some(), nodes || any(|format| format.name() == "dot")),
             ("--theme", self.theme.is_some(), looks),
-            ("--color-by", self.color_by.is_some(), looks),
+            ("--color-by", self.color_by.is_some(), looks && !self.layer2),
             ("--scale", self.scale.is_some(), pixels),
             ("--width", self.width.is_some(), pixels),
-            ("--group", self.group.is_some(), picture),
+            ("--group", self.group.is_some(), nodes),
             ("--max-nodes", self.max_nodes.is_some(), picture),
             ("--ports", self.ports.is_some(), picture && self.layer4),
         ]

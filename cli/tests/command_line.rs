@@ -329,6 +329,8 @@ fn options_without_effect_are_named() {
     for (out, options, expected) in [
         ("x.svg", &["--scale", "3", "-E", "auto"][..], "what is written: --scale; "),
         ("x.json", &["-E", "auto", "--theme", "dark"], "what is written: -E, --theme; "),
+        ("x.svg", &["-E", "matrix", "--group", "subnet", "-s", "box"], "what is written: -s, --group; "),
+        ("x.svg", &["--layer2", "--color-by", "country"], "what is written: --color-by; "),
         ("x.dot", &["--theme", "dark", "-s", "box"], ""),
         ("x.png", &["--scale", "1", "--color-by", "asn"], ""),
     ] {
