@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::peers::Peers;
+use crate::depth_first::{Step, Visit, search};
+use crate::peers::{Core, Peers};
 
 /// A graph taken apart where single nodes hold it together.
 pub(crate) struct Blocks {
@@ -53,55 +54,49 @@ impl Block {
     }
 }
 
-/// What a depth-first search knows of a node.
-#[derive(Clone, Copy, Default)]
-struct Visit {
-    /// When it was reached, from 1; 0 before.
-    order: u32,
-    /// The earliest node that it or what was reached from it is linked with.
-    low: u32,
-    parent: u32,
-    /// How many of its peers have been looked at.
-    looked_at: u32,
-    /// How many nodes were reached from it, itself included.
-    size: u32,
-    /// How many of them are linked with the rest through it alone; and the sum of the squares of the sizes of the
-    /// parts that they are in.
-    behind: u32,
-    squares: f64,
-}
-
 /// Takes a graph apart (Hopcroft and Tarjan, "Algorithm 447: efficient algorithms for graph manipulation", 1973).
 /// O(nodes + edges log edges).
 pub(crate) fn blocks(peers: &Peers) -> Blocks {
-    let mut visits = vec![Visit::default(); peers.len()];
+    let core = peers.core();
     let mut found = Blocks { blocks: Vec::new(), between: vec![0.0; peers.len()] };
-    let mut builder = Builder { numbers: vec![u32::MAX; peers.len()] };
-    let mut clock = 0;
-    for root in 0..peers.len() {
-        // Of a node alone or with a single peer nothing hangs.
-        if visits[root].order > 0 || peers.of_node(root).len() < 2 {
-            continue;
+    let mut builder = Builder { core: &core, numbers: vec![u32::MAX; core.nodes.len()] };
+    let (mut reached, mut open, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    search(&core, |visits, step| match step {
+        Step::Reached(node) => {
+            reached.push(node);
+            open.push(node as u32);
         }
-        let (reached, parts) = search(peers, root, &mut visits, &mut clock);
-        let all = visits[root].size;
-        for &node in &reached {
-            let Visit { behind, squares, .. } = visits[node as usize];
-            let [all, up] = [all - 1, all - 1 - behind].map(f64::from);
-            found.between[node as usize] = all * all - squares - up * up;
+        Step::Parted(node) => {
+            let from = open.iter().rposition(|&n| n as usize == node).unwrap_or(0);
+            let Visit { parent, size, .. } = visits[node];
+            // Between two nodes there is nothing.
+            if open.len() - from > 1 {
+                parts.push(Part { head: parent, size, nodes: open.split_off(from) });
+            } else {
+                open.truncate(from);
+            }
         }
-        for Part { head, size, nodes } in parts {
-            let weight = |node: u32| match node == head {
-                true => f64::from(all - size),
-                false => f64::from(1 + visits[node as usize].behind),
-            };
-            found.blocks.push(builder.block(peers, head, nodes, weight));
+        Step::Done(root) => {
+            open.clear();
+            let all = visits[root].size;
+            for node in reached.drain(..) {
+                let Visit { behind, squares, .. } = visits[node];
+                let [all, up] = [all - 1, all - 1 - behind].map(f64::from);
+                found.between[core.nodes[node] as usize] = all * all - squares - up * up;
+            }
+            for Part { head, size, nodes } in parts.drain(..) {
+                let weight = |node: u32| match node == head {
+                    true => f64::from(all - size),
+                    false => f64::from(1 + visits[node as usize].behind),
+                };
+                found.blocks.push(builder.block(head, nodes, weight));
+            }
         }
-    }
+    });
     found
 }
 
-/// A biconnected part as the search leaves it.
+/// A biconnected part as the search leaves it, by numbers in the core.
 struct Part {
     /// Its first node: through it alone the others are linked with what was reached before.
     head: u32,
@@ -111,69 +106,15 @@ struct Part {
     nodes: Vec<u32>,
 }
 
-/// Visits all that can be reached from a node not visited yet, and says what that is and in which parts, but for
-/// nodes with a single peer.
-fn search(peers: &Peers, root: usize, visits: &mut [Visit], clock: &mut u32) -> (Vec<u32>, Vec<Part>) {
-    let (mut reached, mut open, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-    let mut reach = |visit: &mut Visit, open: &mut Vec<u32>, node: usize, parent: usize| {
-        *clock += 1;
-        *visit = Visit { order: *clock, low: *clock, parent: parent as u32, size: 1, ..Visit::default() };
-        reached.push(node as u32);
-        open.push(node as u32);
-    };
-    reach(&mut visits[root], &mut open, root, root);
-    let mut node = root;
-    loop {
-        let here = &mut visits[node];
-        if let Some(&peer) = peers.of_node(node).get(here.looked_at as usize) {
-            here.looked_at += 1;
-            let (parent, peer) = (here.parent, peer as usize);
-            if peers.of_node(peer).len() == 1 {
-                // Nothing is behind it, so it needs no visit. Most nodes are such.
-                here.size += 1;
-                here.behind += 1;
-                here.squares += 1.0;
-                continue;
-            }
-            match visits[peer].order {
-                0 => {
-                    reach(&mut visits[peer], &mut open, peer, node);
-                    node = peer;
-                }
-                order if peer as u32 != parent => visits[node].low = visits[node].low.min(order),
-                _ => {}
-            }
-        } else if node == root {
-            return (reached, parts);
-        } else {
-            let Visit { low, size, parent, .. } = *here;
-            let head = &mut visits[parent as usize];
-            head.low = head.low.min(low);
-            head.size += size;
-            if low >= head.order {
-                head.behind += size;
-                head.squares += f64::from(size).powi(2);
-                let from = open.iter().rposition(|&n| n as usize == node).unwrap_or(0);
-                // Between two nodes there is nothing.
-                if open.len() - from > 1 {
-                    parts.push(Part { head: parent, size, nodes: open.split_off(from) });
-                } else {
-                    open.truncate(from);
-                }
-            }
-            node = parent as usize;
-        }
-    }
-}
-
 /// Makes blocks of parts.
-struct Builder {
+struct Builder<'a> {
+    core: &'a Core,
     /// Each node's number within the part at hand.
     numbers: Vec<u32>,
 }
 
-impl Builder {
-    fn block(&mut self, peers: &Peers, head: u32, mut nodes: Vec<u32>, weight: impl Fn(u32) -> f64) -> Block {
+impl Builder<'_> {
+    fn block(&mut self, head: u32, mut nodes: Vec<u32>, weight: impl Fn(u32) -> f64) -> Block {
         nodes.push(head);
         nodes.sort_unstable();
         for (number, &node) in nodes.iter().enumerate() {
@@ -182,7 +123,7 @@ impl Builder {
         // The head may have many peers outside: its links show from the other side.
         let mut links = Vec::new();
         for (number, &node) in nodes.iter().enumerate().filter(|(_, node)| **node != head) {
-            let inside = peers.of_node(node as usize).iter().filter(|&&peer| {
+            let inside = self.core.peers.of_node(node as usize).iter().filter(|&&peer| {
                 let other = self.numbers[peer as usize];
                 other != u32::MAX && (peer < node || peer == head)
             });
@@ -209,7 +150,7 @@ impl Builder {
         let mut ends = starts.clone();
         let mut members = vec![0; nodes.len()];
         for (&node, &kind) in nodes.iter().zip(&kinds) {
-            members[ends[kind as usize] as usize] = node;
+            members[ends[kind as usize] as usize] = self.core.nodes[node as usize];
             ends[kind as usize] += 1;
         }
         let mut of_kinds: Vec<_> =

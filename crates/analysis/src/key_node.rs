@@ -4,6 +4,7 @@ use std::fmt;
 use pcapviz_graph::Outline;
 
 use crate::Centrality;
+use crate::depth_first::{Step, Visit, search};
 use crate::peers::{Core, Peers};
 use crate::talker::most;
 
@@ -127,100 +128,31 @@ pub fn bridges(topology: &Topology<'_>, count: usize) -> Vec<Bridge> {
     best.into_iter().map(|n| bridges[n]).collect()
 }
 
-/// What a depth-first search knows of a node.
-#[derive(Clone, Copy, Default)]
-struct Visit {
-    /// When it was reached, from 1; 0 before.
-    order: u32,
-    /// The earliest node that it or what was reached from it is linked with.
-    low: u32,
-    /// From where it was reached.
-    parent: u32,
-    /// How many of its peers have been looked at.
-    looked_at: u32,
-    /// How many nodes were reached from it, itself included.
-    size: u32,
-    /// How many of them are linked with the rest through it alone, and the largest part of these.
-    apart: u32,
-    largest: u32,
-}
-
 /// For each node of the core, how many nodes of its component are outside the largest part once it is gone; and the
 /// bridges, by the nodes' numbers in the whole graph.
 fn cut_off(core: &Core) -> (Vec<u32>, Vec<Bridge>) {
-    let nodes = core.nodes.len();
-    let mut visits = vec![Visit::default(); nodes];
-    let mut cuts_off = vec![0; nodes];
+    let mut cuts_off = vec![0; core.nodes.len()];
     let mut bridges = Vec::new();
-    let mut reached: Vec<u32> = Vec::new();
-    let mut clock = 0;
-    for root in 0..nodes {
-        if visits[root].order > 0 {
-            continue;
-        }
-        reached.clear();
-        search(core, root, &mut visits, &mut clock, &mut reached);
-        let others = visits[root].size - 1;
-        for &node in &reached {
-            let Visit { order, low, parent, size, apart, largest, .. } = visits[node as usize];
-            cuts_off[node as usize] = others - largest.max(others - apart);
-            // Nothing behind it is linked with what was there before it.
-            if order == low && node as usize != root {
-                let [a, b] = [node.min(parent), node.max(parent)].map(|n| core.nodes[n as usize] as usize);
-                let cuts_off = size.min(others + 1 - size) as usize;
-                bridges.push(Bridge { ends: (a, b), cuts_off });
-            }
-        }
-    }
-    (cuts_off, bridges)
-}
-
-/// Visits all that can be reached from a node not visited yet, and says what that is.
-fn search(core: &Core, root: usize, visits: &mut [Visit], clock: &mut u32, reached: &mut Vec<u32>) {
-    let mut reach = |visit: &mut Visit, node: usize, parent: usize| {
-        *clock += 1;
-        // Nothing is behind the nodes that hang on it alone.
-        let leaves = core.leaves[node];
-        *visit = Visit {
-            order: *clock,
-            low: *clock,
-            parent: parent as u32,
-            looked_at: 0,
-            size: 1 + leaves,
-            apart: leaves,
-            largest: leaves.min(1),
-        };
-        reached.push(node as u32);
-    };
-    reach(&mut visits[root], root, root);
-    let mut node = root;
-    loop {
-        let here = &mut visits[node];
-        if let Some(&peer) = core.peers.of_node(node).get(here.looked_at as usize) {
-            here.looked_at += 1;
-            let parent = here.parent;
-            match visits[peer as usize].order {
-                0 => {
-                    reach(&mut visits[peer as usize], peer as usize, node);
-                    node = peer as usize;
+    let mut reached = Vec::new();
+    search(core, |visits, step| match step {
+        Step::Reached(node) => reached.push(node),
+        Step::Parted(_) => {}
+        Step::Done(root) => {
+            let others = visits[root].size - 1;
+            for node in reached.drain(..) {
+                let Visit { order, low, parent, size, behind, largest, .. } = visits[node];
+                cuts_off[node] = others - largest.max(others - behind);
+                // Nothing behind it is linked with what was there before it.
+                if order == low && node != root {
+                    let parent = parent as usize;
+                    let [a, b] = [node.min(parent), node.max(parent)].map(|n| core.nodes[n] as usize);
+                    let cuts_off = size.min(others + 1 - size) as usize;
+                    bridges.push(Bridge { ends: (a, b), cuts_off });
                 }
-                order if peer != parent => visits[node].low = visits[node].low.min(order),
-                _ => {}
-            }
-        } else if node == root {
-            return;
-        } else {
-            let Visit { low, size, parent, .. } = *here;
-            node = parent as usize;
-            let parent = &mut visits[node];
-            parent.low = parent.low.min(low);
-            parent.size += size;
-            if low >= parent.order {
-                parent.apart += size;
-                parent.largest = parent.largest.max(size);
             }
         }
-    }
+    });
+    (cuts_off, bridges)
 }
 
 impl fmt::Display for KeyNode {

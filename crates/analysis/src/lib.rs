@@ -8,6 +8,7 @@
 mod betweenness;
 mod block;
 mod centrality;
+mod depth_first;
 mod detect;
 mod gateway;
 mod key_node;
