@@ -49,11 +49,10 @@ impl ColorBy {
     }
 
     fn key(self, view: &View<'_>, id: NodeId) -> Option<Key> {
-        let place = || view.annotations.get(id)?.place.as_ref();
         match self {
             Self::Side => None,
             Self::Country => country(view, id).map(|(code, _)| Key::Country(code.to_owned())),
-            Self::Asn => place()?.asn.map(Key::Owner),
+            Self::Asn => asn(view, id).map(Key::Owner),
         }
     }
 }
@@ -84,6 +83,13 @@ pub(crate) fn owner(view: &View<'_>, id: NodeId) -> Option<String> {
     Some(place.organisation.iter().fold(asn, |asn, organisation| format!("{asn} {organisation}")))
 }
 
+/// What all nodes that are drawn as one have in common.
+pub(crate) fn shared<T: PartialEq>(members: &[usize], of: impl Fn(usize) -> Option<T>) -> Option<T> {
+    let (&first, rest) = members.split_first()?;
+    let first = of(first)?;
+    rest.iter().all(|&node| of(node).as_ref() == Some(&first)).then_some(first)
+}
+
 /// A country by its code, or an owner by its number.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -108,10 +114,10 @@ impl Belonging {
         let spot = |members: &'a [usize]| {
             let first = nodes[*members.first()?].id;
             let role = view.role(first);
-            let key = by.key(view, first).filter(|key| {
-                role == Role::Outside
-                    && members[1..].iter().all(|&node| by.key(view, nodes[node].id).as_ref() == Some(key))
-            });
+            let key = match role {
+                Role::Outside => shared(members, |node| by.key(view, nodes[node].id)),
+                _ => None,
+            };
             Some((members, role, key))
         };
         let spots: Vec<(&[usize], Role, Option<Key>)> = drawn.filter_map(spot).collect();

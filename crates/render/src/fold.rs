@@ -295,7 +295,7 @@ impl<'a> Partition<'a> {
                     _ => None,
                 }
             };
-            shared(part, of)
+            belonging::shared(&part.members, of)
         };
         for (nth, (v4, v6)) in LEVELS.into_iter().enumerate() {
             if nth == 1 && self.groups.len() > max_nodes {
@@ -312,7 +312,7 @@ impl<'a> Partition<'a> {
                 if matches!(part.kind, Kind::Owner(_) | Kind::Country(_)) {
                     return None;
                 }
-                let kind = shared(part, |node| match graph.nodes()[node].id {
+                let kind = belonging::shared(&part.members, |node| match graph.nodes()[node].id {
                     NodeId::Device(mac) => Some(Kind::Vendor([mac.0[0], mac.0[1], mac.0[2]])),
                     other => {
                         let ip = other.ip()?;
@@ -437,12 +437,6 @@ pub(crate) fn servers(graph: &LayerGraph) -> Vec<bool> {
         serves[if likely(a) < likely(b) { a } else { b }] = true;
     }
     serves
-}
-
-/// What all nodes of a group have in common.
-fn shared<T: PartialEq>(part: &Part, of: impl Fn(usize) -> Option<T>) -> Option<T> {
-    let first = of(part.members[0])?;
-    part.members[1..].iter().all(|&node| of(node).as_ref() == Some(&first)).then_some(first)
 }
 
 /// The network of so many bits that an address is in.

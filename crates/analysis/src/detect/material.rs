@@ -127,7 +127,7 @@ impl<'a> Material<'a> {
             let Closer { exchanges, directions } = closer;
             let Some((carried, connection)) = conversation(&key) else { return };
             let hosts = connection.hosts;
-            if senders.may_hold(hosts) || senders.may_hold(reversed(hosts)) {
+            if senders.may_hold(hosts) || senders.may_hold(hosts.reversed()) {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
                 let client = if is_up { connection } else { connection.reversed() };
                 let exchange = exchanges.entry(client.hosts).or_default();
@@ -451,8 +451,4 @@ fn conversation(key: &FlowKey) -> Option<(Carried, Connection)> {
         Transport::Sctp => return None,
     };
     Some((carried, Connection { hosts, ports }))
-}
-
-fn reversed(hosts: Pair<IpAddr>) -> Pair<IpAddr> {
-    Pair { source: hosts.destination, destination: hosts.source }
 }

@@ -104,10 +104,7 @@ impl DnsNames {
         };
         let mut buffer = [0; LONGEST];
         let Some((name, is_answer)) = question(message, &mut buffer) else { return };
-        let hosts = match hosts.addresses {
-            Pair { source, destination } if is_answer => Pair { source: destination, destination: source },
-            hosts => hosts,
-        };
+        let hosts = if is_answer { hosts.addresses.reversed() } else { hosts.addresses };
         let life = packet.timestamp.map(|t| (t, t));
         let key = NameKey { among: 0, name: hash(name) };
         let note = match self.names.get_mut(&key) {

@@ -58,10 +58,7 @@ impl Echoes {
         let (Some(icmp), Some(hosts)) = (found.icmp, found.hosts) else { return };
         let (Some(id), Some(sequence)) = (icmp.id, icmp.sequence) else { return };
         let is_reply = matches!(icmp.kind, 0 | 129);
-        let hosts = match hosts.addresses {
-            Pair { source, destination } if is_reply => Pair { source: destination, destination: source },
-            hosts => hosts,
-        };
+        let hosts = if is_reply { hosts.addresses.reversed() } else { hosts.addresses };
         let echo = Echo {
             requests: (!is_reply).into(),
             replies: is_reply.into(),

@@ -122,11 +122,7 @@ impl Handshakes {
 impl Connection {
     /// The other direction.
     pub(crate) fn reversed(self) -> Self {
-        let Self { hosts, ports } = self;
-        Self {
-            hosts: Pair { source: hosts.destination, destination: hosts.source },
-            ports: Pair { source: ports.destination, destination: ports.source },
-        }
+        Self { hosts: self.hosts.reversed(), ports: self.ports.reversed() }
     }
 }
 

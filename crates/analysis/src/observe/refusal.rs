@@ -27,8 +27,7 @@ impl Refusals {
         let (Some(icmp), Some(hosts)) = (found.icmp, found.hosts) else { return };
         let port_unreachable = if hosts.addresses.source.is_ipv4() { (3, 3) } else { (1, 4) };
         if (icmp.kind, icmp.code) == port_unreachable {
-            let Pair { source, destination } = hosts.addresses;
-            self.0.add(Refused(Pair { source: destination, destination: source }), 1);
+            self.0.add(Refused(hosts.addresses.reversed()), 1);
         }
     }
 

@@ -42,6 +42,22 @@ pub struct Pair<T> {
     pub destination: T,
 }
 
+impl<T> Pair<T> {
+    /// What the other way would be.
+    ///
+    /// ```
+    /// use pcapviz_capture::Pair;
+    ///
+    /// let there = Pair { source: 1, destination: 2 };
+    /// assert_eq!(there.reversed(), Pair { source: 2, destination: 1 });
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { source: self.destination, destination: self.source }
+    }
+}
+
 /// Which headers of a tunnelled packet say who talks to whom.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tunnels {
