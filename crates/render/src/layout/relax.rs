@@ -21,9 +21,10 @@ const MIDDLING: usize = 1500;
 /// proximity-preserving node overlap removal", 2010), where nodes that share no neighbour want to be farther
 /// apart than by their hops, so that what belongs to different hubs stays apart.
 pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, reach: f64, gap: f64) {
+    /// A hub with so many leaves around it, and nothing else, is as good as it can be.
+    const AROUND: usize = 24;
     let hub = (0..net.len()).any(|node| net.degree(node) + 1 == net.len());
-    if hub && net.edges().count() < net.len() {
-        // A hub with its leaves around it is as good as it can be.
+    if hub && net.edges().count() < net.len() && net.len() <= AROUND + 1 {
         return;
     }
     let padded: Vec<Point> = boxes.iter().map(|b| *b + Point::new(gap, gap)).collect();
@@ -31,13 +32,13 @@ pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, rea
         return relax_few(net, boxes, &padded, places, reach, gap);
     }
     if net.len() <= MIDDLING {
-        let stress = AllPairs::new(net, &|h| farther(h, 5.0));
+        let stress = AllPairs::new(net, &|h| farther(h, 8.0));
         let pull = Pull { edge: 30.0, keep: 0.3 };
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 6, pushes: 4, least: 0.0 });
     } else {
         // So many fill the page evenly already: a little of it takes stress away and no order.
         let stress = Pivots::new(net, &vec![1.0; net.len()], &|h| h);
-        let pull = Pull { edge: 20.0, keep: 0.77 };
+        let pull = Pull { edge: 20.0, keep: 0.65 };
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 1, pushes: 4, least: 0.0 });
     }
     overlap::separate(places, boxes, gap);
@@ -60,12 +61,13 @@ fn relax_few(
     let mut clear = near.clone();
     uncovered(net, &stress, &mut clear, padded);
     let edges: Vec<(usize, usize)> = net.edges().map(|(a, b, _)| (a, b)).collect();
-    let mut least = cost(&edges, boxes, places, reach);
+    let cost = |places: &[Point]| cost(&edges, boxes, places, reach) * stress.least(places);
+    let mut least = cost(places);
     for mut tried in [near, clear] {
         overlap::separate(&mut tried, boxes, gap);
         polish::tighten(net, boxes, &mut tried, reach, gap);
         polish::compact(net, boxes, &mut tried, reach, gap);
-        let cost = cost(&edges, boxes, &tried, reach);
+        let cost = cost(&tried);
         if cost < least {
             least = cost;
             *places = tried;
