@@ -137,6 +137,8 @@ impl Lines<'_> {
 
     /// How long a line may be, for a page that is wider than high.
     fn longest_line(&self, bands: usize) -> f64 {
+        /// What fits on any page, in points, is not broken.
+        const FITS: f64 = 900.0;
         let sizes = || (0..self.bands.len()).map(|node| self.size(node));
         let area: f64 = sizes().map(|s| (s.x + GAP) * (s.y + LINE_GAP)).sum();
         let longest = sizes().map(|s| s.x).fold(0.0, f64::max);
@@ -145,7 +147,7 @@ impl Lines<'_> {
         let ratio = if self.down { super::pack::PAGE } else { 1.0 / super::pack::PAGE };
         let (a, b) = (1.0 / ratio, gaps);
         let length = (b + (b * b + 4.0 * a * area).sqrt()) / (2.0 * a);
-        length.max(longest)
+        length.max(longest).max(FITS * ratio.min(1.0))
     }
 
     /// A band in lines no longer than the limit. Neighbours in the band's order go to different lines, so that every

@@ -6,7 +6,7 @@ use super::{Point, parallel};
 /// Moves nodes until the forces on them are near balance: the spring-electrical model (Hu: "Efficient,
 /// high-quality force-directed graph drawing", 2005), joined nodes about 1 apart. A node repels by its `mass`, how many
 /// nodes it stands for. Begins from places that are about right. O(nodes log nodes + edges) for each round.
-pub(super) fn balance(net: &Network, mass: &[f32], places: &mut Vec<Point>, rounds: usize) {
+pub(super) fn balance(net: &Network, mass: &[f32], places: &mut [Point], rounds: usize) {
     /// How much repulsion weighs against attraction.
     const REPULSION: f64 = 0.2;
     /// Steps shrink by this after a round without less energy, and grow back after several with it.

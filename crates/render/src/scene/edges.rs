@@ -185,10 +185,23 @@ pub(crate) fn line_width(bytes: u64, most: u64, count: usize) -> f64 {
     (NARROWEST + (widest(most) - NARROWEST) * share.powf(crowd)) / crowd.sqrt()
 }
 
-/// How opaque an edge's line is: in a crowd, those of few bytes stand back.
-pub(super) fn opacity(bytes: u64, most: u64, count: usize) -> f64 {
-    let faintest = (1.6 - 0.6 * crowding(count)).clamp(0.3, 1.0);
-    faintest + (1.0 - faintest) * rank(bytes, most)
+/// How opaque an edge's line is: in a crowd, and most of all in a tangle, those of few bytes stand back.
+pub(super) fn opacity(bytes: u64, most: u64, graph: &Folded) -> f64 {
+    let tangle = tangle(graph);
+    let faintest = ((1.6 - 0.6 * crowding(graph.edges.len())) / tangle).clamp(0.28, 1.0);
+    faintest + (1.0 - faintest) * rank(bytes, most).powf(tangle)
+}
+
+/// How much a graph's edges lie over each other, wherever its nodes are: from 1 for up to four edges for each node, to 3.
+fn tangle(graph: &Folded) -> f64 {
+    const FREE: f64 = 4.0;
+    (graph.edges.len() as f64 / (FREE * graph.nodes.len().max(1) as f64)).clamp(1.0, 3.0)
+}
+
+/// Whether a graph has more edges between its nodes than can be told apart as lines.
+pub(super) fn is_tangle(graph: &Folded) -> bool {
+    const MANY: usize = 120;
+    graph.edges.len() > MANY && tangle(graph) > 1.0
 }
 
 /// Where an edge stands by its bytes: from 1 for the busiest, by their logarithm, to 0 for a ten-thousandth of it.
@@ -262,7 +275,7 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
                 arrow,
                 width,
                 color: theme.stroke(family),
-                opacity: opacity(edge.traffic.bytes, most, edges.len()),
+                opacity: opacity(edge.traffic.bytes, most, graph),
                 dash: theme.dash(family).iter().map(|length| length * width.max(1.0)).collect(),
                 halo: flags.edges[i].map(|severity| Halo::new(severity, theme)),
                 class: family.class(),

@@ -319,7 +319,7 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
                 let sample = Sample::Stroke {
                     width: edges::line_width(bytes, most, count),
                     color: theme.ink_soft(),
-                    opacity: edges::opacity(bytes, most, count),
+                    opacity: edges::opacity(bytes, most, graph),
                     dash: Vec::new(),
                 };
                 (sample, quantity::bytes(bytes))
@@ -351,7 +351,15 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
     add("Findings", findings(view, flags, theme));
     add("Names, places and vendors from", sources(view, drafts));
     add("Folded into one node each", folds(view, graph));
-    add("For lack of room", left_out_rows(left_out));
+    let mut lack = left_out_rows(left_out);
+    if !matrix && edges::is_tangle(graph) {
+        let edges = quantity::grouped(graph.edges.len() as u64);
+        lack.push((
+            Sample::None,
+            format!("{edges} edges in a tangle: a matrix (-E matrix) tells them apart"),
+        ));
+    }
+    add("For lack of room", lack);
     blocks.retain(|block| !block.rows.is_empty());
     blocks
 }
