@@ -1,7 +1,7 @@
 use super::leaves::Fan;
 use super::network::Network;
 use super::pack::pack;
-use super::point::bounds;
+use super::point::{bounds, turn};
 use super::relax::relax;
 use super::{Layout, LayoutError, Placement, Point, Problem};
 use super::{overlap, parallel, polish, stress};
@@ -160,20 +160,4 @@ fn core_places(net: &Network, boxes: &[Point], mass: &[f32]) -> Vec<Point> {
     polish::untangle(net, boxes, &distances, &mut places);
     turn(&mut places);
     places
-}
-
-/// Turns positions until their main axis lies across the page.
-fn turn(places: &mut [Point]) {
-    let middle = places.iter().fold(Point::default(), |sum, p| sum + *p) * (1.0 / places.len() as f64);
-    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
-    for place in places.iter_mut() {
-        *place = *place - middle;
-        xx += place.x * place.x;
-        xy += place.x * place.y;
-        yy += place.y * place.y;
-    }
-    let (sin, cos) = (0.5 * (2.0 * xy).atan2(xx - yy)).sin_cos();
-    for place in places {
-        *place = Point::new(place.x * cos + place.y * sin, place.y * cos - place.x * sin);
-    }
 }

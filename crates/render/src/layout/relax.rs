@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use super::pack::PAGE;
-use super::point::bounds;
+use super::point::{bounds, turn};
 use super::polish::runs_through;
 use super::stress::{AllPairs, Pivots, Pull, Stress};
 use super::{Point, overlap, polish};
@@ -44,7 +44,7 @@ pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, rea
     overlap::separate(places, boxes, gap);
 }
 
-/// The places that are easiest to read: those given, relaxed, or relaxed with edges kept clear of boxes.
+/// The places that are easiest to read: those given, relaxed, relaxed and turned, or these with edges kept clear of boxes.
 fn relax_few(
     net: &Network,
     boxes: &[Point],
@@ -56,14 +56,23 @@ fn relax_few(
     let stress = AllPairs::new(net, &|h| farther(h, 2.2));
     let sizes = boxes.iter().map(|b| (b.x + b.y) / 2.0).sum::<f64>() / boxes.len() as f64;
     let pull = Pull { edge: 1.0, keep: 0.3 };
+    let turns = Turns { pull, rounds: 40, pushes: 10, least: reach + sizes };
     let mut near = places.clone();
-    rounds(net, &stress, &mut near, padded, Turns { pull, rounds: 40, pushes: 10, least: reach + sizes });
-    let mut clear = near.clone();
-    uncovered(net, &stress, &mut clear, padded);
+    rounds(net, &stress, &mut near, padded, turns);
+    // The longest extent across the page, which wide boxes and their fans may have turned.
+    let mut across = near.clone();
+    turn(&mut across);
+    rounds(net, &stress, &mut across, padded, Turns { rounds: 5, ..turns });
+    let mut tries = vec![near, across];
+    for nth in 0..tries.len() {
+        let mut clear = tries[nth].clone();
+        uncovered(net, &stress, &mut clear, padded);
+        tries.push(clear);
+    }
     let edges: Vec<(usize, usize)> = net.edges().map(|(a, b, _)| (a, b)).collect();
     let cost = |places: &[Point]| cost(&edges, boxes, places, reach) * stress.least(places);
     let mut least = cost(places);
-    for mut tried in [near, clear] {
+    for mut tried in tries {
         overlap::separate(&mut tried, boxes, gap);
         polish::tighten(net, boxes, &mut tried, reach, gap);
         polish::compact(net, boxes, &mut tried, reach, gap);
@@ -91,6 +100,7 @@ fn farther(hops: f32, by: f32) -> f32 {
 }
 
 /// How stress and boxes take turns.
+#[derive(Clone, Copy)]
 struct Turns {
     pull: Pull,
     rounds: usize,

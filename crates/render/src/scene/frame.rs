@@ -312,6 +312,7 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
         blocks.push(Block { heading: "Cells".to_owned(), rows });
     } else if !graph.edges.is_empty() {
         let most = edges::most_bytes(&graph.edges);
+        let tangle = edges::tangle(graph);
         let rows = round_steps(edges::fewest_bytes(&graph.edges), most)
             .into_iter()
             .map(|bytes| {
@@ -319,7 +320,7 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
                 let sample = Sample::Stroke {
                     width: edges::line_width(bytes, most, count),
                     color: theme.ink_soft(),
-                    opacity: edges::opacity(bytes, most, graph),
+                    opacity: edges::opacity(bytes, most, count, tangle),
                     dash: Vec::new(),
                 };
                 (sample, quantity::bytes(bytes))
@@ -352,7 +353,7 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
     add("Names, places and vendors from", sources(view, drafts));
     add("Folded into one node each", folds(view, graph));
     let mut lack = left_out_rows(left_out);
-    if !matrix && edges::is_tangle(graph) {
+    if !matrix && edges::tangle(graph) > 1.0 {
         let edges = quantity::grouped(graph.edges.len() as u64);
         lack.push((
             Sample::None,
