@@ -41,7 +41,7 @@ impl Layout for Circular {
 /// square of its nodes.
 fn rings(around: f64, slot: Point, count: f64) -> usize {
     /// Area of the page by that of the boxes.
-    const EMPTY: f64 = 16.0;
+    const EMPTY: f64 = 7.0;
     let page = |rings: f64| {
         let radius = around / (2.0 * PI * rings);
         let outer = Point::new(radius * 1.2, radius * 0.8) + slot * rings;

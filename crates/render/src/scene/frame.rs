@@ -307,8 +307,10 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
     let heading = if shared.is_empty() { "Edges".to_owned() } else { format!("Edges, all {shared}") };
     blocks.push(Block { heading, rows });
     if matrix {
-        let rows =
-            vec![(Sample::None, "row: who sent; column: to whom; the darker, the more bytes".to_owned())];
+        let rows = vec![(
+            Sample::None,
+            "row: who sent; column: to whom; the stronger its colour, the more bytes".to_owned(),
+        )];
         blocks.push(Block { heading: "Cells".to_owned(), rows });
     } else if !graph.edges.is_empty() {
         let most = edges::most_bytes(&graph.edges);
