@@ -6,7 +6,7 @@
 //! multidimensional scaling of large data", 2007).
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::network::Network;
 use super::random::Random;
@@ -31,13 +31,42 @@ pub(super) fn all_distances(net: &Network, radius: &[f64], reach: f64) -> Vec<Ve
     const CHORD: f64 = 2.0 / std::f64::consts::PI;
     let passed = |node: usize| radius[node].min(small.max(CHORD * radius[node]));
     let beyond = |node: usize| (radius[node] - passed(node)) as f32;
-    parallel::map(net.len(), |from| {
+    let mut all = parallel::map(net.len(), |from| {
         let mut ways = distances(net, from, &|a, b| passed(a) + passed(b) + reach);
         for (to, way) in ways.iter_mut().enumerate().filter(|&(to, _)| to != from) {
             *way += beyond(from) + beyond(to);
         }
         ways
-    })
+    });
+    part_shared(net, &mut all);
+    all
+}
+
+/// Lets two nodes with many neighbours in common that have no others want to be far apart, so that these stand in a row
+/// between them: around both of them, every edge would cross many.
+fn part_shared(net: &Network, distances: &mut [Vec<f32>]) {
+    /// Fewer stand well anywhere.
+    const MANY: usize = 5;
+    let mut shared: BTreeMap<[usize; 2], Vec<usize>> = BTreeMap::new();
+    for node in 0..net.len() {
+        if let &[a, b] = net.neighbours(node) {
+            shared.entry([a, b]).or_default().push(node);
+        }
+    }
+    shared.retain(|_, nodes| nodes.len() >= MANY);
+    for ([a, b], nodes) in shared {
+        let edge = distances[a][nodes[0]];
+        let apart = edge * (nodes.len() as f32).sqrt() * 1.3;
+        let mut set = |i: usize, j: usize, distance: f32| {
+            (distances[i][j], distances[j][i]) = (distance, distance);
+        };
+        set(a, b, apart);
+        for node in nodes {
+            // Half the way, and some more to the row's ends.
+            set(node, a, apart * 0.6);
+            set(node, b, apart * 0.6);
+        }
+    }
 }
 
 /// Shortest ways from one node: Dijkstra. O(edges log nodes).
@@ -211,7 +240,10 @@ pub(super) struct AllPairs {
 impl AllPairs {
     /// `wish` is the distance that two nodes so many hops apart want. O(nodes * edges).
     pub(super) fn new(net: &Network, wish: &(impl Fn(f32) -> f32 + Sync)) -> Self {
-        Self { wishes: Self::each(net.len(), |i| hops(net, i).into_iter().map(wish).collect()) }
+        let mut wishes: Vec<Vec<f32>> =
+            Self::each(net.len(), |i| hops(net, i).into_iter().map(wish).collect());
+        part_shared(net, &mut wishes);
+        Self { wishes }
     }
 
     /// How unlike the places are to what is wanted, at the scale that makes it least: from 0, the same, to 1.
