@@ -2,9 +2,8 @@ use super::leaves::Fan;
 use super::network::Network;
 use super::pack::pack;
 use super::point::{bounds, turn};
-use super::relax::relax;
 use super::{Layout, LayoutError, Placement, Point, Problem};
-use super::{overlap, parallel, polish, stress};
+use super::{overlap, parallel, polish, relax, stress};
 
 /// How much of an edge is to be seen between the boxes that it joins, in points.
 const REACH: f64 = 56.0;
@@ -43,7 +42,9 @@ impl Layout for Auto {
             let mut centres = component(&parts[i].net, &parts[i].boxes);
             centres.iter_mut().for_each(|c| *c = c.scaled(squeeze, 1.0));
             let sizes: Vec<Point> = parts[i].nodes.iter().map(|&n| problem.boxes[n]).collect();
-            relax(&parts[i].net, &sizes, &mut centres, REACH, GAP);
+            if relax::pays(sizes.len(), net.len()) {
+                relax::relax(&parts[i].net, &sizes, &mut centres, REACH, GAP);
+            }
             let (low, high) = bounds(&centres, &sizes);
             centres.iter_mut().for_each(|c| *c = *c - low);
             (centres, high - low)

@@ -12,6 +12,11 @@ const SMALL: usize = 200;
 /// Up to this many nodes all pairs are weighed.
 const MIDDLING: usize = 1500;
 
+/// Whether so many nodes of a picture are worth it: each small part of a very large one is not looked at.
+pub(super) fn pays(part: usize, whole: usize) -> bool {
+    part > SMALL || whole <= MIDDLING
+}
+
 /// Moves nodes to where their distances on the page are more like those in the graph, and boxes stay apart: hubs
 /// move together, their leaves to their outer side. `reach` is how much of an edge is to be seen where the boxes
 /// allow it, `gap` how far boxes stand apart. What would be harder to read for it stays. O(nodes^2) for each
@@ -21,10 +26,12 @@ const MIDDLING: usize = 1500;
 /// proximity-preserving node overlap removal", 2010), where nodes that share no neighbour want to be farther
 /// apart than by their hops, so that what belongs to different hubs stays apart.
 pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, reach: f64, gap: f64) {
-    /// A hub with so many leaves around it, and nothing else, is as good as it can be.
+    /// So many leaves around a hub, and nothing else, are as good as they can be in their ring.
     const AROUND: usize = 24;
     let hub = (0..net.len()).any(|node| net.degree(node) + 1 == net.len());
-    if hub && net.edges().count() < net.len() && net.len() <= AROUND + 1 {
+    let star = hub && net.edges().count() < net.len();
+    // Very many stand in rows, to be read like text.
+    if star && (net.len() <= AROUND + 1 || net.len() > SMALL) {
         return;
     }
     let padded: Vec<Point> = boxes.iter().map(|b| *b + Point::new(gap, gap)).collect();
