@@ -120,9 +120,13 @@ impl Lines<'_> {
             let order: Vec<usize> =
                 if sweep % 2 == 0 { (0..bands.len()).collect() } else { (0..bands.len()).rev().collect() };
             for nth in order {
-                let mean = |node: usize| match &around[node] {
-                    none if none.is_empty() => place[node],
-                    some => some.iter().map(|&other| place[other]).sum::<f64>() / some.len() as f64,
+                let mean = |node: usize| {
+                    // Neighbours in one band move at once: only halfway, or they would change places.
+                    let beside = around[node].iter().any(|&other| self.bands[other] == self.bands[node]);
+                    let own = (beside || around[node].is_empty()).then_some(node);
+                    let all = around[node].iter().copied().chain(own);
+                    let (sum, count) = all.fold((0.0, 0.0), |(s, n), other| (s + place[other], n + 1.0));
+                    sum / count
                 };
                 let mut keyed: Vec<(f64, usize)> =
                     bands[nth].iter().map(|&node| (mean(node), node)).collect();
