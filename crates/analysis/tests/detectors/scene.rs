@@ -98,6 +98,15 @@ fn scenes() -> Vec<Scene> {
             tunnel,
         ),
         scene(
+            "DNS tunnel, hostile",
+            names(|n| format!("{n:060}.a\u{1}_\"|)\u{202e}b.com"))
+                .about(&["dns-tunnel"])
+                .dns(5, "www.ab.com"),
+            tunnel,
+            tunnel,
+            tunnel,
+        ),
+        scene(
             "DNS tunnel, direct",
             names(|n| format!("dnscat.{n:060}")).about(&["dns-tunnel"]),
             tunnel,
