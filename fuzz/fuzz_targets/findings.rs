@@ -12,7 +12,7 @@ use pcapviz_graph::FlowTable;
 use pcapviz_testkit::frame::{Ethernet, Frame, Ipv4, Ipv6, Tcp, Udp, arp_request, icmp, vlan};
 
 /// More packets are not needed to reach any threshold.
-const ENOUGH: usize = 4000;
+const ENOUGH: usize = 1200;
 
 const SHARDS: usize = 3;
 
