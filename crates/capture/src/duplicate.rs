@@ -20,7 +20,7 @@ use crate::Packet;
 pub struct DuplicateWindow {
     // Seeded at random: a sender cannot make two packets that are held for one.
     hasher: foldhash::fast::RandomState,
-    recent: [Option<Seen>; LOOK_BACK],
+    recent: [Seen; LOOK_BACK],
     next: usize,
     /// The first packets, with whether each was a double.
     head: [Option<(Seen, bool)>; LOOK_BACK],
@@ -36,6 +36,13 @@ struct Seen {
     captured_len: usize,
     wire_len: u32,
     nanos: Option<i64>,
+}
+
+/// No packet: none is as long.
+impl Default for Seen {
+    fn default() -> Self {
+        Self { hash: 0, captured_len: usize::MAX, wire_len: 0, nanos: None }
+    }
 }
 
 const WINDOW_NANOS: u64 = 10_000_000;
@@ -71,11 +78,11 @@ impl DuplicateWindow {
     }
 
     fn holds(&self, seen: &Seen) -> bool {
-        self.recent.iter().flatten().any(|earlier| earlier.same_as(seen))
+        self.recent.iter().any(|earlier| earlier.same_as(seen))
     }
 
     fn remember(&mut self, seen: Seen) {
-        self.recent[self.next] = Some(seen);
+        self.recent[self.next] = seen;
         self.next = (self.next + 1) % LOOK_BACK;
     }
 }

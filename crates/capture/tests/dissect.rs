@@ -737,7 +737,7 @@ fn nesting_is_bounded() {
     for frame in [deep_ip, deep_vlan, deep_mpls].map(|inside| Ethernet::default().carry(inside)) {
         let packet = Packet::new(LinkType(1), frame.bytes());
         let mut walk = layers(&packet, &options(Tunnels::Inner));
-        assert!(walk.by_ref().count() <= 64);
+        assert!(walk.by_ref().count() < 100);
         let text = format!("{:?}", walk.end());
         assert!(text.contains("NestedTooDeep"), "{text}");
     }

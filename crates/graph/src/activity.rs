@@ -52,6 +52,15 @@ impl Activity {
         bits
     }
 
+    /// The same with a moment more, which may be outside of the life so far.
+    #[inline]
+    pub(crate) fn and_at(self, life: (Timestamp, Timestamp), time: Timestamp) -> Self {
+        let both = (life.0.min(time), life.1.max(time));
+        let (exponent, base) = scale(both.0, both.1);
+        let slot = (time.as_nanos() >> exponent) - base;
+        Self { bits: self.stretched(life, both) | 1 << slot }
+    }
+
     /// Both activities, given the lives they belong to.
     #[inline]
     pub(crate) fn merge(

@@ -1,7 +1,9 @@
-use crate::packed::{Packed, PackedV4, PackedV6};
+use crate::{FlowKey, Totals};
+use pcapviz_capture::{Absence, GraphLayer};
+
+use crate::packed::{Arrival, Packed, PackedV4, PackedV6};
 use crate::partition::{Added, Partition};
 use crate::table::place;
-use crate::{FlowKey, FlowStats};
 
 /// Packets that wait to be counted in a [`FlowTable`](crate::FlowTable), a few dozen at most.
 ///
@@ -11,14 +13,19 @@ use crate::{FlowKey, FlowStats};
 pub struct FlowBatch {
     v4: Waiting<PackedV4>,
     v6: Waiting<PackedV6>,
+    absent: Vec<((GraphLayer, Absence), u64)>,
 }
 
-/// Keys, and beside each what is to be added to its row.
+/// Keys, and beside each the packet that is to be added to its row.
 #[derive(Clone, Debug)]
 struct Waiting<K> {
     keys: Vec<K>,
-    stats: Vec<FlowStats>,
+    arrivals: Vec<Arrival>,
 }
+
+/// Kinds of absence that wait to be added to the totals. Packets of few kinds follow each other, and are found in a short
+/// list before a tree.
+const ABSENCES: usize = 16;
 
 /// Look-ups that wait together: about as many as a processor has under way at once.
 const BATCH: usize = 32;
@@ -29,40 +36,56 @@ impl FlowBatch {
     pub(crate) fn add(
         &mut self,
         key: &FlowKey,
-        stats: FlowStats,
+        arrival: Arrival,
         seed: u64,
         v4: &mut [Partition<PackedV4>],
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
         if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
-            self.v6.add(PackedV6::pack(key), stats, seed, v6)
+            self.v6.add(PackedV6::pack(key), arrival, seed, v6)
         } else {
-            self.v4.add(PackedV4::pack(key), stats, seed, v4)
+            self.v4.add(PackedV4::pack(key), arrival, seed, v4)
+        }
+    }
+
+    /// Counts a packet that is not in a layer's graph.
+    #[inline]
+    pub(crate) fn leave_out(&mut self, from: (GraphLayer, Absence), totals: &mut Totals) {
+        match self.absent.iter_mut().find(|(known, _)| *known == from) {
+            Some((_, packets)) => *packets += 1,
+            None => {
+                if self.absent.len() == ABSENCES {
+                    totals.absences(self.absent.drain(..));
+                }
+                self.absent.push((from, 1));
+            }
         }
     }
 
     /// Counts all that wait, and says how many flows were new.
     pub(crate) fn settle(
         &mut self,
+        totals: &mut Totals,
         seed: u64,
         v4: &mut [Partition<PackedV4>],
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
+        totals.absences(self.absent.drain(..));
         self.v4.count(seed, v4) + self.v6.count(seed, v6)
     }
 }
 
 impl<K> Default for Waiting<K> {
     fn default() -> Self {
-        Self { keys: Vec::new(), stats: Vec::new() }
+        Self { keys: Vec::new(), arrivals: Vec::new() }
     }
 }
 
 impl<K: Packed> Waiting<K> {
     #[inline]
-    fn add(&mut self, key: K, stats: FlowStats, seed: u64, partitions: &mut [Partition<K>]) -> usize {
+    fn add(&mut self, key: K, arrival: Arrival, seed: u64, partitions: &mut [Partition<K>]) -> usize {
         self.keys.push(key);
-        self.stats.push(stats);
+        self.arrivals.push(arrival);
         if self.keys.len() < BATCH { 0 } else { self.count(seed, partitions) }
     }
 
@@ -78,15 +101,16 @@ impl<K: Packed> Waiting<K> {
             *row = row.filter(|row| partitions[*partition].is_of(*row, key));
         }
         let mut new = 0;
-        for ((partition, hash, row), (key, stats)) in found.into_iter().zip(self.keys.iter().zip(&self.stats))
+        for ((partition, hash, row), (key, arrival)) in
+            found.into_iter().zip(self.keys.iter().zip(&self.arrivals))
         {
             match row {
-                Some(row) => partitions[partition].add_to(row, stats),
-                None => new += usize::from(partitions[partition].add(hash, key, stats, true) == Added::New),
+                Some(row) => partitions[partition].add_to(row, arrival),
+                None => new += usize::from(partitions[partition].add(hash, key, arrival, true) == Added::New),
             }
         }
         self.keys.clear();
-        self.stats.clear();
+        self.arrivals.clear();
         new
     }
 }

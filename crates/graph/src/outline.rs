@@ -33,7 +33,7 @@ impl Outline {
             return Self::of_devices(table, threads);
         }
         let numbered = Numbered::new(layer, None, table, threads);
-        Self::new(numbered, bytes(layer, None, table), threads)
+        Self::new(numbered, bytes(layer, None, table, threads), threads)
     }
 
     /// Devices are few, and the pairs of them: they are told apart by hashing.
@@ -52,8 +52,7 @@ impl Outline {
             whole
         });
         let (pairs, bytes): (Vec<_>, Vec<_>) = pairs.into_iter().flatten().unzip();
-        let mut ends = Vec::new();
-        let narrow = number(pairs.into_iter(), 0, threads, &mut ends);
+        let (narrow, ends) = number(pairs.into_iter());
         let nodes = Nodes { layer: GraphLayer::Devices, narrow, wide: Vec::new() };
         Self::new(Numbered { nodes, ends }, bytes, threads)
     }
@@ -62,7 +61,7 @@ impl Outline {
     pub(crate) fn of_hosts(endpoints: &Self, table: &FlowTable, threads: usize) -> Self {
         let (layer, but_not) = (GraphLayer::Hosts, Some(GraphLayer::Endpoints));
         let others = Numbered::new(layer, but_not, table, threads);
-        let others = Self::new(others, bytes(layer, but_not, table), threads);
+        let others = Self::new(others, bytes(layer, but_not, table, threads), threads);
         endpoints.hosts().union(others)
     }
 
@@ -206,20 +205,48 @@ impl Numbered {
         table: &FlowTable,
         threads: usize,
     ) -> Self {
-        let mut ends = Vec::new();
-        let mut nodes = Nodes { layer, narrow: Vec::new(), wide: Vec::new() };
-        let (v4, v6) = (reaching(layer, but_not, table.v4()), reaching(layer, but_not, table.v6()));
-        if layer == GraphLayer::Devices {
-            let v4 = v4.filter_map(|(_, row)| devices(row.key.words()));
-            let v6 = v6.filter_map(|(_, row)| devices(row.key.words()));
-            nodes.narrow = number(v4.chain(v6), 0, threads, &mut ends);
-        } else {
-            nodes.narrow = number(v4.filter_map(|(_, row)| row.key.ends(layer)), 0, threads, &mut ends);
-            let base = nodes.narrow.len() as u32;
-            nodes.wide = number(v6.filter_map(|(_, row)| row.key.ends(layer)), base, threads, &mut ends);
-        }
-        Self { nodes, ends }
+        let devices_of = |words: &[u64]| devices(words).filter(|_| layer == GraphLayer::Devices);
+        let parts = table.parts_by(threads, |v4, v6| {
+            let v4 = reaching(layer, but_not, v4).map(|(_, row)| &row.key);
+            let v6 = || reaching(layer, but_not, v6).map(|(_, row)| &row.key);
+            let narrow = number(v4.filter_map(|key| devices_of(key.words()).or_else(|| key.ends(layer))));
+            let devices = number(v6().filter_map(|key| devices_of(key.words())));
+            (narrow, devices, number(v6().filter_map(|key| key.ends(layer))))
+        });
+        let (mut narrow, devices, wide): (Vec<_>, Vec<_>, Vec<_>) = parts.into_iter().collect();
+        narrow.extend(devices);
+        let (narrow, mut ends) = join(narrow, threads);
+        let (wide, wide_ends) = join(wide, threads);
+        let base = narrow.len() as u32;
+        ends.extend(wide_ends.into_iter().map(|ends| ends.map(|node| base + node)));
+        Self { nodes: Nodes { layer, narrow, wide }, ends }
     }
+}
+
+/// Some flows' nodes, sorted, and the numbers there of both ends of each.
+type Part<N> = (Vec<N>, Vec<[u32; 2]>);
+
+/// The nodes of all parts, and the ends of their flows one after the other.
+fn join<N: Copy + Ord + Sync>(parts: Vec<Part<N>>, threads: usize) -> Part<N> {
+    let whole = parts.into_iter().reduce(|(nodes, mut ends), (more, mut others)| {
+        let mut places = [nodes.len(), more.len()].map(|len| Places(Vec::with_capacity(len)));
+        let all = union([&nodes, &more], 0, &mut places);
+        let renumber = |ends: &mut [[u32; 2]], places: &Places| {
+            ends.iter_mut().flatten().for_each(|end| *end = places.0[*end as usize]);
+        };
+        if threads > 1 {
+            thread::scope(|scope| {
+                scope.spawn(|| renumber(&mut ends, &places[0]));
+                renumber(&mut others, &places[1]);
+            });
+        } else {
+            renumber(&mut ends, &places[0]);
+            renumber(&mut others, &places[1]);
+        }
+        ends.append(&mut others);
+        (all, ends)
+    });
+    whole.unwrap_or_default()
 }
 
 /// A node as a flow names it: source and destination of flow n are mentions 2n and 2n + 1.
@@ -228,14 +255,9 @@ struct Mention<N> {
     mention: u32,
 }
 
-/// The distinct nodes, sorted; their numbers, counted on from `base`, are added to `ends`.
+/// The distinct nodes of pairs, sorted, and the numbers there of both ends of each.
 // Sorting, not hashing: it takes a fixed 12 bytes for a mention of an IPv4 node, and misses no cache.
-fn number<N: Copy + Ord + Send>(
-    pairs: impl Iterator<Item = [N; 2]>,
-    base: u32,
-    threads: usize,
-    ends: &mut Vec<[u32; 2]>,
-) -> Vec<N> {
+fn number<N: Copy + Ord>(pairs: impl Iterator<Item = [N; 2]>) -> Part<N> {
     let mut mentions: Vec<Mention<N>> = Vec::new();
     pairs.for_each(|[source, destination]| {
         // 32 bits suffice for two thousand million flows, which take 200 GB.
@@ -243,19 +265,17 @@ fn number<N: Copy + Ord + Send>(
         mentions.push(Mention { node: source, mention });
         mentions.push(Mention { node: destination, mention: mention + 1 });
     });
-    sort_by_threads(&mut mentions, threads, |mention| mention.node);
-    let first = ends.len();
-    ends.resize(first + mentions.len() / 2, [0; 2]);
+    mentions.sort_unstable_by_key(|mention| mention.node);
+    let mut ends = vec![[0; 2]; mentions.len() / 2];
     let mut nodes: Vec<N> = Vec::new();
     for Mention { node, mention } in mentions {
         if nodes.last() != Some(&node) {
             nodes.push(node);
         }
-        let (flow, end) = (mention as usize / 2, mention as usize % 2);
-        ends[first + flow][end] = base + (nodes.len() - 1) as u32;
+        ends[mention as usize / 2][mention as usize % 2] = (nodes.len() - 1) as u32;
     }
     nodes.shrink_to_fit();
-    nodes
+    (nodes, ends)
 }
 
 /// The sorted nodes of a layer, packed.
@@ -355,11 +375,14 @@ pub(crate) fn flows(layer: GraphLayer, table: &FlowTable) -> impl Iterator<Item 
 }
 
 /// The bytes of each flow that reaches the layer, but not the other one, in the order of [`Numbered::ends`].
-fn bytes(layer: GraphLayer, but_not: Option<GraphLayer>, table: &FlowTable) -> Vec<u64> {
-    let mut bytes = Vec::new();
-    reaching(layer, but_not, table.v4()).for_each(|(_, row)| bytes.push(row.stats.bytes()));
-    reaching(layer, but_not, table.v6()).for_each(|(_, row)| bytes.push(row.stats.bytes()));
-    bytes
+fn bytes(layer: GraphLayer, but_not: Option<GraphLayer>, table: &FlowTable, threads: usize) -> Vec<u64> {
+    let parts = table.parts_by(threads, |v4, v6| {
+        let v4 = reaching(layer, but_not, v4).map(|(_, row)| row.stats.bytes());
+        let v6 = reaching(layer, but_not, v6).map(|(_, row)| row.stats.bytes());
+        [v4.collect::<Vec<_>>(), v6.collect()]
+    });
+    let [v4, v6] = [0, 1].map(|version: usize| parts.iter().flat_map(move |part| &part[version]));
+    v4.chain(v6).copied().collect()
 }
 
 /// The flows that reach the layer, but not the other one, each with its partition.

@@ -1,10 +1,12 @@
 //! Flows as they lie in the table: fixed words instead of options, so that ten million of them take
 //! 1 GB and a key is hashed and compared as a few words.
 
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use pcapviz_capture::{GraphLayer, MacAddr, Pair, ProtocolSet, Timestamp, Transport, TunnelId, Vlans};
+use pcapviz_capture::{
+    Dissection, GraphLayer, MacAddr, Packet, Pair, ProtocolSet, Timestamp, Transport, TunnelId, Vlans,
+};
 
 use crate::{Activity, FlowKey, FlowStats, NodeId, Position, Traffic};
 
@@ -55,8 +57,16 @@ pub(crate) type PackedV4 = [u64; 5];
 pub(crate) type PackedV6 = [u64; 8];
 
 /// A device, an IPv4 address or an IPv4 end point: 64 bits in two halves, so that it is aligned to 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Narrow([u32; 2]);
+
+/// As one word: an array is hashed as a list of any length is.
+impl Hash for Narrow {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.bits());
+    }
+}
 
 impl Ord for Narrow {
     #[inline]
@@ -146,6 +156,7 @@ fn pack_common(key: &FlowKey) -> [u64; 4] {
     ]
 }
 
+#[inline(always)]
 fn unpack_common([source, destination, ports, small]: [u64; 4]) -> FlowKey {
     let mac = |word: u64| {
         let [a, b, c, d, e, f, ..] = word.to_be_bytes();
@@ -200,6 +211,7 @@ impl Packed for PackedV4 {
         [a, b, c, d, hosts]
     }
 
+    #[inline(always)]
     fn unpack(&self) -> FlowKey {
         let [a, b, c, d, hosts] = *self;
         let mut key = unpack_common([a, b, c, d]);
@@ -257,6 +269,7 @@ impl Packed for PackedV6 {
         [a, b, c, d, high(source), low(source), high(destination), low(destination)]
     }
 
+    #[inline(always)]
     fn unpack(&self) -> FlowKey {
         let [a, b, c, d, ..] = *self;
         let mut key = unpack_common([a, b, c, d]);
@@ -317,24 +330,117 @@ pub(crate) struct PackedStats {
 /// bits for a million of them. What is beyond is held for the last place there is.
 const OFFSET_BITS: u32 = 44;
 
-impl PackedStats {
+/// What can be added to what is known of a flow.
+pub(crate) trait Addend {
+    /// What is known of a flow by this alone.
+    fn pack(&self, sets: &mut ProtocolSets) -> PackedStats;
+    /// Adds it, as [`FlowStats::merge`] does.
+    // In place: to unpack, merge and pack again takes thrice the time, and every packet passes here.
+    fn add_to(&self, stats: &mut PackedStats, sets: &mut ProtocolSets);
+}
+
+/// One packet: what [`FlowStats::of`] says of it in half the words, for there are more packets than anything else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    position: u64,
+    protocols: ProtocolSet,
+    time: Option<Timestamp>,
+    bytes: u32,
+    payload_bytes: u32,
+    tcp_flags: u8,
+}
+
+impl Arrival {
     #[inline]
-    pub(crate) fn pack(stats: &FlowStats, sets: &mut ProtocolSets) -> Self {
-        let (first, last) = stats.life.map_or((i64::MAX, i64::MIN), |(f, l)| (f.as_nanos(), l.as_nanos()));
+    pub(crate) fn of(capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) -> Self {
+        let (payload_bytes, tcp_flags) =
+            found.ports.as_ref().map_or((0, 0), |p| (p.payload_len, p.tcp_flags));
         Self {
-            packets: stats.traffic.packets,
-            bytes: stats.traffic.bytes,
-            payload_bytes: stats.traffic.payload_bytes,
+            position: pack_position(Position { capture, offset: packet.offset }),
+            protocols: found.protocols,
+            time: packet.timestamp,
+            bytes: packet.wire_len,
+            payload_bytes,
+            tcp_flags,
+        }
+    }
+}
+
+impl Addend for Arrival {
+    #[inline]
+    fn pack(&self, sets: &mut ProtocolSets) -> PackedStats {
+        let (first, last) = self.time.map_or((i64::MAX, i64::MIN), |t| (t.as_nanos(), t.as_nanos()));
+        PackedStats {
+            packets: 1,
+            bytes: self.bytes.into(),
+            payload_bytes: self.payload_bytes.into(),
             first,
             last,
-            position: pack_position(stats.position),
-            activity: stats.activity,
-            protocols: sets.number(stats.protocols),
-            tcp_flags: stats.tcp_flags,
+            position: self.position,
+            activity: self.time.map_or(Activity::default(), |_| Activity::once()),
+            protocols: sets.number(self.protocols),
+            tcp_flags: self.tcp_flags,
         }
     }
 
     #[inline]
+    fn add_to(&self, stats: &mut PackedStats, sets: &mut ProtocolSets) {
+        stats.packets = stats.packets.saturating_add(1);
+        stats.bytes = stats.bytes.saturating_add(self.bytes.into());
+        stats.payload_bytes = stats.payload_bytes.saturating_add(self.payload_bytes.into());
+        if let Some(time) = self.time {
+            stats.activity = match stats.life() {
+                Some(life) => stats.activity.and_at(life, time),
+                None => Activity::once(),
+            };
+            stats.first = stats.first.min(time.as_nanos());
+            stats.last = stats.last.max(time.as_nanos());
+        }
+        stats.position = stats.position.min(self.position);
+        stats.add_protocols(self.protocols, sets);
+        stats.tcp_flags |= self.tcp_flags;
+    }
+}
+
+impl Addend for FlowStats {
+    #[inline]
+    fn pack(&self, sets: &mut ProtocolSets) -> PackedStats {
+        let (first, last) = self.life.map_or((i64::MAX, i64::MIN), |(f, l)| (f.as_nanos(), l.as_nanos()));
+        PackedStats {
+            packets: self.traffic.packets,
+            bytes: self.traffic.bytes,
+            payload_bytes: self.traffic.payload_bytes,
+            first,
+            last,
+            position: pack_position(self.position),
+            activity: self.activity,
+            protocols: sets.number(self.protocols),
+            tcp_flags: self.tcp_flags,
+        }
+    }
+
+    #[inline]
+    fn add_to(&self, stats: &mut PackedStats, sets: &mut ProtocolSets) {
+        stats.packets = stats.packets.saturating_add(self.traffic.packets);
+        stats.bytes = stats.bytes.saturating_add(self.traffic.bytes);
+        stats.payload_bytes = stats.payload_bytes.saturating_add(self.traffic.payload_bytes);
+        if let Some(life) = self.life {
+            stats.activity = match stats.life() {
+                Some(mine) => stats.activity.merge(mine, self.activity, life),
+                None => self.activity,
+            };
+            stats.first = stats.first.min(life.0.as_nanos());
+            stats.last = stats.last.max(life.1.as_nanos());
+        }
+        stats.position = stats.position.min(pack_position(self.position));
+        stats.add_protocols(self.protocols, sets);
+        stats.tcp_flags |= self.tcp_flags;
+    }
+}
+
+impl PackedStats {
+    // What its caller does not ask for then costs nothing.
+    #[inline(always)]
     pub(crate) fn unpack(&self, sets: &ProtocolSets) -> FlowStats {
         FlowStats {
             traffic: Traffic { packets: self.packets, bytes: self.bytes, payload_bytes: self.payload_bytes },
@@ -366,27 +472,12 @@ impl PackedStats {
             .then(|| (Timestamp::from_nanos(self.first), Timestamp::from_nanos(self.last)))
     }
 
-    /// Adds what `stats` has, as [`FlowStats::merge`] does.
-    // In place: to unpack, merge and pack again takes thrice the time, and every packet passes here.
     #[inline]
-    pub(crate) fn add(&mut self, stats: &FlowStats, sets: &mut ProtocolSets) {
-        self.packets = self.packets.saturating_add(stats.traffic.packets);
-        self.bytes = self.bytes.saturating_add(stats.traffic.bytes);
-        self.payload_bytes = self.payload_bytes.saturating_add(stats.traffic.payload_bytes);
-        if let Some(life) = stats.life {
-            self.activity = match self.life() {
-                Some(mine) => self.activity.merge(mine, stats.activity, life),
-                None => stats.activity,
-            };
-            self.first = self.first.min(life.0.as_nanos());
-            self.last = self.last.max(life.1.as_nanos());
+    fn add_protocols(&mut self, protocols: ProtocolSet, sets: &mut ProtocolSets) {
+        let mine = sets.get(self.protocols);
+        if mine != protocols {
+            self.protocols = sets.number(mine.union(protocols));
         }
-        self.position = self.position.min(pack_position(stats.position));
-        let (mine, theirs) = (sets.get(self.protocols), stats.protocols);
-        if mine != theirs {
-            self.protocols = sets.number(mine.union(theirs));
-        }
-        self.tcp_flags |= stats.tcp_flags;
     }
 }
 
@@ -477,14 +568,40 @@ mod tests {
         )
     }
 
+    /// A packet in both forms.
+    fn packet() -> impl Strategy<Value = (Arrival, FlowStats)> {
+        (any::<u32>(), any::<u32>(), stats()).prop_map(|(bytes, payload_bytes, stats)| {
+            let time = stats.life.map(|(first, _)| first);
+            let FlowStats { position, protocols, tcp_flags, .. } = stats;
+            let position_bits = pack_position(position);
+            let arrival =
+                Arrival { position: position_bits, protocols, time, bytes, payload_bytes, tcp_flags };
+            let traffic = Traffic { packets: 1, bytes: bytes.into(), payload_bytes: payload_bytes.into() };
+            (arrival, FlowStats { traffic, ..stats })
+        })
+    }
+
     proptest! {
+        #[test]
+        fn a_packet_adds_what_its_stats_do(packets in prop::collection::vec(packet(), 1..12)) {
+            let mut sets = ProtocolSets::default();
+            let mut packed = packets[0].0.pack(&mut sets);
+            let mut merged = packets[0].1;
+            prop_assert_eq!(packed.unpack(&sets), merged);
+            for (arrival, stats) in &packets[1..] {
+                arrival.add_to(&mut packed, &mut sets);
+                merged.merge(stats);
+                prop_assert_eq!(packed.unpack(&sets), merged);
+            }
+        }
+
         #[test]
         fn adding_in_place_is_merging(all in prop::collection::vec(stats(), 1..12)) {
             let mut sets = ProtocolSets::default();
-            let mut packed = PackedStats::pack(&all[0], &mut sets);
+            let mut packed = all[0].pack(&mut sets);
             let mut merged = all[0];
             for stats in &all[1..] {
-                packed.add(stats, &mut sets);
+                stats.add_to(&mut packed, &mut sets);
                 merged.merge(stats);
                 prop_assert_eq!(packed.unpack(&sets), merged);
             }

@@ -3,7 +3,7 @@
 use hashbrown::HashTable;
 
 use crate::FlowStats;
-use crate::packed::{Packed, PackedStats, ProtocolSets};
+use crate::packed::{Addend, Packed, PackedStats, ProtocolSets};
 
 /// Rows that never move, and an index of them that is small enough to grow without notice.
 #[derive(Clone, Debug)]
@@ -65,13 +65,13 @@ impl<K: Packed> Partition<K> {
 
     /// Adds to the flow's row, or gives it one if it `may_grow`. O(1).
     #[inline]
-    pub(crate) fn add(&mut self, hash: u32, key: &K, stats: &FlowStats, may_grow: bool) -> Added {
+    pub(crate) fn add(&mut self, hash: u32, key: &K, addend: &impl Addend, may_grow: bool) -> Added {
         if let Some(row) = self.find(hash, key) {
-            self.add_to(row, stats);
+            self.add_to(row, addend);
             return Added::Known;
         }
         if may_grow {
-            let stats = PackedStats::pack(stats, &mut self.sets);
+            let stats = addend.pack(&mut self.sets);
             self.push(hash, Row { key: *key, stats });
             return Added::New;
         }
@@ -80,9 +80,9 @@ impl<K: Packed> Partition<K> {
 
     /// Adds to a row that is known to be the flow's.
     #[inline]
-    pub(crate) fn add_to(&mut self, row: u32, stats: &FlowStats) {
+    pub(crate) fn add_to(&mut self, row: u32, addend: &impl Addend) {
         let (chunk, place) = split(row);
-        self.chunks[chunk][place].stats.add(stats, &mut self.sets);
+        addend.add_to(&mut self.chunks[chunk][place].stats, &mut self.sets);
     }
 
     /// The row that a flow with this hash most likely has.
@@ -105,11 +105,11 @@ impl<K: Packed> Partition<K> {
             chunk.retain_mut(|row| match self.find(hash(&row.key), &row.key) {
                 Some(mine) => {
                     let (at, place) = split(mine);
-                    self.chunks[at][place].stats.add(&row.stats.unpack(&other.sets), &mut self.sets);
+                    row.stats.unpack(&other.sets).add_to(&mut self.chunks[at][place].stats, &mut self.sets);
                     false
                 }
                 None => {
-                    row.stats = PackedStats::pack(&row.stats.unpack(&other.sets), &mut self.sets);
+                    row.stats = row.stats.unpack(&other.sets).pack(&mut self.sets);
                     true
                 }
             });
@@ -132,6 +132,7 @@ impl<K: Packed> Partition<K> {
     }
 
     /// What is known of a flow of this partition.
+    #[inline(always)]
     pub(crate) fn stats(&self, row: &Row<K>) -> FlowStats {
         row.stats.unpack(&self.sets)
     }

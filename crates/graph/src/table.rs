@@ -7,8 +7,9 @@ use foldhash::fast::{RandomState, SeedableRandomState};
 use pcapviz_capture::{Dissection, GraphLayer, Packet};
 
 use crate::outline::Numbered;
-use crate::packed::{Packed, PackedStats, PackedV4, PackedV6};
+use crate::packed::{Addend, Arrival, Packed, PackedStats, PackedV4, PackedV6};
 use crate::partition::{Added, Partition};
+use crate::totals::absences;
 use crate::{FlowBatch, FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
 
 /// Every flow seen, with what is known of it: the one table that all three graphs are projections of.
@@ -76,10 +77,10 @@ impl FlowTable {
     /// Counts one packet of the capture with this number (from 0). O(1).
     pub fn observe(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
         if found.devices.is_some() || found.hosts.is_some() {
-            let stats = FlowStats::of(capture, packet, found);
-            if !self.add(&FlowKey::of(found), &stats, self.len < self.limit) {
+            let arrival = Arrival::of(capture, packet, found);
+            if !self.add(&FlowKey::of(found), &arrival, self.len < self.limit) {
                 self.totals.leave_out(packet, LeftOut::PastMaxFlows);
-                self.totals.others += stats.traffic;
+                self.totals.others += FlowStats::of(capture, packet, found).traffic;
                 return;
             }
         }
@@ -111,15 +112,16 @@ impl FlowTable {
             return self.observe(capture, packet, found);
         }
         if found.devices.is_some() || found.hosts.is_some() {
-            let stats = FlowStats::of(capture, packet, found);
-            self.len += batch.add(&FlowKey::of(found), stats, self.seed, &mut self.v4, &mut self.v6);
+            let arrival = Arrival::of(capture, packet, found);
+            self.len += batch.add(&FlowKey::of(found), arrival, self.seed, &mut self.v4, &mut self.v6);
         }
-        self.totals.observe(packet, found);
+        self.totals.observe_present(packet, found);
+        absences(packet, found).for_each(|absence| batch.leave_out(absence, &mut self.totals));
     }
 
     /// Counts all packets that wait in the batch.
     pub fn settle(&mut self, batch: &mut FlowBatch) {
-        self.len += batch.settle(self.seed, &mut self.v4, &mut self.v6);
+        self.len += batch.settle(&mut self.totals, self.seed, &mut self.v4, &mut self.v6);
     }
 
     /// Counts one packet that is left out of every graph, as asked.
@@ -129,15 +131,15 @@ impl FlowTable {
 
     /// Whether there was room for the flow.
     #[inline]
-    pub(crate) fn add(&mut self, key: &FlowKey, stats: &FlowStats, may_grow: bool) -> bool {
+    pub(crate) fn add(&mut self, key: &FlowKey, addend: &impl Addend, may_grow: bool) -> bool {
         let added = if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
             let key = PackedV6::pack(key);
             let (partition, hash) = place(self.seed, &key);
-            self.v6[partition].add(hash, &key, stats, may_grow)
+            self.v6[partition].add(hash, &key, addend, may_grow)
         } else {
             let key = PackedV4::pack(key);
             let (partition, hash) = place(self.seed, &key);
-            self.v4[partition].add(hash, &key, stats, may_grow)
+            self.v4[partition].add(hash, &key, addend, may_grow)
         };
         self.len += usize::from(added == Added::New);
         added != Added::No

@@ -52,17 +52,23 @@ impl Totals {
     /// Counts one packet.
     #[inline]
     pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        self.observe_present(packet, found);
+        self.absences(absences(packet, found).map(|absence| (absence, 1)));
+    }
+
+    /// The same but for the layers that it is absent from.
+    #[inline]
+    pub(crate) fn observe_present(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
         self.count(packet);
         if let End::Stopped(stop) = found.end {
             *self.stopped.entry(stop.reason).or_default() += 1;
         }
-        if found.ports.is_some() && found.devices.is_some() {
-            return;
-        }
-        for layer in GraphLayer::ALL {
-            if let Some(absence) = found.absence(layer, packet.link_type) {
-                *self.absent.entry((layer, absence)).or_default() += 1;
-            }
+    }
+
+    /// Counts packets that are absent from a layer.
+    pub(crate) fn absences(&mut self, absences: impl Iterator<Item = ((GraphLayer, Absence), u64)>) {
+        for (absence, packets) in absences {
+            *self.absent.entry(absence).or_default() += packets;
         }
     }
 
@@ -107,6 +113,17 @@ impl Totals {
         let absent = self.absent.iter().filter(move |((l, _), _)| *l == layer);
         left_out.chain(absent.map(|((_, absence), n)| (Outside::Absent(*absence), *n)))
     }
+}
+
+/// Which layers a packet is absent from.
+#[inline]
+pub(crate) fn absences(
+    packet: &Packet<'_>,
+    found: &Dissection<'_>,
+) -> impl Iterator<Item = (GraphLayer, Absence)> {
+    let is_in_all = found.ports.is_some() && found.devices.is_some();
+    let layers: &[GraphLayer] = if is_in_all { &[] } else { &GraphLayer::ALL };
+    layers.iter().filter_map(|layer| Some((*layer, found.absence(*layer, packet.link_type)?)))
 }
 
 /// Why a packet was left out, as asked.

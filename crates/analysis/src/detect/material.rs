@@ -1,9 +1,10 @@
 //! What the detectors share: one pass over the flow table, and a second over the few rows that matter.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 
+use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::{Pair, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
@@ -16,6 +17,8 @@ use crate::{Inside, Observations};
 /// All that detectors look at.
 pub(super) struct Material<'a> {
     table: &'a FlowTable,
+    /// How many to go over the table by, at most.
+    threads: usize,
     pub(super) observations: &'a Observations,
     pub(super) inside: &'a Inside,
     pub(super) filters: Filters,
@@ -82,6 +85,7 @@ impl<'a> Material<'a> {
     ) -> Self {
         let mut material = Self {
             table,
+            threads,
             observations,
             inside,
             filters: Filters::of(table),
@@ -111,19 +115,19 @@ impl<'a> Material<'a> {
             callers.merge(&part);
         }
         material.datagrams = callers.flows(table, inside, threads);
-        material.look_closely(&whole.large(), threads);
+        material.look_closely(&whole.large());
         material
     }
 
     /// A second pass over the flows, for the hosts of which one sent much to the other, and for what went on for
     /// long.
-    fn look_closely(&mut self, senders: &LargeSenders, threads: usize) {
+    fn look_closely(&mut self, senders: &LargeSenders) {
         let capture = seconds(self.life);
         let long = if capture >= LONG_CAPTURE { LONG.min(LONG_SHARE * capture) } else { LONG };
         if capture < long && senders.is_empty() {
             return;
         }
-        let parts = self.table.fold_by(threads, Closer::default, |closer, key, stats| {
+        let parts = self.table.fold_by(self.threads, Closer::default, |closer, key, stats| {
             let Closer { exchanges, directions } = closer;
             let Some((carried, connection)) = conversation(&key) else { return };
             let hosts = connection.hosts;
@@ -196,30 +200,42 @@ impl<'a> Material<'a> {
 
     /// How many hosts inside sent something to each of these.
     pub(super) fn senders_to(&self, servers: &HashSet<IpAddr>) -> HashMap<IpAddr, usize> {
-        let mut senders: HashSet<Pair<IpAddr>> = HashSet::new();
-        if !servers.is_empty() {
-            let hosts = self.table.iter().filter_map(|(key, _)| key.hosts);
-            senders.extend(hosts.filter(|hosts| servers.contains(&hosts.destination)));
-        }
         let mut counts = HashMap::new();
-        for hosts in senders.iter().filter(|hosts| self.inside.holds(hosts.source)) {
-            *counts.entry(hosts.destination).or_default() += 1;
+        if !servers.is_empty() {
+            let senders = self.distinct(|hosts| {
+                (servers.contains(&hosts.destination) && self.inside.holds(hosts.source)).then_some(hosts)
+            });
+            senders.iter().for_each(|hosts| *counts.entry(hosts.destination).or_default() += 1);
         }
         counts
     }
 
     /// Hosts inside that sent anything: an address that was only asked for may be nobody's. O(flows).
     pub(super) fn inside_hosts(&self) -> usize {
-        let senders = self.table.iter().filter_map(|(key, _)| key.hosts.map(|hosts| hosts.source));
-        let inside = senders.filter(|ip| self.inside.holds(*ip) && AddressClass::of(*ip).is_host());
-        inside.collect::<HashSet<IpAddr>>().len()
+        let inside = |ip: &IpAddr| self.inside.holds(*ip) && AddressClass::of(*ip).is_host();
+        self.distinct(|hosts| Some(hosts.source).filter(inside)).len()
+    }
+
+    /// What `pick` takes of the hosts of any flow, each once.
+    pub(super) fn distinct<T: Eq + Hash + Send>(
+        &self,
+        pick: impl Fn(Pair<IpAddr>) -> Option<T> + Sync,
+    ) -> HashSet<T, RandomState> {
+        let parts = self.table.fold_by(self.threads, HashSet::default, |set, key, _| {
+            set.extend(key.hosts.and_then(&pick));
+        });
+        let all = parts.into_iter().reduce(|mut all, part| {
+            all.extend(part);
+            all
+        });
+        all.unwrap_or_default()
     }
 }
 
 /// What the second pass makes of its part of the flows.
 #[derive(Default)]
 struct Closer {
-    exchanges: HashMap<Pair<IpAddr>, Exchange, foldhash::fast::RandomState>,
+    exchanges: HashMap<Pair<IpAddr>, Exchange, RandomState>,
     directions: BTreeMap<(Carried, Connection), Direction>,
 }
 
@@ -241,7 +257,7 @@ impl Closer {
 #[derive(Clone)]
 struct Sketch {
     sums: Vec<u32>,
-    hasher: foldhash::fast::RandomState,
+    hasher: RandomState,
 }
 
 impl Sketch {
@@ -251,7 +267,7 @@ impl Sketch {
         const SUMS_PER_THRESHOLD: f64 = 8.0;
         let by_bytes = table.totals().bytes as f64 / UPLOAD_NOTE * SUMS_PER_THRESHOLD;
         let len = (by_bytes as usize).min(table.len()).clamp(1 << 6, 1 << 22).next_power_of_two();
-        Self { sums: vec![0; len], hasher: foldhash::fast::RandomState::default() }
+        Self { sums: vec![0; len], hasher: RandomState::default() }
     }
 
     fn add(&mut self, hosts: Pair<IpAddr>, bytes: u64) {
@@ -279,7 +295,7 @@ impl Sketch {
 struct LargeSenders {
     /// A bit for each sum.
     places: Vec<u64>,
-    hasher: foldhash::fast::RandomState,
+    hasher: RandomState,
 }
 
 impl LargeSenders {
@@ -358,12 +374,12 @@ pub(super) fn is_call_out(it: &Connection, inside: &Inside) -> bool {
 }
 
 /// Where a key stands among `len`, a power of two.
-fn fixed_place(key: impl std::hash::Hash, len: usize) -> usize {
-    foldhash::fast::FixedState::with_seed(0x7564_7073).hash_one(key) as usize & (len - 1)
+fn fixed_place(key: impl Hash, len: usize) -> usize {
+    FixedState::with_seed(0x7564_7073).hash_one(key) as usize & (len - 1)
 }
 
 /// Where the sum of a pair stands among `len`, a power of two.
-fn place(hasher: &foldhash::fast::RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
+fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
     let bits = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => ip.to_bits().into(),
         IpAddr::V6(ip) => ip.to_bits(),

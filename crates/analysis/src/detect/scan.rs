@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+use foldhash::fast::RandomState;
 use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
 
 use super::amount::Count;
@@ -71,8 +72,9 @@ fn over_udp(material: &Material<'_>) -> Sources {
     sources
         .retain(|_, targets| targets.len() as f64 >= SCAN_HOSTS || targets.values().any(Target::is_scanned));
     if !sources.is_empty() {
-        let heard: HashSet<IpAddr> =
-            material.flows().filter_map(|(key, _)| key.hosts.map(|hosts| hosts.destination)).collect();
+        let listening: HashSet<IpAddr, RandomState> = sources.keys().copied().collect();
+        let heard =
+            material.distinct(|hosts| Some(hosts.destination).filter(|host| listening.contains(host)));
         sources.retain(|source, _| heard.contains(source));
     }
     sources
