@@ -168,6 +168,32 @@ fn beacons() {
     }
 }
 
+/// RITA's terms: 1 is a clock.
+#[test]
+fn evidence_of_beacons() {
+    let sizes = |t: Traffic, n: u16| {
+        let ends = ends(CLIENT, 40_000 + n, OUTSIDE, 443);
+        t.connection(i64::from(n) * 60 * S, ends, if n.is_multiple_of(2) { 100 } else { 300 }, 100, 1)
+    };
+    let late = ends(CLIENT, 39_000, OUTSIDE, 443);
+    let clustered = beacon(OUTSIDE, 13, 60, |_| 0).segment(100_000 * S, late, true, SYN, 1, 0);
+    for (name, traffic, evidence, expected) in [
+        ("a clock", beacon(OUTSIDE, 24, 60, |_| 0), "timestamp skew score", 1.0),
+        ("a clock", beacon(OUTSIDE, 24, 60, |_| 0), "timestamp dispersion score", 1.0),
+        ("equal sizes", beacon(OUTSIDE, 24, 60, |_| 0), "data size dispersion score", 1.0),
+        ("sizes in turn", repeat(24, sizes), "data size dispersion score", 0.5),
+        ("all the time", beacon(OUTSIDE, 49, 60, |_| 0), "histogram score", 0.9),
+        ("at the start", clustered.clone(), "histogram score", 0.0),
+        ("the whole capture", clustered, "duration score", 1.0),
+        ("half of it", beacon(OUTSIDE, 13, 60, |_| 0).dns(1440 * S, "example.com"), "duration score", 0.5),
+    ] {
+        let found = find(&traffic);
+        let beacon = found.iter().find(|finding| finding.kind == "beacon").unwrap();
+        let evidence = beacon.evidence.iter().find(|it| it.name == evidence).unwrap();
+        assert!((evidence.value - expected).abs() < 0.1, "{name}: {evidence:?}");
+    }
+}
+
 #[test]
 fn beacons_over_udp() {
     let calls = |server: [u8; 4], contacts: u16, port: fn(u16) -> u16| {
