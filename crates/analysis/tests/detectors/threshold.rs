@@ -223,6 +223,14 @@ fn uploads() {
     let inward = Traffic::default().connection(0, ends(OUTSIDE, 40_000, CLIENT, 443), 2_000_000, 10, 1);
     let serving = Traffic::default().connection(0, ends(OUTSIDE, 40_000, CLIENT, 443), 10, 2_000_000, 1);
     let copy = Traffic::default().connection(0, ends(CLIENT, 40_000, INSIDE, 445), 2_000_000, 10, 1);
+    let vpn = |from: [u8; 4], to: [u8; 4]| {
+        let both = [(from, to, 1400), (to, from, 40)];
+        repeat(800, |t, n| {
+            both.into_iter().filter(|(.., bytes)| *bytes > 40 || n < 9).fold(t, |t, (from, to, bytes)| {
+                t.datagram(i64::from(n) * S, (from, 51_820), (to, 51_820), bytes)
+            })
+        })
+    };
     for (name, traffic, expected) in [
         ("less than a note", one(99_999, 10, 1), &[][..]),
         ("a note", one(100_000, 10, 1), &["note bulk-upload"]),
@@ -231,6 +239,9 @@ fn uploads() {
         ("ratio just below 0.6", one(1_600_000, 400_001, 1), &[]),
         ("ratio 0.6", one(1_600_000, 400_000, 1), &["alert bulk-upload"]),
         ("sent twice by the network, not by the application", one(999_999, 10, 2), &["note bulk-upload"]),
+        ("over UDP, with equal ports", vpn(CLIENT, OUTSIDE), &["alert bulk-upload"]),
+        ("the same, to a lower address", vpn(CLIENT, [5, 9, 0, 1]), &["alert bulk-upload"]),
+        ("the same, coming in", vpn(OUTSIDE, CLIENT), &[]),
         ("a server that answers", serving, &[]),
         ("what comes in", inward, &[]),
         ("inside", copy, &["note bulk-upload"]),
