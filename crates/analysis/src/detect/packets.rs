@@ -16,12 +16,13 @@ pub(super) struct Clause {
     pub(super) server_port: Option<u16>,
 }
 
-/// What the IP header carries; of ICMP, its echoes.
+/// What the IP header carries; of ICMP, its echoes; of TCP also only what asks for connections, which the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Carried {
     Tcp,
     Udp,
     Echo,
+    Attempts,
 }
 
 /// ICMP messages that quote others (RFC 792).
@@ -32,9 +33,14 @@ const ICMP_ERRORS: &str =
 pub(super) const CLAUSES: usize = 16;
 
 impl Clause {
+    /// Of one host.
+    pub(super) fn of(protocol: Carried, client: IpAddr) -> Self {
+        Self { protocol, client: Some(client), server: None, client_port: None, server_port: None }
+    }
+
     /// Between two hosts.
     pub(super) fn between(protocol: Carried, client: IpAddr, server: IpAddr) -> Self {
-        Self { protocol, client: Some(client), server: Some(server), client_port: None, server_port: None }
+        Self { server: Some(server), ..Self::of(protocol, client) }
     }
 
     pub(super) fn server_port(self, port: u16) -> Self {
@@ -56,6 +62,9 @@ impl Clause {
         // An error message quotes the headers of what it is about, and Wireshark looks into them.
         match (self.protocol, v6) {
             (Carried::Tcp | Carried::Udp, _) => format!("{carried} && !icmp && !icmpv6 && {directions}"),
+            (Carried::Attempts, _) => {
+                format!("tcp.flags.syn == 1 && tcp.flags.ack == 0 && !icmp && !icmpv6 && {directions}")
+            }
             (Carried::Echo, false) => {
                 format!("(icmp.type == 0 || icmp.type == 8) && !({ICMP_ERRORS}) && {directions}")
             }
@@ -70,6 +79,8 @@ impl Clause {
         let carried = match (self.protocol, v6) {
             (Carried::Tcp, _) => "tcp",
             (Carried::Udp, _) => "udp",
+            (Carried::Attempts, false) => "tcp[13] & 0x12 = 2",
+            (Carried::Attempts, true) => "tcp and ip6[53] & 0x12 = 2",
             (Carried::Echo, false) => "(icmp[0] = 0 or icmp[0] = 8)",
             (Carried::Echo, true) => "icmp6 and (ip6[40] = 128 or ip6[40] = 129)",
         };
@@ -84,7 +95,7 @@ impl Clause {
         format!("{carried} and {directions}")
     }
 
-    /// What client and server are, from client to server or back.
+    /// What client and server are, from client to server or back; attempts are not sent back.
     fn both(&self, term: impl Fn(Field, &str, String) -> String, and: &str, or: &str) -> String {
         let direction = |from: &'static str, to: &'static str| {
             let terms = [
@@ -95,7 +106,10 @@ impl Clause {
             ];
             terms.into_iter().flatten().collect::<Vec<_>>().join(and)
         };
-        format!("(({}){or}({}))", direction("src", "dst"), direction("dst", "src"))
+        match self.protocol {
+            Carried::Attempts => format!("({})", direction("src", "dst")),
+            _ => format!("(({}){or}({}))", direction("src", "dst"), direction("dst", "src")),
+        }
     }
 }
 

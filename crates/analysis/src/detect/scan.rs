@@ -245,12 +245,10 @@ fn many_hosts(
             .push(Evidence::new("hosts that said so by ICMP", refused as f64, "hosts").against(SCAN_REFUSED));
     }
     finding.innocent_causes = CAUSES;
-    let clause = Clause {
-        protocol: carried,
-        client: Some(source),
-        server: None,
-        client_port: None,
-        server_port: is_one_port.then_some(port),
+    let clause = if is_one_port {
+        Clause { server_port: Some(port), ..Clause::of(carried, source) }
+    } else {
+        Clause::of(Carried::Attempts, source)
     };
     (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
     Some(finding)
@@ -301,12 +299,10 @@ fn many_ports(
                 finding.evidence.push(said.against(SCAN_REFUSED));
             }
             finding.innocent_causes = CAUSES;
-            let clause = Clause {
-                protocol: carried,
-                client: Some(source),
-                server: if let [(ip, _)] = targets { Some(*ip) } else { None },
-                client_port: None,
-                server_port: None,
+            let clause = match targets {
+                [(ip, _)] => Clause::between(carried, source, *ip),
+                _ if carried == Carried::Tcp => Clause::of(Carried::Attempts, source),
+                _ => Clause::of(carried, source),
             };
             (finding.display_filter, finding.capture_filter) =
                 material.filters.any(&BTreeSet::from([clause]));

@@ -49,6 +49,20 @@ fn scenes() -> Vec<Scene> {
     let sweep =
         repeat(12, |t, n| t.refused(i64::from(n) * S, ends(CLIENT, 40_000, [10, 0, 1, n as u8], 445)));
     let ports = repeat(20, |t, n| t.refused(i64::from(n) * S, ends(CLIENT, 40_000, INSIDE, 100 + n)));
+    // Whoever tries much, of which only the attempts are looked at.
+    let asks = |t: Traffic, n: u16, server| {
+        t.segment(i64::from(n) * S, ends(CLIENT, 40_000, server, 900 + n), true, SYN, 1, 0)
+    };
+    let stale = repeat(12, |t, n| asks(t, n, [10, 0, 1, n as u8])).about(&["scan"]);
+    let everywhere = repeat(20 * 16, |t, n| asks(t, n, [10, 0, 1, (n / 16) as u8])).about(&["scan"]);
+    let busy = t().segment(5, ends(CLIENT, 40_000, INSIDE, 22), true, ACK, 1, 9).segment(
+        6,
+        ends(CLIENT, 40_000, [10, 0, 1, 1], 901),
+        false,
+        RST_ACK,
+        1,
+        0,
+    );
     let knocks = |server: fn(u16) -> ([u8; 4], u16)| {
         let sent = repeat(20, |t, n| t.datagram(i64::from(n) * S, (CLIENT, 40_000), server(n), 20));
         // Refusals are ICMP, and no packets of the scan itself.
@@ -132,6 +146,20 @@ fn scenes() -> Vec<Scene> {
             sweep.about(&["scan"]).segment(5, ends(CLIENT, 40_000, INSIDE, 22), true, ACK, 1, 9),
             &["alert scan"],
             &["alert scan"],
+            &[],
+        ),
+        scene(
+            "scan of hosts by ports of their own",
+            stale.and(busy.clone()),
+            &["note scan"],
+            &["note scan"],
+            &[],
+        ),
+        scene(
+            "scan of ports of many hosts",
+            everywhere.and(busy),
+            &["alert scan", "note scan"],
+            &["alert scan", "note scan"],
             &[],
         ),
         scene("scan of ports", ports.about(&["scan"]), &["alert scan"], &["alert scan"], &[]),
