@@ -22,10 +22,6 @@ struct Scene {
     down: &'static [&'static str],
 }
 
-fn mac(n: u8) -> [u8; 6] {
-    [2, 0, 0, 0, 0, n]
-}
-
 fn scenes() -> Vec<Scene> {
     let t = Traffic::default;
     let web = ends(CLIENT, 40_000, OUTSIDE, 443);

@@ -26,6 +26,7 @@ fn scans() {
     let mid = repeat(40, |t, n| {
         t.segment(i64::from(n), ends(CLIENT, 40_000, [10, 0, 1, n as u8], 445), true, ACK, 7, 10)
     });
+    let often_answered = hosts(0, &[(3, true), (1, false)].repeat(12), same);
     // A lucky start does not excuse what follows.
     let after_work = repeat(40, |t, n| {
         t.connection(-S + i64::from(n), ends(CLIENT, 41_000, [10, 0, 2, n as u8], 80), 1, 1, 1)
@@ -39,6 +40,8 @@ fn scans() {
         ("all answer", hosts(0, &[(40, true)], same), &[]),
         ("three fail, three answer", hosts(0, &[(3, false), (3, true)].repeat(5), same), &[]),
         ("four fail, four answer", hosts(0, &[(4, false), (4, true)].repeat(3), same), &["alert scan"]),
+        ("most answer", often_answered.clone(), &[]),
+        ("the same, only the way up", often_answered.one_way(true), &[]),
         ("open before the capture", mid, &[]),
         ("after honest work", after_work.and(sweep(12, same)), &["alert scan"]),
         ("fourteen ports", ports(14), &[]),
@@ -93,10 +96,6 @@ fn scans_over_udp() {
     ] {
         check(name, &traffic, expected);
     }
-}
-
-fn mac(n: u8) -> [u8; 6] {
-    [2, 0, 0, 0, 0, n]
 }
 
 #[test]

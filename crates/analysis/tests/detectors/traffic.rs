@@ -54,6 +54,10 @@ pub(crate) fn ends(client: [u8; 4], port: u16, server: [u8; 4], service: u16) ->
     Ends { client: (client, port), server: (server, service) }
 }
 
+pub(crate) fn mac(n: u8) -> [u8; 6] {
+    [2, 0, 0, 0, 0, n]
+}
+
 /// Where things stand in an Ethernet frame with an IPv4 packet or ARP message.
 const TYPE: std::ops::Range<usize> = 12..14;
 const SOURCE: std::ops::Range<usize> = 26..30;
