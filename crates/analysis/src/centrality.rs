@@ -35,9 +35,11 @@ pub struct Centrality {
 
 /// The probability that a walk over the graph goes on (Brin and Page, 1998).
 const DAMPING: f64 = 0.85;
-/// Rounds after which PageRank and HITS end at the latest, and the change below which they end.
+/// Rounds after which PageRank and HITS end at the latest, and the change below which they end. HITS is slow where two
+/// parts of a graph are nearly as strong: small graphs have as many rounds as make so many steps along edges.
 const ROUNDS: usize = 200;
 const CHANGE: f64 = 1e-12;
+const HITS_STEPS: usize = 2_000_000;
 
 impl Centrality {
     /// Of a graph. O(rounds · edges) and what [`Betweenness`] takes; the same for any number of threads.
@@ -91,7 +93,7 @@ fn page_rank(len: usize, edges: &[(usize, usize, f64)]) -> Vec<f64> {
 fn hits(len: usize, edges: &[(usize, usize, f64)]) -> (Vec<f64>, Vec<f64>) {
     let mut hubs = vec![1.0 / len as f64; len];
     let mut authorities = vec![0.0; len];
-    for _ in 0..ROUNDS {
+    for _ in 0..ROUNDS.max(HITS_STEPS / edges.len().max(1)) {
         authorities.fill(0.0);
         edges.iter().for_each(|&(from, to, weight)| authorities[to] += weight * hubs[from]);
         to_one(&mut authorities);

@@ -1,8 +1,14 @@
 //! Findings on captures whose content is known: what is found, what is not, and that their filters select their
 //! packets.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic, its helpers too"
+)]
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,24 +17,44 @@ use pcapviz_core::graph::{Finding, Severity};
 use pcapviz_core::{Pipeline, Report};
 use pcapviz_testkit::{shared, tool};
 
-/// The kind of each alert, sorted, in captures that their makers labelled. The misses are known: see the README.
-const LABELLED: &[(&str, &[&str])] = &[
-    ("made/ground-truth.pcap", &["beacon", "bulk-upload", "scan", "scan"]),
-    ("ndpi/dns-tunnel-iodine.pcap", &["dns-tunnel"]),
-    ("ndpi/dns-exf.pcap", &[]), // one query: nothing to tell it by
-    ("dns-tunnel/tunnel/iodine-cname.pcap", &["dns-tunnel"]),
-    ("dns-tunnel/normal/normal_00067_20230806152800.pcap", &[]),
-    ("ndpi/dns2tcp_tunnel.pcap", &[]),
-    ("ndpi/synscan.pcap", &["scan"]),
-    ("ndpi/WebattackSQLinj.pcap", &[]),
-    ("ndpi/xss.pcap", &[]),
-    ("packets/http_dvwa_sqlinjection.pcapng", &[]),
-    ("ndpi/dotenv.pcap", &[]),
-    ("ndpi/shell.pcap", &[]),
-    ("ndpi/bot.pcap", &[]),
-    ("ndpi/mining.pcapng", &[]),
-    ("packets/arppoison.pcapng", &["arp-conflict"]),
+/// What captures hold by what their makers say, and whether there is an alert for it. The misses are known.
+const LABELLED: &[(&str, &[(&str, Expected)])] = &[
+    (
+        "made/ground-truth.pcap",
+        &[
+            ("beacon every 60 s", Alert("beacon", "")),
+            ("port scan, 600 ports", Alert("scan", "600 ports")),
+            ("sweep of 199 hosts, 11 answer", Alert("scan", "199 hosts")),
+            ("6 MB carried out", Alert("bulk-upload", "")),
+            ("browsing, DNS, NTP", Nothing),
+        ],
+    ),
+    ("ndpi/dns-tunnel-iodine.pcap", &[("DNS tunnel", Alert("dns-tunnel", ""))]),
+    ("dns-tunnel/tunnel/iodine-cname.pcap", &[("DNS tunnel", Alert("dns-tunnel", ""))]),
+    ("dns-tunnel/normal/normal_00067_20230806152800.pcap", &[("ordinary look-ups", Nothing)]),
+    ("ndpi/dns2tcp_tunnel.pcap", &[("TLS in spite of its name", Nothing)]),
+    ("ndpi/synscan.pcap", &[("SYN scan", Alert("scan", ""))]),
+    ("packets/arppoison.pcapng", &[("ARP poisoning", Alert("arp-conflict", ""))]),
+    ("ndpi/dns-exf.pcap", &[("one DNS query that carries data out", Missed("one name tells nothing"))]),
+    ("ndpi/WebattackSQLinj.pcap", &[("web attack", Missed("payload is not looked at"))]),
+    ("ndpi/xss.pcap", &[("web attack", Missed("likewise"))]),
+    ("packets/http_dvwa_sqlinjection.pcapng", &[("web attack", Missed("likewise"))]),
+    ("ndpi/dotenv.pcap", &[("a request for secrets", Missed("likewise"))]),
+    ("ndpi/shell.pcap", &[("a shell script sent on loopback", Missed("likewise"))]),
+    ("ndpi/bot.pcap", &[("a crawler", Missed("no different from a reader"))]),
+    ("ndpi/mining.pcapng", &[("long mining sessions", Missed("too short for `long-connection`"))]),
 ];
+
+/// What is expected of something in a capture.
+#[derive(Clone, Copy)]
+enum Expected {
+    /// An alert of this kind whose sentence has this in it.
+    Alert(&'static str, &'static str),
+    Nothing,
+    /// No alert, although there should be one, and why.
+    Missed(&'static str),
+}
+use Expected::{Alert, Missed, Nothing};
 
 /// Whatever else gives an alert: captures whose addresses a fuzzer changed.
 const FUZZED: &[&str] = &["ndpi/fuzz-2006-06-26-2594.pcap", "tcpdump/arp-oobr.pcap"];
@@ -40,16 +66,45 @@ fn read(path: &Path) -> Report {
     Pipeline::new().capture(path).run()
 }
 
+/// The README's table, as the findings make it; `PCAPVIZ_BLESS=1` writes it there.
 #[test]
 fn labelled_captures_give_what_the_readme_says() {
+    const HEAD: &str = "| capture | what is in it | alerts | |\n| --- | --- | --- | --- |\n";
     let Some(captures) = shared("captures") else { return };
+    let mut table = HEAD.to_owned();
     for (path, expected) in LABELLED {
         let report = read(&captures.join(path));
         assert!(report.failures.is_empty(), "{path}");
-        let alerts = report.findings.iter().filter(|finding| finding.severity == Severity::Alert);
-        let mut kinds: Vec<_> = alerts.map(|finding| finding.kind).collect();
-        kinds.sort_unstable();
-        assert_eq!(kinds, *expected, "{path}");
+        let mut alerts: Vec<&Finding> =
+            report.findings.iter().filter(|finding| finding.severity == Severity::Alert).collect();
+        for (n, (what, expected)) in expected.iter().enumerate() {
+            let (alert, verdict) = match expected {
+                Alert(kind, part) => {
+                    let found = alerts.iter().position(|it| it.kind == *kind && it.sentence.contains(part));
+                    let alert = alerts.remove(found.unwrap_or_else(|| panic!("{path}: no {kind}")));
+                    let says = alert.sentence.split(';').next().unwrap();
+                    (format!("`{kind}`: {says}"), "right".to_owned())
+                }
+                Nothing => ("none".to_owned(), "right".to_owned()),
+                Missed(why) => ("none".to_owned(), format!("**missed**: {why}")),
+            };
+            let name = if n == 0 { path } else { "" };
+            writeln!(table, "| {name} | {what} | {alert} | {verdict} |").unwrap();
+        }
+        assert!(alerts.is_empty(), "{path}: {}", alerts[0].sentence);
+    }
+    let readme_path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+    let readme = std::fs::read_to_string(readme_path).unwrap();
+    let (before, rest) = readme.split_once(HEAD).expect("the table of labelled captures");
+    let after = rest.find("\n\n").map_or("", |end| &rest[end + 1..]);
+    let renewed = format!("{before}{table}{after}");
+    if std::env::var_os("PCAPVIZ_BLESS").is_some_and(|v| v == "1") {
+        std::fs::write(readme_path, renewed).unwrap();
+    } else {
+        assert!(
+            readme == renewed,
+            "README.md has another table; with PCAPVIZ_BLESS=1 this test writes:\n{table}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ import math
 import sys
 
 import networkx as nx
+import numpy as np
 
 failures = 0
 
@@ -61,12 +62,15 @@ def check(doc):
     bridges = {(min(e), max(e)) for e in nx.bridges(graph) if all(graph.degree(n) > 1 for n in e)}
     same(name, "bridges", sorted((a, b) for a, b, _ in doc["bridges"]), sorted(bridges))
 
-    # HITS need not be unique, so networkx's own vector may differ: ours must be fixed by the iteration.
-    hubs, authorities = doc["hubs"], doc["authorities"]
-    if sum(hubs) > 0:
-        again = {n: sum(d["weight"] * authorities[t] for _, t, d in directed.out_edges(n, data=True)) for n in directed}
-        total = sum(again.values())
-        near(name, "hubs", hubs, {n: value / total for n, value in again.items()}, 1e-3)
+    # HITS need not be unique, so networkx's own vector may differ: ours must be fixed by the iteration in both
+    # directions, and stretched by it as much as any vector can be.
+    weights = nx.to_numpy_array(directed, nodelist=range(doc["nodes"]))
+    hubs, authorities = np.array(doc["hubs"]), np.array(doc["authorities"])
+    if hubs.sum() > 0:
+        for what, ours, theirs in ("hubs", hubs, weights @ authorities), ("authorities", authorities, weights.T @ hubs):
+            near(name, what, ours, dict(enumerate(theirs / theirs.sum())), 1e-3)
+        stretched = np.linalg.norm(weights @ authorities) / np.linalg.norm(authorities)
+        near(name, "HITS's singular value", [stretched], {0: np.linalg.norm(weights, 2)}, 1e-3)
 
     # Communities are an optimum that is not unique either: as good as Louvain's, or nearly.
     weighted = nx.Graph()

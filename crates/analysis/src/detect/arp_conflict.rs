@@ -22,13 +22,31 @@ type Path = (Vlans, IpAddr, MacAddr);
 type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
 
 /// The other half of spoofing: the true owner may have been silent, but its packets were not.
+///
+/// Routers claim several addresses too, and take over from each other: redundant ones without a MAC address of their
+/// group, those with several addresses on a link, those that answer for others. But they answer who asks, or
+/// announce themselves to all (RFC 5227); poisoning tells one host what nobody asked.
 fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
+    let mut asked: BTreeMap<(Vlans, Ipv4Addr), Vec<(MacAddr, u64)>> = BTreeMap::new();
+    for (question, asking) in material.observations.claims.questions() {
+        asked.entry((question.vlans, question.target)).or_default().push((question.device, asking.messages));
+    }
+    // Answers beyond the questions of others.
+    let unasked = |&(vlans, address, device, claim): &ClaimRow| {
+        let questions = asked.get(&(vlans, address)).into_iter().flatten();
+        let by_others: u64 = questions.filter(|(by, _)| *by != device).map(|(_, n)| n).sum();
+        claim.directed.saturating_sub(by_others)
+    };
     let mut claimed: BTreeMap<(Vlans, MacAddr), Vec<&ClaimRow>> = BTreeMap::new();
     for row in claims {
         claimed.entry((row.0, row.2)).or_default().push(row);
     }
-    // An honest device answers for one address.
-    claimed.retain(|_, rows| rows.len() > 1 && rows.iter().any(|(.., claim)| claim.replies > 0));
+    // An honest device answers for one address. Without any question the capture has one direction only.
+    claimed.retain(|(vlans, _), rows| {
+        rows.len() > 1
+            && rows.iter().any(|row| unasked(row) > 0)
+            && asked.keys().any(|(asked_in, _)| asked_in == vlans)
+    });
     if claimed.is_empty() {
         return Vec::new();
     }
@@ -49,29 +67,30 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
         let moved: Vec<_> = moved.collect();
         let Some(((_, remote, victim), by)) = moved.first() else { continue };
         let Some((other, _)) = by.iter().find(|(mac, _)| *mac != device) else { continue };
-        // The address that it answers for most is the one to look at.
-        let Some((_, address, _, claim)) = rows.iter().max_by_key(|row| (row.3.replies, row.1)) else {
-            continue;
-        };
-        let packets: u64 = moved.iter().filter_map(|(_, by)| by.get(device)).map(|(_, n)| n).sum();
+        // The address that it speaks of unasked is the one to look at.
+        let Some(row) = rows.iter().max_by_key(|row| (unasked(row), row.1)) else { continue };
+        let (address, packets) = (row.1, moved.iter().filter_map(|(_, by)| by.get(device)).map(|(_, n)| n));
         let mut finding = Finding::new("arp-conflict", Severity::Alert, NodeId::Device(*device));
-        finding.object = Some(NodeId::Host(IpAddr::V4(*address)));
+        finding.object = Some(NodeId::Host(IpAddr::V4(address)));
         finding.score = 0.7;
         finding.sentence = format!(
-            "{device} claims {address} and {} more by ARP, and carries packets of {remote} to {victim}, as {other} does; consistent with ARP spoofing",
+            "{device} claims {address} by ARP without being asked, claims {} more, and carries packets of {remote} to {victim}, as {other} does; consistent with ARP spoofing",
             rows.len() - 1,
         );
         finding.life = rows.iter().fold(None, |life, (.., claim)| join(life, claim.life));
         finding.evidence = vec![
             Evidence::new("devices", 2.0, "devices").against(ARP_DEVICES),
+            Evidence::new("answers that nobody asked for", unasked(row) as f64, "messages"),
             Evidence::new("addresses claimed", rows.len() as f64, "addresses"),
-            Evidence::new("replies", claim.replies as f64, "messages"),
             Evidence::new("remote hosts carried by both", moved.len() as f64, "hosts"),
-            Evidence::new("packets carried", packets as f64, "packets"),
+            Evidence::new("packets carried", packets.sum::<u64>() as f64, "packets"),
         ];
-        finding.innocent_causes =
-            &["fail-over between redundant routers", "proxy ARP by a router or firewall"];
-        (finding.display_filter, finding.capture_filter) = material.filters.claims(*address, &[*device]);
+        finding.innocent_causes = &[
+            "fail-over between redundant routers that tell single hosts of it",
+            "proxy ARP by a router or firewall, with questions that are not in the capture",
+        ];
+        (finding.display_filter, finding.capture_filter) =
+            material.filters.claims(*vlans, address, &[*device]);
         findings.push(finding);
     }
     findings
@@ -79,8 +98,9 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
 
 fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
     let of_one_address = claims.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
-    of_one_address.filter(|claims| claims.len() as f64 >= ARP_DEVICES).map(|claims| {
-        let address = claims[0].1;
+    let conflicting = |claims: &&[ClaimRow]| claims.len() as f64 >= ARP_DEVICES && !is_shared(claims);
+    of_one_address.filter(conflicting).map(|claims| {
+        let (vlans, address) = (claims[0].0, claims[0].1);
         let devices: Vec<MacAddr> = claims.iter().map(|(_, _, device, _)| *device).collect();
         // Who came last is the one to look at; without times, who answers most.
         let newest = claims.iter().max_by_key(|(_, _, device, claim)| {
@@ -120,9 +140,15 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
             "two machines set to one address by mistake",
             "fail-over between redundant routers or servers",
             "an address that DHCP gave to another machine, or a replaced network card",
-            "proxy ARP",
+            "proxy ARP, and network cards that share an address",
         ];
-        (finding.display_filter, finding.capture_filter) = material.filters.claims(address, &devices);
+        (finding.display_filter, finding.capture_filter) = material.filters.claims(vlans, address, &devices);
         finding
     }).collect()
+}
+
+/// Whether these are the devices of one virtual router: GLBP gives each host another one of them.
+fn is_shared(claims: &[ClaimRow]) -> bool {
+    let group = |row: &ClaimRow| row.2.virtual_router();
+    claims.iter().all(|row| group(row).is_some() && group(row) == group(&claims[0]))
 }

@@ -9,7 +9,7 @@ use super::amount::{Count, Seconds};
 use super::material::is_call_out;
 use super::packets::{Carried, Clause};
 use super::threshold::{BEACON_GAPS, BEACON_MEDIAN, dispersion};
-use crate::life::between;
+use crate::life::{between, seconds};
 use crate::observe::Connection;
 
 /// A service as one client uses it.
@@ -36,18 +36,19 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             .or_default()
             .push(first);
     }
-    let regular: Vec<(Use, Vec<Timestamp>, Rhythm)> = starts
+    let regular: Vec<(Use, Vec<Timestamp>, Spread)> = starts
         .into_iter()
         .filter_map(|(of, mut times)| {
             times.sort_unstable();
-            let rhythm = Rhythm::of(&times)?;
-            (rhythm.dispersion <= dispersion(rhythm.gaps)).then_some((of, times, rhythm))
+            let gaps = gaps(&times)?;
+            (gaps.dispersion <= dispersion(gaps.count)).then_some((of, times, gaps))
         })
         .collect();
     if regular.is_empty() {
         return Vec::new();
     }
     let inside_hosts = material.inside_hosts();
+    let sizes = sizes(material, regular.iter().map(|(of, ..)| *of).collect());
     let mut clients: BTreeMap<(Carried, IpAddr, u16), usize> = BTreeMap::new();
     for ((carried, _, server, port), ..) in &regular {
         *clients.entry((*carried, *server, *port)).or_default() += 1;
@@ -55,33 +56,44 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     regular
         .into_iter()
         .filter(|((_, client, server, _), ..)| [client, server].iter().all(|ip| AddressClass::of(**ip).is_host()))
-        .map(|((carried, client, server, port), times, rhythm)| {
-            let bound = dispersion(rhythm.gaps);
+        .map(|((carried, client, server, port), times, gaps)| {
+            let bound = dispersion(gaps.count);
             let goes_out = material.inside.holds(client) && material.inside.is_outside_host(server);
             let severity = if goes_out && carried == Carried::Tcp { Severity::Alert } else { Severity::Note };
             let mut finding = Finding::new("beacon", severity, NodeId::Host(client));
             finding.object = Some(NodeId::Host(server));
-            finding.score = 0.5 + 0.5 * (1.0 - rhythm.dispersion / bound);
+            finding.score = 0.5 + 0.5 * (1.0 - gaps.dispersion / bound);
             let same = clients.get(&(carried, server, port)).copied().unwrap_or(1);
             finding.sentence = format!(
                 "{client} {} {} every {} ± {:.0} %, {} contacts; {same} of {} hosts does; consistent with a beacon",
                 if carried == Carried::Tcp { "connects to" } else { "sends by UDP to" },
                 NodeId::Endpoint(server, port),
-                Seconds(rhythm.median),
-                100.0 * rhythm.dispersion,
+                Seconds(gaps.median),
+                100.0 * gaps.dispersion,
                 Count(times.len() as u64),
                 inside_hosts.max(same),
             );
             finding.life = times.first().copied().zip(times.last().copied());
             finding.evidence = vec![
-                Evidence::new("gaps", rhythm.gaps as f64, "gaps").against(BEACON_GAPS),
-                Evidence::new("median gap", rhythm.median, "s").against(BEACON_MEDIAN),
-                Evidence::new("dispersion of gaps", rhythm.dispersion, "").against(bound),
+                Evidence::new("gaps", gaps.count as f64, "gaps").against(BEACON_GAPS),
+                Evidence::new("median gap", gaps.median, "s").against(BEACON_MEDIAN),
+                Evidence::new("dispersion of gaps", gaps.dispersion, "").against(bound),
                 // RITA v5's terms: 1 is a clock.
-                Evidence::new("timestamp skew score", 1.0 - rhythm.skew.abs(), ""),
-                Evidence::new("timestamp dispersion score", (1.0 - rhythm.dispersion).max(0.0), ""),
-                Evidence::new("hosts doing so", same as f64, "hosts"),
+                Evidence::new("timestamp skew score", gaps.skew_score(), ""),
+                Evidence::new("timestamp dispersion score", gaps.dispersion_score(), ""),
             ];
+            let sizes = sizes.get(&(carried, client, server, port)).cloned().and_then(Spread::of);
+            finding.evidence.extend(sizes.iter().flat_map(|sizes| {
+                [
+                    Evidence::new("data size skew score", sizes.skew_score(), ""),
+                    Evidence::new("data size dispersion score", sizes.dispersion_score(), ""),
+                ]
+            }));
+            finding.evidence.extend([
+                Evidence::new("histogram score", histogram_score(&times), ""),
+                Evidence::new("duration score", seconds(finding.life) / seconds(material.life).max(1e-9), ""),
+                Evidence::new("hosts doing so", same as f64, "hosts"),
+            ]);
             finding.innocent_causes = &[
                 "programs that look for updates, mail or messages",
                 "monitoring, health checks, telemetry and clocks (NTP)",
@@ -95,10 +107,62 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// How even a sequence of times is.
-struct Rhythm {
-    gaps: usize,
-    /// In seconds.
+/// How many bytes the client sent in each connection, or to each port of its own.
+fn sizes(material: &Material<'_>, of: BTreeSet<Use>) -> BTreeMap<Use, Vec<f64>> {
+    let mut sizes: BTreeMap<Use, Vec<f64>> = BTreeMap::new();
+    for (carried, directions) in [(Carried::Tcp, &material.begun), (Carried::Udp, &material.datagrams)] {
+        for (Connection { hosts, ports }, direction) in directions {
+            let it = (carried, hosts.source, hosts.destination, ports.destination);
+            if of.contains(&it) {
+                sizes.entry(it).or_default().push(direction.payload as f64);
+            }
+        }
+    }
+    sizes
+}
+
+/// How evenly the contacts fall into parts of equal length of the time from the first to the last: 1 less the
+/// coefficient of variation of their counts, at least 0.
+fn histogram_score(times: &[Timestamp]) -> f64 {
+    const PARTS: usize = 24;
+    let parts = PARTS.min(times.len().saturating_sub(1)).max(1);
+    let [Some(first), Some(last)] = [times.first(), times.last()] else { return 0.0 };
+    let mut counts = vec![0.0; parts];
+    for time in times {
+        let part = between(*first, *time) / between(*first, *last).max(1e-9) * parts as f64;
+        counts[(part as usize).min(parts - 1)] += 1.0;
+    }
+    let mean = times.len() as f64 / parts as f64;
+    let variance = counts.iter().map(|count| (count - mean) * (count - mean)).sum::<f64>() / parts as f64;
+    (1.0 - variance.sqrt() / mean).max(0.0)
+}
+
+/// The gaps between contacts, in seconds; `None` where they are too few, or too short. Several connections at once are
+/// one contact, where contacts are far apart.
+fn gaps(times: &[Timestamp]) -> Option<Spread> {
+    let is_enough = |gaps: &Spread| gaps.count as f64 >= BEACON_GAPS && gaps.median >= BEACON_MEDIAN;
+    let gaps =
+        |times: &[Timestamp]| Spread::of(times.array_windows().map(|[a, b]| between(*a, *b)).collect());
+    let all = gaps(times)?;
+    if is_enough(&all) && all.dispersion <= dispersion(all.count) {
+        return Some(all);
+    }
+    let mut contacts: Vec<Timestamp> = Vec::new();
+    for &time in times {
+        if contacts.last().is_none_or(|last| between(*last, time) >= BURST) {
+            contacts.push(time);
+        }
+    }
+    // Steady traffic, cut into bursts, would look like a clock: bursts must be short beside the gaps.
+    gaps(&contacts).filter(|gaps| is_enough(gaps) && gaps.median >= 10.0 * BURST)
+}
+
+/// Connections that start within so many seconds are one contact: browsers and agents open several at once.
+const BURST: f64 = 1.0;
+
+/// How far numbers lie apart.
+struct Spread {
+    count: usize,
     median: f64,
     /// Median absolute deviation by median.
     dispersion: f64,
@@ -106,45 +170,28 @@ struct Rhythm {
     skew: f64,
 }
 
-impl Rhythm {
-    /// `None` for too few contacts, or too quick ones. Several connections at once are one contact, where
-    /// contacts are far apart.
-    fn of(times: &[Timestamp]) -> Option<Self> {
-        let gaps: Vec<f64> = times.array_windows().map(|[a, b]| between(*a, *b)).collect();
-        let whole = Self::of_gaps(gaps)?;
-        if whole.is_enough() && whole.dispersion <= dispersion(whole.gaps) {
-            return Some(whole);
-        }
-        let mut contacts: Vec<Timestamp> = Vec::new();
-        for &time in times {
-            if contacts.last().is_none_or(|last| between(*last, time) >= BURST) {
-                contacts.push(time);
-            }
-        }
-        let gaps = contacts.array_windows().map(|[a, b]| between(*a, *b)).collect();
-        // Steady traffic, cut into bursts, would look like a clock: bursts must be short beside the gaps.
-        Self::of_gaps(gaps).filter(|rhythm| rhythm.is_enough() && rhythm.median >= 10.0 * BURST)
-    }
-
-    fn of_gaps(mut gaps: Vec<f64>) -> Option<Self> {
-        gaps.sort_by(f64::total_cmp);
-        let median = median(&gaps)?;
-        let mut deviations: Vec<f64> = gaps.iter().map(|gap| (gap - median).abs()).collect();
+impl Spread {
+    /// `None` of none.
+    fn of(mut numbers: Vec<f64>) -> Option<Self> {
+        numbers.sort_by(f64::total_cmp);
+        let median = median(&numbers)?;
+        let mut deviations: Vec<f64> = numbers.iter().map(|number| (number - median).abs()).collect();
         deviations.sort_by(f64::total_cmp);
         let dispersion = self::median(&deviations)? / median.max(1e-9);
-        let quarter = |n: usize| gaps[(gaps.len() - 1) * n / 4];
+        let quarter = |n: usize| numbers[(numbers.len() - 1) * n / 4];
         let (q1, q3) = (quarter(1), quarter(3));
         let skew = if q3 > q1 { (q1 + q3 - 2.0 * median) / (q3 - q1) } else { 0.0 };
-        Some(Self { gaps: gaps.len(), median, dispersion, skew: skew.clamp(-1.0, 1.0) })
+        Some(Self { count: numbers.len(), median, dispersion, skew: skew.clamp(-1.0, 1.0) })
     }
 
-    fn is_enough(&self) -> bool {
-        self.gaps as f64 >= BEACON_GAPS && self.median >= BEACON_MEDIAN
+    fn skew_score(&self) -> f64 {
+        1.0 - self.skew.abs()
+    }
+
+    fn dispersion_score(&self) -> f64 {
+        (1.0 - self.dispersion).max(0.0)
     }
 }
-
-/// Connections that start within so many seconds are one contact: browsers and agents open several at once.
-const BURST: f64 = 1.0;
 
 fn median(sorted: &[f64]) -> Option<f64> {
     let middle = sorted.len() / 2;

@@ -99,14 +99,17 @@ fn who(sum: &NameSum) -> String {
 }
 
 /// A regular expression for a domain, with nothing in it that means something to Wireshark: the name is
-/// hostile.
+/// hostile. Wireshark writes what is not printable in several letters, and a dot within a label as it is.
 fn pattern(domain: &str) -> String {
-    domain
-        .chars()
-        .map(|c| match c {
-            '.' => "[.]".to_owned(),
-            'a'..='z' | '0'..='9' | '-' | '_' => c.to_string(),
-            _ => ".".to_owned(),
-        })
-        .collect()
+    let mut pattern = String::new();
+    for c in domain.chars() {
+        match c {
+            '.' => pattern.push_str("[.]"),
+            '_' => pattern.push_str("[_.]"),
+            'a'..='z' | '0'..='9' | '-' => pattern.push(c),
+            _ if pattern.ends_with(".+") => {}
+            _ => pattern.push_str(".+"),
+        }
+    }
+    pattern
 }

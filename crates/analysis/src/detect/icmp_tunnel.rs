@@ -38,7 +38,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             "a device that answers pings with a message of its own length",
             "path MTU probes that a device cuts short",
         ];
-        let clause = Clause::between(Carried::Icmp, hosts.source, hosts.destination);
+        let clause = Clause::between(Carried::Echo, hosts.source, hosts.destination);
         (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
         Some(finding)
     }).collect()

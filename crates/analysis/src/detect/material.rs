@@ -181,7 +181,11 @@ impl<'a> Material<'a> {
                 _ => {}
             }
         }
-        (it.ports.source, it.hosts.source) > (it.ports.destination, it.hosts.destination)
+        // Of two equal ports, that inside is taken for the client's.
+        let by_ports = it.ports.source.cmp(&it.ports.destination);
+        let is_inside = |ip| self.inside.holds(ip);
+        let by_side = || is_inside(it.hosts.source).cmp(&is_inside(it.hosts.destination));
+        by_ports.then_with(by_side).then_with(|| it.hosts.source.cmp(&it.hosts.destination)).is_gt()
     }
 
     /// Flows between devices, for the few questions about who carries whose packets.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use pcapviz_graph::{FlowTable, MacAddr};
+use pcapviz_graph::{FlowTable, MacAddr, Vlans};
 
 /// Packets between two addresses, or of one; both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,21 +16,31 @@ pub(super) struct Clause {
     pub(super) server_port: Option<u16>,
 }
 
-/// What the IP header carries.
+/// What the IP header carries; of ICMP, its echoes; of TCP also only what asks for connections, which the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Carried {
     Tcp,
     Udp,
-    Icmp,
+    Echo,
+    Attempts,
 }
+
+/// ICMP messages that quote others (RFC 792).
+const ICMP_ERRORS: &str =
+    "icmp.type == 3 || icmp.type == 4 || icmp.type == 5 || icmp.type == 11 || icmp.type == 12";
 
 /// Clauses that a filter has at most, before it says less: filters are read by people.
 pub(super) const CLAUSES: usize = 16;
 
 impl Clause {
+    /// Of one host.
+    pub(super) fn of(protocol: Carried, client: IpAddr) -> Self {
+        Self { protocol, client: Some(client), server: None, client_port: None, server_port: None }
+    }
+
     /// Between two hosts.
     pub(super) fn between(protocol: Carried, client: IpAddr, server: IpAddr) -> Self {
-        Self { protocol, client: Some(client), server: Some(server), client_port: None, server_port: None }
+        Self { server: Some(server), ..Self::of(protocol, client) }
     }
 
     pub(super) fn server_port(self, port: u16) -> Self {
@@ -39,14 +49,8 @@ impl Clause {
 
     fn display(&self) -> String {
         let v6 = self.client.or(self.server).is_some_and(|ip| ip.is_ipv6());
-        let (ip, carried) = match (self.protocol, v6) {
-            (Carried::Tcp, false) => ("ip", "tcp"),
-            (Carried::Udp, false) => ("ip", "udp"),
-            (Carried::Icmp, false) => ("ip", "icmp"),
-            (Carried::Tcp, true) => ("ipv6", "tcp"),
-            (Carried::Udp, true) => ("ipv6", "udp"),
-            (Carried::Icmp, true) => ("ipv6", "icmpv6"),
-        };
+        let ip = if v6 { "ipv6" } else { "ip" };
+        let carried = if self.protocol == Carried::Tcp { "tcp" } else { "udp" };
         let directions = self.both(
             |field, end, value| match field {
                 Field::Address => format!("{ip}.{end} == {value}"),
@@ -55,10 +59,18 @@ impl Clause {
             " && ",
             " || ",
         );
-        match self.protocol {
-            // An error message quotes the headers of what it is about, and Wireshark looks into them.
-            Carried::Tcp | Carried::Udp => format!("{carried} && !icmp && !icmpv6 && {directions}"),
-            Carried::Icmp => format!("{carried} && {directions}"),
+        // An error message quotes the headers of what it is about, and Wireshark looks into them.
+        match (self.protocol, v6) {
+            (Carried::Tcp | Carried::Udp, _) => format!("{carried} && !icmp && !icmpv6 && {directions}"),
+            (Carried::Attempts, _) => {
+                format!("tcp.flags.syn == 1 && tcp.flags.ack == 0 && !icmp && !icmpv6 && {directions}")
+            }
+            (Carried::Echo, false) => {
+                format!("(icmp.type == 0 || icmp.type == 8) && !({ICMP_ERRORS}) && {directions}")
+            }
+            (Carried::Echo, true) => {
+                format!("(icmpv6.type == 128 || icmpv6.type == 129) && !(icmpv6.type < 128) && {directions}")
+            }
         }
     }
 
@@ -67,8 +79,10 @@ impl Clause {
         let carried = match (self.protocol, v6) {
             (Carried::Tcp, _) => "tcp",
             (Carried::Udp, _) => "udp",
-            (Carried::Icmp, false) => "icmp",
-            (Carried::Icmp, true) => "icmp6",
+            (Carried::Attempts, false) => "tcp[13] & 0x12 = 2",
+            (Carried::Attempts, true) => "tcp and ip6[53] & 0x12 = 2",
+            (Carried::Echo, false) => "(icmp[0] = 0 or icmp[0] = 8)",
+            (Carried::Echo, true) => "icmp6 and (ip6[40] = 128 or ip6[40] = 129)",
         };
         let directions = self.both(
             |field, end, value| match field {
@@ -81,7 +95,7 @@ impl Clause {
         format!("{carried} and {directions}")
     }
 
-    /// What client and server are, from client to server or back.
+    /// What client and server are, from client to server or back; attempts are not sent back.
     fn both(&self, term: impl Fn(Field, &str, String) -> String, and: &str, or: &str) -> String {
         let direction = |from: &'static str, to: &'static str| {
             let terms = [
@@ -92,7 +106,10 @@ impl Clause {
             ];
             terms.into_iter().flatten().collect::<Vec<_>>().join(and)
         };
-        format!("(({}){or}({}))", direction("src", "dst"), direction("dst", "src"))
+        match self.protocol {
+            Carried::Attempts => format!("({})", direction("src", "dst")),
+            _ => format!("(({}){or}({}))", direction("src", "dst"), direction("dst", "src")),
+        }
     }
 }
 
@@ -101,11 +118,11 @@ enum Field {
     Port,
 }
 
-/// ARP for IPv4 over Ethernet (RFC 826): other lengths move the fields, which Wireshark follows and pcap-filter
-/// does not.
-const WELL_FORMED: &str =
-    "arp.hw.type == 1 && arp.proto.type == 0x0800 && arp.hw.size == 6 && arp.proto.size == 4";
-const WELL_FORMED_CAPTURE: &str = "arp and arp[0:4] = 0x00010800 and arp[4:2] = 0x0604";
+/// ARP for IPv4 over Ethernet or another IEEE 802 network (RFC 826): other lengths move the fields, which Wireshark
+/// follows and pcap-filter does not.
+const WELL_FORMED: &str = "(arp.hw.type == 1 || arp.hw.type == 6) && arp.proto.type == 0x0800 && arp.hw.size == 6 && \
+                           arp.proto.size == 4";
+const WELL_FORMED_CAPTURE: &str = "arp and (arp[0:2] = 1 or arp[0:2] = 6) and arp[2:4] = 0x08000604";
 
 /// Writes filters for a capture: pcap-filter has to be told of VLAN tags.
 pub(super) struct Filters {
@@ -132,40 +149,41 @@ impl Filters {
     }
 
     /// The ARP messages in which one of these devices claims the address.
-    pub(super) fn claims(&self, address: std::net::Ipv4Addr, devices: &[MacAddr]) -> (String, String) {
-        let (mut display, mut capture) = (String::new(), String::new());
-        for (i, mac) in devices.iter().enumerate() {
-            let [a, b, c, d, e, f] = mac.0;
-            let (or_display, or_capture) = if i > 0 { (" || ", " or ") } else { ("", "") };
-            // Writing to a string cannot fail.
-            let _ = write!(display, "{or_display}arp.src.hw_mac == {mac}");
-            // RFC 826: the sender's hardware address stands at byte 8, its protocol address at 14.
-            let _ = write!(
-                capture,
-                "{or_capture}(arp[8:4] = 0x{a:02x}{b:02x}{c:02x}{d:02x} and arp[12:2] = 0x{e:02x}{f:02x})"
-            );
-        }
-        let bits = address.to_bits();
-        (
-            format!("{WELL_FORMED} && arp.src.proto_ipv4 == {address} && arp.opcode <= 2 && ({display})"),
-            self.tagged(&format!(
-                "{WELL_FORMED_CAPTURE} and arp[14:4] = 0x{bits:08x} and arp[6:2] <= 2 and ({capture})"
-            )),
-        )
+    pub(super) fn claims(&self, vlans: Vlans, address: Ipv4Addr, devices: &[MacAddr]) -> (String, String) {
+        let (display, capture): (Vec<String>, Vec<String>) = devices.iter().map(|mac| sender(*mac)).unzip();
+        let display = format!(
+            "arp.src.proto_ipv4 == {address} && (arp.opcode == 1 || arp.opcode == 2) && ({})",
+            display.join(" || ")
+        );
+        let capture = format!(
+            "arp[14:4] = 0x{:08x} and (arp[6:2] = 1 or arp[6:2] = 2) and ({})",
+            address.to_bits(),
+            capture.join(" or ")
+        );
+        self.arp(vlans, &display, &capture)
     }
 
     /// The ARP messages in which a device asks for an address other than its own.
-    pub(super) fn questions(&self, device: MacAddr) -> (String, String) {
-        let [a, b, c, d, e, f] = device.0;
-        (
-            format!(
-                "{WELL_FORMED} && arp.opcode == 1 && arp.src.hw_mac == {device} && !(arp.isgratuitous == 1)"
-            ),
-            self.tagged(&format!(
-                "{WELL_FORMED_CAPTURE} and arp[6:2] = 1 and arp[8:4] = 0x{a:02x}{b:02x}{c:02x}{d:02x} and \
-                 arp[12:2] = 0x{e:02x}{f:02x} and arp[14:4] != arp[24:4]"
-            )),
-        )
+    pub(super) fn questions(&self, vlans: Vlans, device: MacAddr) -> (String, String) {
+        let (display, capture) = sender(device);
+        let display = format!("arp.opcode == 1 && {display} && !(arp.isgratuitous == 1)");
+        self.arp(vlans, &display, &format!("arp[6:2] = 1 and {capture} and arp[14:4] != arp[24:4]"))
+    }
+
+    /// Those well-formed ARP messages of one VLAN that match both.
+    fn arp(&self, vlans: Vlans, display: &str, capture: &str) -> (String, String) {
+        let (mut display, mut capture) =
+            (format!("{WELL_FORMED} && {display}"), format!("{WELL_FORMED_CAPTURE} and {capture}"));
+        let tags: Vec<u16> = [vlans.outer, vlans.inner].into_iter().flatten().collect();
+        // Wireshark looks behind tags, pcap-filter does not.
+        if tags.is_empty() && self.tags.len() > 1 {
+            display = format!("!vlan && {display}");
+        }
+        for id in tags.iter().rev() {
+            (display, capture) =
+                (format!("vlan.id == {id} && {display}"), format!("vlan {id} and ({capture})"));
+        }
+        (display, capture)
     }
 
     /// The expression, behind as many VLAN tags as the capture has.
@@ -182,4 +200,13 @@ impl Filters {
         all.extend(std::iter::repeat_n(')', most.into()));
         all
     }
+}
+
+/// That a device sent an ARP message, in both languages: the sender's hardware address stands at byte 8 (RFC 826).
+fn sender(device: MacAddr) -> (String, String) {
+    let [a, b, c, d, e, f] = device.0;
+    (
+        format!("arp.src.hw_mac == {device}"),
+        format!("(arp[8:4] = 0x{a:02x}{b:02x}{c:02x}{d:02x} and arp[12:2] = 0x{e:02x}{f:02x})"),
+    )
 }

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use foldhash::fast::RandomState;
 use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
@@ -13,7 +13,7 @@ use super::threshold::{
 };
 use super::{Material, magnitude};
 use crate::life::{Life, join};
-use crate::observe::{Claim as ArpClaim, Connection, Question};
+use crate::observe::{Claim as ArpClaim, Connection, Handshakes, Question};
 
 /// What a client tried on one host, by port.
 #[derive(Default)]
@@ -47,7 +47,7 @@ fn over_tcp(material: &Material<'_>) -> Sources {
     let directions = directions(&material.begun);
     for (&connection, direction) in &directions {
         let back = directions.get(&connection.reversed());
-        if !is_attempt(connection, direction, back) {
+        if !is_attempt(&material.observations.handshakes, connection, direction, back) {
             continue;
         }
         let answered = direction.tcp_flags & ACK != 0 || back.is_some_and(|back| back.tcp_flags & SYN != 0);
@@ -101,7 +101,10 @@ fn by_arp(material: &Material<'_>) -> Vec<Finding> {
     if many.is_empty() {
         return Vec::new();
     }
-    let claimed = claims.claimed();
+    let claims = claims.sorted();
+    let claimed: HashSet<(Vlans, Ipv4Addr)> = claims.iter().map(|row| (row.0, row.1)).collect();
+    // Where no answer was captured, silence says little.
+    let answered: HashSet<Vlans> = claims.iter().filter(|row| row.3.replies > 0).map(|row| row.0).collect();
     let mut senders: HashMap<MacAddr, HashSet<IpAddr>> = HashMap::new();
     for (key, _) in material.flows() {
         if let (Some(devices), Some(hosts)) = (key.devices, key.hosts)
@@ -119,7 +122,7 @@ fn by_arp(material: &Material<'_>) -> Vec<Finding> {
             return None;
         }
         let is_router = senders.get(&device).is_some_and(|sent| sent.len() > 1);
-        let is_alert = failed as f64 >= SWEEP_HOSTS && !is_router;
+        let is_alert = failed as f64 >= SWEEP_HOSTS && !is_router && answered.contains(&vlans);
         let severity = if is_alert { Severity::Alert } else { Severity::Note };
         let mut finding = Finding::new("scan", severity, NodeId::Device(device));
         finding.score = 0.5 * magnitude(failed as f64, SWEEP_HOSTS) + 0.5 * share;
@@ -140,7 +143,7 @@ fn by_arp(material: &Material<'_>) -> Vec<Finding> {
             "a router that looks for hosts which others scan from outside",
             "a switch that passes the questions on to the capture, but not the answers",
         ];
-        (finding.display_filter, finding.capture_filter) = material.filters.questions(device);
+        (finding.display_filter, finding.capture_filter) = material.filters.questions(vlans, device);
         Some(finding)
     };
     many.into_iter().filter_map(sweep).collect()
@@ -163,12 +166,17 @@ fn directions(begun: &[(Connection, Direction)]) -> HashMap<Connection, Directio
 
 /// Whether this direction is the client's. A client that was never answered sends nothing but SYN, or resets
 /// what answered; one that was sent it before the server sent its own.
-fn is_attempt(connection: Connection, direction: &Direction, back: Option<&Direction>) -> bool {
+fn is_attempt(
+    handshakes: &Handshakes,
+    connection: Connection,
+    direction: &Direction,
+    back: Option<&Direction>,
+) -> bool {
     match back {
         _ if direction.tcp_flags & ACK == 0 => true,
         Some(back) => (direction.began(), connection) < (back.began(), connection.reversed()),
-        // A SYN with ACK may be a server's: of one direction alone it cannot be told.
-        None => false,
+        // A flow with SYN and ACK may be a server's, which never sends SYN alone.
+        None => handshakes.began(&connection),
     }
 }
 
@@ -237,12 +245,10 @@ fn many_hosts(
             .push(Evidence::new("hosts that said so by ICMP", refused as f64, "hosts").against(SCAN_REFUSED));
     }
     finding.innocent_causes = CAUSES;
-    let clause = Clause {
-        protocol: carried,
-        client: Some(source),
-        server: None,
-        client_port: None,
-        server_port: is_one_port.then_some(port),
+    let clause = if is_one_port {
+        Clause { server_port: Some(port), ..Clause::of(carried, source) }
+    } else {
+        Clause::of(Carried::Attempts, source)
     };
     (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
     Some(finding)
@@ -293,12 +299,10 @@ fn many_ports(
                 finding.evidence.push(said.against(SCAN_REFUSED));
             }
             finding.innocent_causes = CAUSES;
-            let clause = Clause {
-                protocol: carried,
-                client: Some(source),
-                server: if let [(ip, _)] = targets { Some(*ip) } else { None },
-                client_port: None,
-                server_port: None,
+            let clause = match targets {
+                [(ip, _)] => Clause::between(carried, source, *ip),
+                _ if carried == Carried::Tcp => Clause::of(Carried::Attempts, source),
+                _ => Clause::of(carried, source),
             };
             (finding.display_filter, finding.capture_filter) =
                 material.filters.any(&BTreeSet::from([clause]));

@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use pcapviz_capture::{Dissection, MacAddr, Packet, Timestamp, Vlans};
@@ -33,8 +32,10 @@ struct ClaimKey {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Claim {
     pub(crate) messages: u64,
-    /// Answers, which is what poisoning is made of.
+    /// Answers.
     pub(crate) replies: u64,
+    /// Those of them that are about a question of somebody else's, which is what poisoning is made of.
+    pub(crate) directed: u64,
     /// Messages about the sender's own address (RFC 5227).
     pub(crate) gratuitous: u64,
     pub(crate) life: Option<(Timestamp, Timestamp)>,
@@ -62,14 +63,16 @@ impl Claims {
             let asked = Claim { messages: 1, life, ..Claim::default() };
             self.questions.add(Question { vlans: found.vlans, device, target: arp.target.1 }, asked);
         }
-        // A probe (RFC 5227, 2.1.1) claims nothing, and neither RARP (operations from 3 on).
-        if address.is_unspecified() || arp.operation > REPLY || device.0 == [0; 6] {
+        // A probe (RFC 5227, 2.1.1) claims nothing, and neither do other operations.
+        if address.is_unspecified() || !matches!(arp.operation, REQUEST | REPLY) || device.0 == [0; 6] {
             return;
         }
+        let (is_reply, is_gratuitous) = (arp.operation == REPLY, arp.target.1 == address);
         let claim = Claim {
             messages: 1,
-            replies: (arp.operation == REPLY).into(),
-            gratuitous: (arp.target.1 == address).into(),
+            replies: is_reply.into(),
+            directed: (is_reply && !is_gratuitous).into(),
+            gratuitous: is_gratuitous.into(),
             life: packet.timestamp.map(|t| (t, t)),
         };
         self.claims.add(ClaimKey { vlans: found.vlans, address, device }, claim);
@@ -89,11 +92,6 @@ impl Claims {
         let mut all: Vec<_> = self.questions.iter().map(|(question, asked)| (*question, *asked)).collect();
         all.sort_unstable_by_key(|(question, _)| *question);
         all
-    }
-
-    /// The addresses that somebody claims, by VLAN.
-    pub(crate) fn claimed(&self) -> HashSet<(Vlans, Ipv4Addr)> {
-        self.claims.iter().map(|(key, _)| (key.vlans, key.address)).collect()
     }
 
     /// Every claim, sorted by VLAN, address and device.
@@ -125,6 +123,7 @@ impl Merge for Claim {
     fn merge(&mut self, other: Self) {
         self.messages += other.messages;
         self.replies += other.replies;
+        self.directed += other.directed;
         self.gratuitous += other.gratuitous;
         self.life = join(self.life, other.life);
     }

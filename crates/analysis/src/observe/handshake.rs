@@ -36,7 +36,7 @@ enum Once {
     Several,
 }
 
-/// Directions of connections kept at most, about 200 MB.
+/// Directions of connections kept at most, or of starts where some have many, about 200 MB.
 const LIMIT: usize = 1 << 20;
 
 /// Starts kept of one pair of ports: only a client that always uses the same port needs more than one.
@@ -84,6 +84,7 @@ impl Handshakes {
     pub(crate) fn starts(&self) -> impl Iterator<Item = (Connection, Vec<Timestamp>)> {
         self.0.iter().filter(|(_, seen)| !seen.starts.is_empty()).map(|(connection, seen)| {
             let mut starts = seen.starts.clone();
+            keep_earliest(&mut starts);
             starts.sort_unstable_by_key(|&(time, sequence)| (sequence, time));
             starts.dedup_by_key(|(_, sequence)| *sequence);
             let mut times: Vec<_> = starts.into_iter().map(|(time, _)| time).collect();
@@ -143,9 +144,20 @@ impl Merge for Handshake {
         self.after_last_byte.merge(other.after_last_byte);
         self.starts.extend(other.starts);
         if self.starts.len() > 2 * STARTS {
-            self.starts.sort_unstable();
-            self.starts.truncate(STARTS);
+            keep_earliest(&mut self.starts);
         }
+    }
+
+    fn size(&self) -> usize {
+        self.starts.len().clamp(1, STARTS)
+    }
+}
+
+/// As many as are kept, whatever the order in which they came.
+fn keep_earliest(starts: &mut Vec<(Timestamp, u32)>) {
+    if starts.len() > STARTS {
+        starts.sort_unstable();
+        starts.truncate(STARTS);
     }
 }
 
@@ -156,5 +168,41 @@ impl Merge for Once {
             (mine, theirs) if mine == theirs => mine,
             _ => Self::Several,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn start(at: i64) -> (Connection, Handshake) {
+        let host = |n| IpAddr::V4(Ipv4Addr::new(10, 0, 0, n));
+        let hosts = Pair { source: host(1), destination: host(2) };
+        let connection = Connection { hosts, ports: Pair { source: 40_000, destination: 443 } };
+        (
+            connection,
+            Handshake { starts: vec![(Timestamp::from_nanos(at), at as u32)], ..Handshake::default() },
+        )
+    }
+
+    #[test]
+    fn the_earliest_starts_are_kept_in_any_order() {
+        let times = |order: &mut dyn Iterator<Item = i64>, parts: usize| -> Vec<Timestamp> {
+            let mut shards = vec![Handshakes::default(); parts];
+            for (n, at) in order.enumerate() {
+                let (connection, handshake) = start(at);
+                shards[n % parts].0.add(connection, handshake);
+            }
+            let mut whole = Handshakes::default();
+            shards.into_iter().for_each(|shard| whole.merge(shard));
+            whole.starts().next().map(|(_, times)| times).unwrap_or_default()
+        };
+        let many = 3 * STARTS as i64 - 5;
+        let expected: Vec<Timestamp> = (0..STARTS as i64).map(Timestamp::from_nanos).collect();
+        assert_eq!(times(&mut (0..many), 1), expected);
+        assert_eq!(times(&mut (0..many).rev(), 1), expected);
+        assert_eq!(times(&mut (0..many).map(|n| n * 7919 % many), 3), expected);
     }
 }

@@ -61,8 +61,8 @@ pub(super) fn ether_type<'a>(number: u16, bytes: Bytes<'a>, visitor: &mut impl V
 #[inline(never)]
 fn other(number: u16, bytes: Bytes<'_>) -> Outcome<'_> {
     let protocol = match number {
-        0x0806 => return arp(Protocol::Arp, bytes),
-        0x8035 => return arp(Protocol::Rarp, bytes),
+        0x0806 => return arp(bytes),
+        0x8035 => Protocol::Rarp,
         0x8847 | 0x8848 => return mpls::mpls(bytes),
         0x8864 => return link::serial::pppoe(bytes),
         0x880b => return link::serial::ppp(bytes),
@@ -114,9 +114,10 @@ fn vlan<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
     type_or_length(tag.get_ethertype().0, bytes.skip(4))
 }
 
-/// ARP (RFC 826); its fields are kept where they are Ethernet's and IPv4's.
-fn arp(protocol: Protocol, bytes: Bytes<'_>) -> Outcome<'_> {
+/// ARP (RFC 826); its fields are kept where they are IPv4's and those of Ethernet or another IEEE 802 network.
+fn arp(bytes: Bytes<'_>) -> Outcome<'_> {
     let fields = ArpPacket::new(bytes.captured())
+        .filter(|arp| matches!(arp.get_hardware_type().0, 1 | 6))
         .filter(|arp| {
             (arp.get_protocol_type().0, arp.get_hw_addr_len(), arp.get_proto_addr_len()) == (0x0800, 6, 4)
         })
@@ -127,7 +128,7 @@ fn arp(protocol: Protocol, bytes: Bytes<'_>) -> Outcome<'_> {
                 target: (MacAddr(arp.get_target_hw_addr().octets()), arp.get_target_proto_addr()),
             })
         });
-    Ok(Step::new(protocol, fields, Next::End(End::Done), bytes))
+    Ok(Step::new(Protocol::Arp, fields, Next::End(End::Done), bytes))
 }
 
 /// Whether an Ethernet header with a known payload stands here. For places where no field says so: behind

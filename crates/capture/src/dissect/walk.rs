@@ -96,7 +96,12 @@ impl Visit for Walker<'_, '_> {
                     }
                 }
             }
-            Fields::Arp(arp) => self.found.arp = self.found.arp.or(Some(arp)),
+            // Likewise.
+            Fields::Arp(arp) => {
+                if self.tunnels == Tunnels::Inner || self.ip_headers == 0 {
+                    self.found.arp = Some(arp);
+                }
+            }
             Fields::Hosts(hosts) => {
                 self.ip_headers += 1;
                 if self.counts() {

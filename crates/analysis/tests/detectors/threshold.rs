@@ -1,0 +1,465 @@
+//! Each detector just below and at each of its thresholds.
+
+use crate::traffic::*;
+
+fn sweep(failed: u8, port: impl Fn(u8) -> u16) -> Traffic {
+    hosts(0, &[(failed, false)], port)
+}
+
+/// So many hosts in turn that refuse, or that answer.
+fn hosts(at: i64, turns: &[(u8, bool)], port: impl Fn(u8) -> u16) -> Traffic {
+    let answers = turns.iter().flat_map(|(count, answer)| vec![*answer; usize::from(*count)]);
+    answers.zip(0..).fold(Traffic::default(), |t, (answers, n)| {
+        let (at, ends) = (at + i64::from(n) * S, ends(CLIENT, 40_000, [10, 0, 1, n], port(n)));
+        if answers { t.connection(at, ends, 1, 1, 1) } else { t.refused(at, ends) }
+    })
+}
+
+fn ports(failed: u16) -> Traffic {
+    repeat(failed, |t, n| t.refused(i64::from(n), ends(CLIENT, 40_000, INSIDE, 100 + n)))
+}
+
+#[test]
+fn scans() {
+    let same = |_| 445;
+    let own = |n| 10_000 + u16::from(n);
+    let mid = repeat(40, |t, n| {
+        t.segment(i64::from(n), ends(CLIENT, 40_000, [10, 0, 1, n as u8], 445), true, ACK, 7, 10)
+    });
+    let often_answered = hosts(0, &[(3, true), (1, false)].repeat(12), same);
+    // A lucky start does not excuse what follows.
+    let after_work = repeat(40, |t, n| {
+        t.connection(-S + i64::from(n), ends(CLIENT, 41_000, [10, 0, 2, n as u8], 80), 1, 1, 1)
+    });
+    for (name, traffic, expected) in [
+        ("nine hosts", sweep(9, same), &[][..]),
+        ("ten hosts", sweep(10, same), &["alert scan"]),
+        ("ports of their own", sweep(40, own), &["note scan"]),
+        ("half on one port", sweep(10, |n| if n < 5 { 445 } else { own(n) }), &["alert scan"]),
+        ("fewer on one port", sweep(10, |n| if n < 4 { 445 } else { own(n) }), &["note scan"]),
+        ("all answer", hosts(0, &[(40, true)], same), &[]),
+        ("three fail, three answer", hosts(0, &[(3, false), (3, true)].repeat(5), same), &[]),
+        ("four fail, four answer", hosts(0, &[(4, false), (4, true)].repeat(3), same), &["alert scan"]),
+        ("most answer", often_answered.clone(), &[]),
+        ("the same, only the way up", often_answered.one_way(true), &[]),
+        ("open before the capture", mid, &[]),
+        ("after honest work", after_work.and(sweep(12, same)), &["alert scan"]),
+        ("fourteen ports", ports(14), &[]),
+        ("fifteen ports", ports(15), &["alert scan"]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+/// Datagrams to so many hosts inside, of which the first refuse.
+fn datagrams(hosts: u8, refused: u8, port: impl Fn(u8) -> u16) -> Traffic {
+    (0..hosts).fold(Traffic::default(), |t, n| {
+        let t = t.datagram(i64::from(n) * S, (CLIENT, 40_000), ([10, 0, 1, n], port(n)), 20);
+        if n < refused { t.unreachable(i64::from(n) * S + 1, [10, 0, 1, n], CLIENT) } else { t }
+    })
+}
+
+fn udp_ports(ports: u16, from: u16, refused: u16) -> Traffic {
+    repeat(ports, |t, n| {
+        let t = t.datagram(i64::from(n) * S, (CLIENT, 60_000), (INSIDE, from + n), 20);
+        if n < refused { t.unreachable(i64::from(n) * S + 1, INSIDE, CLIENT) } else { t }
+    })
+}
+
+#[test]
+fn scans_over_udp() {
+    let snmp = |_| 161;
+    let answered = (0..40).fold(datagrams(40, 0, snmp), |t, n| {
+        t.datagram(i64::from(n) * S + 5, ([10, 0, 1, n], 161), (CLIENT, 40_000), 20)
+    });
+    // A resolver's answers, whose questions are not in the capture.
+    let answers = repeat(40, |t, n| t.datagram(n.into(), (CLIENT, 53), (INSIDE, 40_000 + n), 20));
+    for (name, traffic, expected) in [
+        ("nine hosts", datagrams(9, 9, snmp), &[][..]),
+        ("ten hosts, five refuse", datagrams(10, 5, snmp), &["alert scan"]),
+        ("ten hosts, four refuse", datagrams(10, 4, snmp), &["note scan"]),
+        ("ten hosts, silent", datagrams(10, 0, snmp).heard(), &["note scan"]),
+        ("ten hosts, one direction in the capture", datagrams(10, 0, snmp), &[]),
+        (
+            "half on one port",
+            datagrams(10, 5, |n| if n < 5 { 161 } else { 900 + u16::from(n) }),
+            &["alert scan"],
+        ),
+        ("ports of their own, as peers have", datagrams(40, 20, |n| 10_000 + u16::from(n)), &[]),
+        ("all answer", answered, &[]),
+        ("answers without questions", answers, &[]),
+        ("fourteen ports", udp_ports(14, 100, 14), &[]),
+        ("fifteen ports, five refused", udp_ports(15, 100, 5), &["alert scan"]),
+        ("fifteen ports, four refused", udp_ports(15, 100, 4), &["note scan"]),
+        ("fifteen ports, one direction in the capture", udp_ports(15, 100, 0), &[]),
+        ("traceroute", udp_ports(60, 33_434, 3), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+#[test]
+fn sweeps_by_arp() {
+    let asks = |addresses: u16| {
+        repeat(addresses, |t, n| t.asks(i64::from(n) * S, mac(1), CLIENT, [10, 0, 2, n as u8]))
+    };
+    let answer = |t: Traffic, n: u8| t.answers(300 * S, mac(100 + n), [10, 0, 2, n], CLIENT);
+    let answered = |t: Traffic, addresses: u8| (0..addresses).fold(t, answer);
+    // Who carries the packets of two hosts is a router.
+    let carried = |t: Traffic| {
+        t.carries(S, (mac(1), mac(9)), [10, 9, 0, 1], INSIDE).carries(
+            S,
+            (mac(1), mac(9)),
+            [10, 9, 0, 2],
+            INSIDE,
+        )
+    };
+    for (name, traffic, expected) in [
+        ("29 addresses", asks(29), &[][..]),
+        ("30 addresses", asks(30), &["note scan"]),
+        ("99 addresses", answered(asks(100), 1), &["note scan"]),
+        ("100 addresses", answered(asks(101), 1), &["alert scan"]),
+        ("no answer in the capture", asks(200), &["note scan"]),
+        ("of a router", carried(answered(asks(101), 1)), &["note scan"]),
+        ("half are there", answered(asks(60), 30), &["note scan"]),
+        ("more are there", answered(asks(62), 32), &[]),
+        ("one address again and again", (0..9).fold(asks(9), |t, _| t.and(asks(9))), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+/// Contacts, every `gap` seconds and so much later, in hundredths of it.
+fn beacon(server: [u8; 4], contacts: u16, gap: i64, late: impl Fn(u16) -> i64) -> Traffic {
+    repeat(contacts, |t, n| {
+        let at = i64::from(n) * gap * S + late(n) * gap * S / 100;
+        t.connection(at, ends(CLIENT, 40_000 + n, server, 443), 100, 100, 1)
+    })
+}
+
+#[test]
+fn beacons() {
+    let fixed_port = repeat(20, |t, n| {
+        let (ends, at, sequence) =
+            (ends(CLIENT, 40_000, OUTSIDE, 443), i64::from(n) * 60 * S, 100 * u32::from(n));
+        t.segment(at, ends, true, SYN, sequence, 0).segment(at + S, ends, true, SYN, sequence, 0)
+    });
+    let doubled = repeat(20, |t, n| {
+        t.connection(i64::from(n) * 60 * S + S / 10, ends(CLIENT, 50_000 + n, OUTSIDE, 443), 9, 9, 1)
+    });
+    for (name, traffic, expected) in [
+        ("eleven gaps", beacon(OUTSIDE, 12, 60, |_| 0), &[][..]),
+        ("twelve gaps", beacon(OUTSIDE, 13, 60, |_| 0), &["alert beacon"]),
+        ("to the inside", beacon(INSIDE, 13, 60, |_| 0), &["note beacon"]),
+        ("every second", beacon(OUTSIDE, 40, 1, |_| 0), &["alert beacon"]),
+        ("too quick", beacon(OUTSIDE, 40, 99, |_| 0).squeezed(100), &[]),
+        ("always from one port, each SYN sent twice", fixed_port, &["alert beacon"]),
+        ("two connections at once", beacon(OUTSIDE, 20, 60, |_| 0).and(doubled), &["alert beacon"]),
+    ] {
+        check(name, &traffic, expected);
+    }
+    // Deviations of the gaps in turn are 0, the number, and less the number: it is their median.
+    for (gaps, most) in [(12, 15), (16, 20), (24, 28), (32, 31), (48, 40), (60, 40)] {
+        for (hundredths, expected) in [(most, &["alert beacon"][..]), (most + 1, &[])] {
+            let traffic = beacon(OUTSIDE, gaps + 1, 60, |n| [0, 0, hundredths][usize::from(n % 3)]);
+            check(&format!("{gaps} gaps, {hundredths} %"), &traffic, expected);
+        }
+    }
+}
+
+/// RITA's terms: 1 is a clock.
+#[test]
+fn evidence_of_beacons() {
+    let sizes = |t: Traffic, n: u16| {
+        let ends = ends(CLIENT, 40_000 + n, OUTSIDE, 443);
+        t.connection(i64::from(n) * 60 * S, ends, if n.is_multiple_of(2) { 100 } else { 300 }, 100, 1)
+    };
+    let late = ends(CLIENT, 39_000, OUTSIDE, 443);
+    let clustered = beacon(OUTSIDE, 13, 60, |_| 0).segment(100_000 * S, late, true, SYN, 1, 0);
+    for (name, traffic, evidence, expected) in [
+        ("a clock", beacon(OUTSIDE, 24, 60, |_| 0), "timestamp skew score", 1.0),
+        ("a clock", beacon(OUTSIDE, 24, 60, |_| 0), "timestamp dispersion score", 1.0),
+        ("equal sizes", beacon(OUTSIDE, 24, 60, |_| 0), "data size dispersion score", 1.0),
+        ("sizes in turn", repeat(24, sizes), "data size dispersion score", 0.5),
+        ("all the time", beacon(OUTSIDE, 49, 60, |_| 0), "histogram score", 0.9),
+        ("at the start", clustered.clone(), "histogram score", 0.0),
+        ("the whole capture", clustered, "duration score", 1.0),
+        ("half of it", beacon(OUTSIDE, 13, 60, |_| 0).dns(1440 * S, "example.com"), "duration score", 0.5),
+    ] {
+        let found = find(&traffic);
+        let beacon = found.iter().find(|finding| finding.kind == "beacon").unwrap();
+        let evidence = beacon.evidence.iter().find(|it| it.name == evidence).unwrap();
+        assert!((evidence.value - expected).abs() < 0.1, "{name}: {evidence:?}");
+    }
+}
+
+#[test]
+fn beacons_over_udp() {
+    let calls = |server: [u8; 4], contacts: u16, port: fn(u16) -> u16| {
+        repeat(contacts, |t, n| {
+            let at = i64::from(n) * 60 * S;
+            let t = t.datagram(at, (CLIENT, port(n)), (server, 443), 20);
+            t.datagram(at + 1, (server, 443), (CLIENT, port(n)), 20)
+        })
+    };
+    let own = |n| 40_000 + n;
+    for (name, traffic, expected) in [
+        ("eleven gaps", calls(OUTSIDE, 12, own), &[][..]),
+        ("twelve gaps", calls(OUTSIDE, 13, own), &["note beacon"]),
+        ("every second", calls(OUTSIDE, 13, own).squeezed(60), &["note beacon"]),
+        ("too quick", calls(OUTSIDE, 13, own).squeezed(61), &[]),
+        ("to the inside", calls(INSIDE, 13, own), &[]),
+        ("always from one port", calls(OUTSIDE, 13, |_| 40_000), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+#[test]
+fn uploads() {
+    let web = ends(CLIENT, 40_000, OUTSIDE, 443);
+    let one = |up, down, times| Traffic::default().connection(0, web, up, down, times);
+    let inward = Traffic::default().connection(0, ends(OUTSIDE, 40_000, CLIENT, 443), 2_000_000, 10, 1);
+    let serving = Traffic::default().connection(0, ends(OUTSIDE, 40_000, CLIENT, 443), 10, 2_000_000, 1);
+    let copy = Traffic::default().connection(0, ends(CLIENT, 40_000, INSIDE, 445), 2_000_000, 10, 1);
+    let vpn = |from: [u8; 4], to: [u8; 4]| {
+        let both = [(from, to, 1400), (to, from, 40)];
+        repeat(800, |t, n| {
+            both.into_iter().filter(|(.., bytes)| *bytes > 40 || n < 9).fold(t, |t, (from, to, bytes)| {
+                t.datagram(i64::from(n) * S, (from, 51_820), (to, 51_820), bytes)
+            })
+        })
+    };
+    for (name, traffic, expected) in [
+        ("less than a note", one(99_999, 10, 1), &[][..]),
+        ("a note", one(100_000, 10, 1), &["note bulk-upload"]),
+        ("less than an alert", one(999_999, 10, 1), &["note bulk-upload"]),
+        ("an alert", one(1_000_000, 10, 1), &["alert bulk-upload"]),
+        ("ratio just below 0.6", one(1_600_000, 400_001, 1), &[]),
+        ("ratio 0.6", one(1_600_000, 400_000, 1), &["alert bulk-upload"]),
+        ("sent twice by the network, not by the application", one(999_999, 10, 2), &["note bulk-upload"]),
+        ("over UDP, with equal ports", vpn(CLIENT, OUTSIDE), &["alert bulk-upload"]),
+        ("the same, to a lower address", vpn(CLIENT, [5, 9, 0, 1]), &["alert bulk-upload"]),
+        ("the same, coming in", vpn(OUTSIDE, CLIENT), &[]),
+        ("a server that answers", serving, &[]),
+        ("what comes in", inward, &[]),
+        ("inside", copy, &["note bulk-upload"]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+fn names(count: u16, name: impl Fn(u16) -> String) -> Traffic {
+    repeat(count, |t, n| t.dns(i64::from(n) * S, &name(n)))
+}
+
+#[test]
+fn dns_tunnels() {
+    let long = |n| format!("{n:060}.{n:030}.t.example.com");
+    let direct = |n| format!("dnscat.{n:060}");
+    for (name, traffic, expected) in [
+        ("49 names", names(49, long), &[][..]),
+        ("50 names", names(50, long), &["alert dns-tunnel"]),
+        ("one name again and again", names(500, |_| long(0)), &[]),
+        ("too short in sum", names(199, |n| format!("{n:020}.example.com")), &[]),
+        ("just long enough", names(200, |n| format!("{n:020}.example.com")), &["alert dns-tunnel"]),
+        ("many shorter names", names(211, |n| format!("{n:019}.example.com")), &["note dns-tunnel"]),
+        ("names spread over suffixes", names(400, |n| format!("{n:040}.co.uk")), &[]),
+        ("direct mode, no public suffix", names(100, direct), &["alert dns-tunnel"]),
+        ("direct mode, 59 names of 67 bytes", names(59, direct), &[]),
+        ("direct mode, 60 names of 67 bytes", names(60, direct), &["alert dns-tunnel"]),
+        ("addresses", names(400, |n| format!("{}.{}.0.10.in-addr.arpa", n % 256, n / 256)), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+#[test]
+fn icmp_tunnels() {
+    let pings = |count: u16, odd: u16| {
+        repeat(count, |t, n| t.ping(i64::from(n) * S, n, 56, if n < odd { 90 } else { 56 }))
+    };
+    for (name, traffic, expected) in [
+        ("19 replies", pings(19, 19), &[][..]),
+        ("20 replies, a fifth of them odd", pings(20, 4), &["alert icmp-tunnel"]),
+        ("fewer are odd", pings(20, 3), &[]),
+        ("honest", pings(400, 0), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+#[test]
+fn long_connections() {
+    let ssh = ends(CLIENT, 40_000, INSIDE, 22);
+    let open = |seconds: i64| {
+        let begun = Traffic::default().segment(0, ssh, true, SYN, 1, 0).segment(0, ssh, false, SYN_ACK, 1, 0);
+        (0..=4).fold(begun, |t, n| {
+            let at = n * seconds * S / 4;
+            t.segment(at, ssh, true, ACK, 2, 0).segment(at, ssh, false, ACK, 2, 0)
+        })
+    };
+    let over_udp = |packets: u16, bytes| {
+        repeat(packets, |t, n| {
+            let at = i64::from(n) * 3600 * S / i64::from(packets - 1);
+            let t = t.datagram(at, (CLIENT, 40_000), (INSIDE, 1194), bytes);
+            t.datagram(at, (INSIDE, 1194), (CLIENT, 40_000), bytes)
+        })
+    };
+    let later = |t: Traffic, at: i64| t.dns(at * S, "example.com");
+    for (name, traffic, expected) in [
+        ("an hour", later(open(3600), 9000), &["note long-connection"][..]),
+        ("less than an hour", later(open(3599), 9000), &[]),
+        ("nine tenths of ten minutes", later(open(540), 600), &["note long-connection"]),
+        ("less than that", later(open(539), 600), &[]),
+        ("all of a short capture", open(599), &[]),
+        ("over UDP", over_udp(100, 1000), &["note long-connection"]),
+        ("over UDP, too little sent", over_udp(100, 999), &[]),
+        ("over UDP, a few packets far apart", over_udp(3, 40_000), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+#[test]
+fn staging() {
+    let pull =
+        |at: i64, bytes| Traffic::default().connection(at, ends(CLIENT, 50_000, INSIDE, 445), 10, bytes, 1);
+    let send =
+        |at: i64, bytes| Traffic::default().connection(at, ends(CLIENT, 51_000, OUTSIDE, 443), bytes, 10, 1);
+    const DAY: i64 = 86_400 * S;
+    let both = &["alert bulk-upload", "alert stage-and-send"][..];
+    let upload = &["alert bulk-upload"][..];
+    for (name, pulled, sent, expected) in [
+        ("pulled, then sent", (0, 10_000_000), (S, 10_000_000), both),
+        ("sent, then pulled", (S, 10_000_000), (0, 10_000_000), upload),
+        ("too little pulled", (0, 9_999_999), (S, 10_000_000), upload),
+        ("too little sent", (0, 10_000_000), (S, 9_999_999), upload),
+        ("half of it sent", (0, 20_000_000), (S, 10_000_000), both),
+        ("less of it sent", (0, 20_000_001), (S, 10_000_000), upload),
+        // A connection takes five nanoseconds.
+        ("within a day", (0, 10_000_000), (DAY - 5, 10_000_000), both),
+        ("later", (0, 10_000_000), (DAY - 4, 10_000_000), upload),
+    ] {
+        check(name, &pull(pulled.0, pulled.1).and(send(sent.0, sent.1)), expected);
+    }
+}
+
+#[test]
+fn arp_conflicts() {
+    let address = [10, 0, 0, 1];
+    let t = Traffic::default;
+    let claims = |t: Traffic, at, device| t.asks(at, mac(device), address, [127, 0, 0, 1]);
+    let gratuitous = |t: Traffic, at, device| t.announces(at, mac(device), address);
+    for (name, traffic, expected) in [
+        ("one device", claims(claims(t(), 0, 1), S, 1), &[][..]),
+        ("side by side", claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1), &["alert arp-conflict"]),
+        ("one after the other", claims(claims(t(), 0, 1), S, 2), &["note arp-conflict"]),
+        ("by announcements", gratuitous(gratuitous(t(), 0, 1), S, 2), &["note arp-conflict"]),
+        ("probes", t().asks(0, mac(1), [0; 4], address).asks(S, mac(2), [0; 4], address), &[]),
+        ("two addresses of one device", claims(t(), 0, 1).asks(S, mac(1), [10, 0, 0, 2], address), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+/// What networks do that is no spoofing, and what is.
+#[test]
+fn takeovers() {
+    const REMOTE: [u8; 4] = [198, 51, 100, 9];
+    let (gateway, host) = ([10, 0, 0, 1], [10, 0, 0, 20]);
+    let (own, others) = ([10, 0, 0, 2], [10, 0, 0, 3]);
+    let (one, two, victim) = (mac(1), mac(2), mac(20));
+    let t = Traffic::default;
+    // The host asks for its gateway, and a router answers.
+    let asked =
+        |t: Traffic, at, router| t.asks(at, victim, host, gateway).answers(at + 1, router, gateway, host);
+    // The other router takes over what the first one carried.
+    let carried =
+        |t: Traffic| t.carries(S, (one, victim), REMOTE, host).carries(99 * S, (two, victim), REMOTE, host);
+    // A router asks from its own address too.
+    let routes = |t: Traffic, router, own| t.asks(50 * S, router, own, host);
+    let glbp = |n| [0, 7, 0xb4, 0, 1, n];
+    let (vrrp, hsrp) = ([0, 0, 0x5e, 0, 1, 7], [0, 0, 0x0c, 7, 0xac, 7]);
+    let group = |shared| {
+        let t = routes(routes(asked(asked(t(), 0, shared), 60 * S, shared), one, own), two, others);
+        carried(t.announces(58 * S, shared, gateway))
+    };
+    // Redundant routers that share an address, each with its own MAC address.
+    let failover = |announced: bool| {
+        let t = routes(routes(asked(t(), 0, one), one, own), two, others);
+        let t = if announced { t.announces(58 * S, two, gateway) } else { t };
+        carried(asked(t, 60 * S, two))
+    };
+    let proxy = repeat(9, |t, n| {
+        let at = 60 * S + i64::from(n);
+        t.asks(at, victim, host, [10, 0, 7, n as u8]).answers(at, two, [10, 0, 7, n as u8], host)
+    });
+    let poisons =
+        |t: Traffic, times: i64| (0..times).fold(t, |t, n| t.answers((60 + n) * S, two, gateway, host));
+    let asks = t().asks(0, victim, host, gateway);
+    for (name, traffic, expected) in [
+        ("VRRP", group(vrrp), &[][..]),
+        ("HSRP", group(hsrp), &[]),
+        (
+            "GLBP, one device for each host",
+            asked(asked(asked(t(), 0, glbp(1)), S, glbp(2)), 2 * S, glbp(1)),
+            &[],
+        ),
+        ("fail-over without a MAC address of the group", failover(false), &["note arp-conflict"]),
+        ("the same, announced", failover(true), &["note arp-conflict"]),
+        ("proxy ARP of the second router", carried(routes(proxy, two, others)), &[]),
+        ("second address of the second router", carried(asked(routes(t(), two, others), 60 * S, two)), &[]),
+        (
+            "fail-over of network cards",
+            t().announces(0, one, own).announces(9 * S, two, own),
+            &["note arp-conflict"],
+        ),
+        // By ARP alone it is the same as spoofing; it is among the causes.
+        (
+            "network cards that share an address",
+            t().asks(0, victim, host, own).answers(1, one, own, host).answers(S, two, own, host).answers(
+                2 * S,
+                one,
+                own,
+                host,
+            ),
+            &["alert arp-conflict"],
+        ),
+        (
+            "an address that DHCP gave anew",
+            t().announces(0, one, host).announces(600 * S, two, host),
+            &["note arp-conflict"],
+        ),
+        ("poisoning", poisons(carried(routes(asks.clone(), two, others)), 2), &["alert arp-conflict"]),
+        ("as many answers as questions", poisons(carried(routes(asks, two, others)), 1), &[]),
+        ("no question in the capture", poisons(carried(t().announces(0, two, others)), 3), &[]),
+        ("poisoning that carries nothing", poisons(routes(t(), two, others), 3), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+#[test]
+fn each_finding_says_all_that_a_person_needs() {
+    let traffic = sweep(12, |_| 445)
+        .and(beacon(OUTSIDE, 20, 60, |_| 0))
+        .and(names(80, |n| format!("{n:060}.example.com")))
+        .and(Traffic::default().connection(
+            0,
+            ends(CLIENT, 39_000, [198, 51, 100, 1], 443),
+            2_000_000,
+            10,
+            1,
+        ));
+    let found = find(&traffic);
+    assert_eq!(found.len(), 4, "{found:#?}");
+    for finding in found {
+        assert!(finding.sentence.contains("consistent with"), "{}", finding.sentence);
+        assert!((0.0..=1.0).contains(&finding.score), "{}: {}", finding.kind, finding.score);
+        assert!(finding.life.is_some() && !finding.innocent_causes.is_empty(), "{}", finding.kind);
+        assert!(finding.evidence.iter().any(|e| e.threshold.is_some()), "{}", finding.kind);
+        assert!(!finding.display_filter.is_empty() && !finding.capture_filter.is_empty(), "{}", finding.kind);
+        assert!(finding.evidence.iter().all(|e| e.value.is_finite()), "{finding:?}");
+    }
+}
