@@ -105,13 +105,18 @@ fn by_arp(material: &Material<'_>) -> Vec<Finding> {
     let claimed: HashSet<(Vlans, Ipv4Addr)> = claims.iter().map(|row| (row.0, row.1)).collect();
     // Where no answer was captured, silence says little.
     let answered: HashSet<Vlans> = claims.iter().filter(|row| row.3.replies > 0).map(|row| row.0).collect();
-    let mut senders: HashMap<MacAddr, HashSet<IpAddr>> = HashMap::new();
+    // Two hosts are enough for a router.
+    let mut senders: HashMap<MacAddr, Option<IpAddr>> =
+        many.iter().map(|asked| (asked[0].0.device, None)).collect();
+    let mut routers: HashSet<MacAddr> = HashSet::new();
     for (key, _) in material.flows() {
         if let (Some(devices), Some(hosts)) = (key.devices, key.hosts)
             && hosts.source.is_ipv4()
+            && let Some(known) = senders.get_mut(&devices.source)
             && AddressClass::of(hosts.source).is_host()
+            && *known.get_or_insert(hosts.source) != hosts.source
         {
-            senders.entry(devices.source).or_default().insert(hosts.source);
+            routers.insert(devices.source);
         }
     }
     let sweep = |asked: &[(Question, ArpClaim)]| {
@@ -121,8 +126,8 @@ fn by_arp(material: &Material<'_>) -> Vec<Finding> {
         if (failed as f64) < SWEEP_NOTE || share < SWEEP_SHARE {
             return None;
         }
-        let is_router = senders.get(&device).is_some_and(|sent| sent.len() > 1);
-        let is_alert = failed as f64 >= SWEEP_HOSTS && !is_router && answered.contains(&vlans);
+        let is_alert =
+            failed as f64 >= SWEEP_HOSTS && !routers.contains(&device) && answered.contains(&vlans);
         let severity = if is_alert { Severity::Alert } else { Severity::Note };
         let mut finding = Finding::new("scan", severity, NodeId::Device(device));
         finding.score = 0.5 * magnitude(failed as f64, SWEEP_HOSTS) + 0.5 * share;

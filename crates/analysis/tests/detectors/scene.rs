@@ -84,6 +84,8 @@ fn scenes() -> Vec<Scene> {
     let claims = [(0, 1), (S, 2), (2 * S, 1)].into_iter().fold(t(), |t, (at, device)| {
         t.answers(at, mac(device), gateway, victim).asks(at, mac(device), gateway, victim)
     });
+    let flood = repeat(60, |t, n| t.asks(i64::from(n) * S, mac(n as u8 % 30), gateway, victim));
+    let flood = flood.about(&["arp-conflict"]).asks(5, [0; 6], gateway, victim);
     let poison =
         repeat(5, |t, n| t.answers(i64::from(n) * S, mac(2), gateway, victim)).about(&["arp-conflict"]);
     let poisoned = poison
@@ -203,6 +205,7 @@ fn scenes() -> Vec<Scene> {
             &["alert arp-conflict"],
             &["alert arp-conflict"],
         ),
+        scene("address claimed by many", flood, &["alert arp-conflict"], &["alert arp-conflict"], &[]),
         scene("path taken over", poisoned, &["alert arp-conflict"], &[], &[]),
     ]
 }
