@@ -27,6 +27,7 @@ fn scenes() -> Vec<Scene> {
     let web = ends(CLIENT, 40_000, OUTSIDE, 443);
     let over_udp = repeat(800, |t, n| t.datagram(i64::from(n) * S, (CLIENT, 40_000), (OUTSIDE, 443), 1400))
         .and(repeat(9, |t, n| t.datagram(i64::from(n) * S, (OUTSIDE, 443), (CLIENT, 40_000), 40)));
+    let long_name = |n: u16| format!("{n:060}.example.com");
     let names = |name: fn(u16) -> String| {
         repeat(80, |t, n| {
             let at = i64::from(n) * S;
@@ -94,9 +95,14 @@ fn scenes() -> Vec<Scene> {
         .carries(-S, (mac(1), mac(20)), OUTSIDE, victim)
         .carries(9 * S, (mac(2), mac(20)), OUTSIDE, victim);
 
+    // The client's address ends at byte 30 of what goes up, and at 34 of what comes back.
+    let mut of_many = names(long_name);
+    for (n, sent) in of_many.0.iter_mut().enumerate() {
+        sent.bytes[if sent.is_up { 29 } else { 33 }] = 100 + (n / 2 % 20) as u8;
+    }
+
     let upload = &["alert bulk-upload"][..];
     let tunnel = &["alert dns-tunnel"][..];
-    let long_name = |n: u16| format!("{n:060}.example.com");
     let scene = |name, traffic: Traffic, both, up, down| Scene { name, traffic, both, up, down };
     vec![
         scene("upload", t().connection(7, web, 1_200_000, 10, 2).about(&["bulk-upload"]), upload, &[], &[]),
@@ -109,6 +115,7 @@ fn scenes() -> Vec<Scene> {
             tunnel,
             tunnel,
         ),
+        scene("DNS tunnel of many hosts", of_many.about(&["dns-tunnel"]), tunnel, tunnel, tunnel),
         scene(
             "DNS tunnel, hostile",
             names(|n| format!("{n:060}.a\u{1}_\"|)\u{202e}b.com"))
