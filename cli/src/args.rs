@@ -11,7 +11,7 @@ use pcapviz_core::capture::{Filter, FilterError, TimeSpec};
 use pcapviz_core::graph::{MacAddr, Protocol, ProtocolSet, Selection, Severity};
 use pcapviz_core::render::layout::ENGINES;
 use pcapviz_core::render::theme::Theme;
-use pcapviz_core::render::{ColorBy, Format, Grouping, Kind, Shape, fold};
+use pcapviz_core::render::{ColorBy, Format, Grouping, Kind, Shape, View, fold};
 use pcapviz_core::{GraphLayer, Tunnels};
 
 /// Draws who talks to whom in packet captures: devices (layer 2), IP hosts (layer 3), or TCP, UDP and
@@ -139,9 +139,9 @@ pub(crate) struct Args {
     #[arg(short = 'G', long, value_name = "MMDB", help_heading = "Names and places")]
     pub(crate) geopath: Vec<PathBuf>,
 
-    /// Language of place names
-    #[arg(short = 'l', long, value_name = "LANG", default_value = "en", help_heading = "Names and places")]
-    pub(crate) geolang: String,
+    /// Language of the place names of -G: en unless given
+    #[arg(short = 'l', long, value_name = "LANG", help_heading = "Names and places")]
+    geolang: Option<String>,
 
     /// Names in the form of /etc/hosts; may be given several times
     #[arg(long, value_name = "FILE", help_heading = "Names and places")]
@@ -407,6 +407,35 @@ impl Args {
         .filter(|(_, is_given, has_effect)| *is_given && !has_effect)
         .map(|(option, ..)| option)
         .collect()
+    }
+
+    /// Whether a language is asked for, and no database has names in it.
+    pub(crate) fn speaks_of_nothing(&self) -> bool {
+        self.geolang.is_some() && self.geopath.is_empty()
+    }
+
+    /// The language of place names.
+    pub(crate) fn geolang(&self) -> &str {
+        self.geolang.as_deref().unwrap_or("en")
+    }
+
+    /// What tells nodes of a picture apart or keeps them together, of what nothing is known: options as they are
+    /// written, and what they need.
+    pub(crate) fn unknown(&self, view: &View<'_>) -> Vec<String> {
+        let needs = |name: &str| match name {
+            "vendor" => "the vendors of devices (--layer2)",
+            "subnet" => "IP addresses (--layer3, --layer4)",
+            "asn" => "a database of network owners (-G) and public addresses",
+            _ => "public addresses",
+        };
+        let color_by = self.color_by.as_deref().filter(|_| !self.layer2 && !self.color_by().is_known(view));
+        let group = self.group.as_deref().filter(|_| !self.grouping().is_known(view));
+        [("--color-by", color_by), ("--group", group)]
+            .into_iter()
+            .filter_map(|(option, name)| {
+                name.map(|name| format!("{option} {name} has no effect: it needs {}", needs(name)))
+            })
+            .collect()
     }
 
     /// The colours of a picture.

@@ -14,7 +14,7 @@ use pcapviz_core::enrich::{
 };
 use pcapviz_core::graph::{ProtocolSet, Selection, Unselected, topmost_protocols};
 use pcapviz_core::render::layout::{Engine, Layout};
-use pcapviz_core::render::{Format, RenderOptions, Shape, View, escape, render};
+use pcapviz_core::render::{Format, Kind, RenderOptions, Shape, View, escape, render};
 use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
 
 use crate::args::{Args, Frequent, Split};
@@ -40,11 +40,15 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             ignored.join(", ")
         ));
     }
+    if args.speaks_of_nothing() {
+        messages
+            .warn(&"-l has no effect: it is the language of the names in a database of places, given by -G");
+    }
     let mut worst = None;
     for Portion { captures, name } in portions(args, &mut messages) {
         let mut report = read(args, &captures, &mut messages);
         if !report.captures.is_empty()
-            && let Err(error) = outputs.write(args, &mut report, name.as_deref())
+            && let Err(error) = outputs.write(args, &mut report, name.as_deref(), &mut messages)
         {
             // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
             let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
@@ -171,7 +175,7 @@ fn enrich(args: &Args, report: &mut Report, messages: &mut Messages) {
     }
     // Each by itself, so that a broken one does not cost the others.
     for path in &args.geopath {
-        add(GeoDatabases::open([path], &args.geolang).map(|databases| Box::new(databases) as _));
+        add(GeoDatabases::open([path], args.geolang()).map(|databases| Box::new(databases) as _));
     }
     if args.resolve {
         let mut options = ResolveOptions::default();
@@ -246,7 +250,13 @@ impl<'a> Outputs<'a> {
     }
 
     /// `part` tells the files from those of other reports.
-    fn write(&self, args: &Args, report: &mut Report, part: Option<&str>) -> Result<()> {
+    fn write(
+        &self,
+        args: &Args,
+        report: &mut Report,
+        part: Option<&str>,
+        messages: &mut Messages,
+    ) -> Result<()> {
         let in_part = |path: &Path| part.map_or_else(|| path.to_owned(), |part| named(path, part));
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
         if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
@@ -271,6 +281,9 @@ impl<'a> Outputs<'a> {
         let (graph, left_out) = report.select(&whole, &selection)?;
         let mut view = report.view(&graph);
         view.selection = (!selection.is_everything()).then_some((&selection, left_out));
+        if self.formats().iter().any(|format| format.kind() == Kind::Picture) && !graph.nodes().is_empty() {
+            args.unknown(&view).iter().for_each(|unknown| messages.warn(unknown));
+        }
         if let Some((path, format)) = self.out {
             let path = in_part(path);
             match args.split {

@@ -332,7 +332,10 @@ fn options_without_effect_are_named() {
         ("x.svg", &["-E", "matrix", "--group", "subnet", "-s", "box"], "what is written: -s, --group; "),
         ("x.svg", &["--layer2", "--color-by", "country"], "what is written: --color-by; "),
         ("x.dot", &["--theme", "dark", "-s", "box"], ""),
-        ("x.png", &["--scale", "1", "--color-by", "asn"], ""),
+        ("x.png", &["--scale", "1", "--color-by", "side", "--group", "subnet"], ""),
+        ("x.svg", &["--color-by", "asn"], "--color-by asn has no effect: it needs a database"),
+        ("x.svg", &["--group", "vendor"], "--group vendor has no effect: it needs the vendors"),
+        ("x.json", &["--layer2", "-l", "de"], "-l has no effect: "),
     ] {
         let status = run(&[&[&*office, "-o", &path(out)], options].concat());
         assert!(status.status.success(), "{options:?}");

@@ -1,10 +1,11 @@
 //! Layout engines side by side on traffic-like graphs: time and quality.
 //!
 //! ```text
-//! cargo run --release -p pcapviz-benches --bin layout -- [--limit SECONDS] [--engines auto,sfdp] [--seeds N] [NODES|CAPTURE]...
+//! cargo run --release -p pcapviz-benches --bin layout -- [--limit SECONDS] [--engines auto,sfdp] [--seeds N|FIRST-LAST] [NODES|CAPTURE]...
 //! ```
 //!
-//! Each line is the mean over graphs of so many seeds (1), or, for a capture, over its three layers.
+//! Each line is the mean over graphs of so many seeds (1), or of the seeds of a span, or, for a capture, over its three
+//! layers.
 //!
 //! Built-in engines run in this process, Graphviz's as `dot -K`, each with the same boxes; a Graphviz engine
 //! that goes over the limit is not asked for larger graphs. `sfdp-parted` is sfdp with its overlaps removed, as
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut limit = Duration::from_secs(100);
     let mut engines: Vec<String> =
         ["auto", "sfdp-parted", "sfdp", "neato", "fdp", "dot"].map(String::from).to_vec();
-    let mut seeds = 1;
+    let mut seeds = 1..=1;
     let mut asked = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -44,7 +45,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--engines" => {
                 engines = arguments.next().ok_or("--engines A,B")?.split(',').map(String::from).collect();
             }
-            "--seeds" => seeds = arguments.next().ok_or("--seeds N")?.parse()?,
+            "--seeds" => {
+                let span = arguments.next().ok_or("--seeds N, or --seeds FIRST-LAST")?;
+                let (first, last) = span.split_once('-').unwrap_or(("1", &span));
+                seeds = first.parse()?..=last.parse()?;
+            }
             _ => asked.push(argument),
         }
     }
@@ -55,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for asked in asked {
         let problems: Vec<Problem> = match asked.parse() {
-            Ok(nodes) => (1..=seeds).map(|seed| traffic(nodes, seed)).collect(),
+            Ok(nodes) => seeds.clone().map(|seed| traffic(nodes, seed)).collect(),
             Err(_) => layers(Path::new(&asked)),
         };
         let all = problems.len() as f64;

@@ -48,6 +48,11 @@ impl ColorBy {
         Self::ALL.into_iter().find(|way| way.name().eq_ignore_ascii_case(name))
     }
 
+    /// Whether anything is known by which it tells nodes apart. O(nodes).
+    pub fn is_known(self, view: &View<'_>) -> bool {
+        self == Self::Side || view.graph.nodes().iter().any(|node| self.key(view, node.id).is_some())
+    }
+
     fn key(self, view: &View<'_>, id: NodeId) -> Option<Key> {
         match self {
             Self::Side => None,

@@ -50,6 +50,11 @@ impl Grouping {
         Self::ALL.into_iter().find(|grouping| grouping.name().eq_ignore_ascii_case(name))
     }
 
+    /// Whether anything is known by which it keeps nodes together. O(nodes).
+    pub fn is_known(self, view: &View<'_>) -> bool {
+        self == Self::None || view.graph.nodes().iter().any(|node| self.key(view, node.id).is_some())
+    }
+
     /// Each node's group as an index into the labels, in the graph's order; `None` where it has none, or is the only
     /// one of it.
     pub(crate) fn of(self, view: &View<'_>) -> Groups {

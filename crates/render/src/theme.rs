@@ -107,6 +107,11 @@ impl Theme {
         self.page().paper
     }
 
+    /// The inside of a frame around nodes that belong together.
+    pub fn frame(self) -> Color {
+        self.ink_soft().mix(self.paper(), 0.94)
+    }
+
     /// Names and headings.
     pub fn ink(self) -> Color {
         self.page().ink

@@ -163,12 +163,17 @@ impl<'a> Message<'a> {
         if count == 0 {
             return Ok(());
         }
-        for _ in 0..questions {
+        for question in 0..questions {
             let at = decoder.index();
             step_over_name(&mut decoder)?;
             decoder.read_slice(4)?; // type and class
-            self.question = self.question.or_else(|| Name::at(bytes, at));
+            // Servers answer one; a message made of many thousand would cost its length times that of a name.
+            if question == 0 {
+                self.question = Name::at(bytes, at);
+            }
         }
+        // Most records point to the same owner as the one before: that name need not be walked again.
+        let mut latest: Option<(u16, Name<'a>)> = None;
         for _ in 0..count {
             let owner_at = decoder.index();
             step_over_name(&mut decoder)?;
@@ -180,11 +185,25 @@ impl<'a> Message<'a> {
             let data_at = decoder.index();
             let data = decoder.read_slice(len.into())?.unverified();
             // The other kinds name no address.
-            let owner = if NAMING.contains(&kind) { Name::at(bytes, owner_at) } else { None };
-            self.records.extend(owner.map(|owner| Record { owner, kind, class, data, data_at }));
+            if !NAMING.contains(&kind) {
+                continue;
+            }
+            let points_to = pointer(&bytes[owner_at..]);
+            let known = latest.filter(|(at, _)| points_to == Some(*at)).map(|(_, name)| name);
+            let Some(owner) = known.or_else(|| Name::at(bytes, owner_at)) else { continue };
+            latest = points_to.map(|at| (at, owner));
+            self.records.push(Record { owner, kind, class, data, data_at });
         }
         self.is_whole = decoder.is_empty();
         Ok(())
+    }
+}
+
+/// Where a name points that begins with a pointer.
+fn pointer(name: &[u8]) -> Option<u16> {
+    match *name {
+        [high, low, ..] if high >= 0xc0 => Some(u16::from_be_bytes([high & 0x3f, low])),
+        _ => None,
     }
 }
 
@@ -253,6 +272,9 @@ impl<'a> Name<'a> {
 /// The same but for case (RFC 4343).
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
+        if self.at == other.at && std::ptr::eq(self.message, other.message) {
+            return true;
+        }
         let (mut mine, mut theirs) = (self.labels(), other.labels());
         loop {
             match (mine.next(), theirs.next()) {
@@ -294,14 +316,14 @@ impl<'a> Iterator for Labels<'a> {
                     self.next = label.map(|label| at + 1 + label.len());
                     return Some(label);
                 }
-                [high, low, ..] if high >= 0xc0 => {
-                    at = usize::from(u16::from_be_bytes([high & 0x3f, low]));
+                _ => {
+                    let Some(to) = pointer(rest) else { return Some(None) };
+                    at = to.into();
                     if at >= self.start {
                         return Some(None);
                     }
                     (self.start, self.limit) = (at, self.start);
                 }
-                _ => return Some(None),
             }
         }
     }

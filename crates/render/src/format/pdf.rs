@@ -84,8 +84,7 @@ impl Canvas<'_, '_> {
             self.line(polyline(&[*from, *to], false), Line::solid(0.75, scene.theme.rule()));
         }
         for hull in &scene.hulls {
-            let color = scene.theme.ink_soft().mix(self.paper, 0.94);
-            self.fill(rectangle(&hull.rect, 8.0), color, 1.0);
+            self.fill(rectangle(&hull.rect, 8.0), scene.theme.frame(), 1.0);
             self.line(rectangle(&hull.rect, 8.0), Line::solid(1.0, scene.theme.rule()));
         }
         if let Some(matrix) = &scene.matrix {
@@ -102,8 +101,9 @@ impl Canvas<'_, '_> {
         scene.drawing_order().into_iter().for_each(|i| self.edge(&scene.edges[i]));
         scene.nodes.iter().for_each(|node| self.node(node));
         scene.hulls.iter().for_each(|hull| self.text(&hull.label));
-        scene.edges.iter().filter_map(|edge| edge.label.as_ref()).for_each(|label| self.label(label));
-        scene.nodes.iter().filter_map(|node| node.label.as_ref()).for_each(|label| self.label(label));
+        let edges = scene.edges.iter().filter_map(|edge| edge.label.as_ref());
+        let nodes = scene.nodes.iter().filter_map(|node| node.label.as_ref());
+        edges.chain(nodes).for_each(|label| self.label(label, scene.ground(&label.bounds)));
         scene.notice.iter().for_each(|text| self.text(text));
         for (outline, fill, line) in &scene.legend.shapes {
             self.shape(outline, *fill, *line);
@@ -145,10 +145,9 @@ impl Canvas<'_, '_> {
         self.line(outline(shape), Line::solid(1.0, line));
     }
 
-    fn label(&mut self, label: &Label) {
+    fn label(&mut self, label: &Label, ground: Color) {
         if label.crossed {
-            let paper = self.paper;
-            self.fill(rectangle(&label.bounds, 0.0), paper, 0.85);
+            self.fill(rectangle(&label.bounds, 0.0), ground, 0.85);
         }
         label.lines.iter().for_each(|text| self.text(text));
     }

@@ -50,7 +50,7 @@ pub(super) fn document(scene: &Scene) -> String {
                 Number(top),
                 Number(hull.rect.width()),
                 Number(hull.rect.height()),
-                theme.ink_soft().mix(theme.paper(), 0.94),
+                theme.frame(),
                 theme.rule(),
             ));
         }
@@ -63,19 +63,20 @@ pub(super) fn document(scene: &Scene) -> String {
         scene.nodes.iter().enumerate().for_each(|(i, node)| svg.node(i, node));
     });
     let head = format!(
-        "hull-labels\" stroke=\"{paper}\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke"
+        "hull-labels\" stroke=\"{}\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke",
+        scene.theme.frame()
     );
     svg.group(&head, |svg| scene.hulls.iter().for_each(|hull| svg.text(&hull.label)));
     // Labels come last: a line that passes under one must not be drawn over it.
-    svg.labels("edge-labels", "e", 3, scene.edges.iter().map(|edge| edge.label.as_ref()));
+    svg.labels(scene, "edge-labels", "e", 3, scene.edges.iter().map(|edge| edge.label.as_ref()));
     // A label inside its shape needs no rim: no line passes there.
     let inside =
         |node: &NodeMark| node.label.as_ref().is_some_and(|l| node.outline.bounds().contains(&l.bounds));
     let labels = |within: bool| {
         scene.nodes.iter().map(move |node| node.label.as_ref().filter(|_| inside(node) == within))
     };
-    svg.labels("node-labels", "n", 4, labels(false));
-    svg.labels("inner-labels", "n", 0, labels(true));
+    svg.labels(scene, "node-labels", "n", 4, labels(false));
+    svg.labels(scene, "inner-labels", "n", 0, labels(true));
     svg.group("notice", |svg| scene.notice.iter().for_each(|text| svg.text(text)));
     svg.group("legend", |svg| {
         for (outline, fill, line) in &scene.legend.shapes {
@@ -302,25 +303,26 @@ impl Svg {
                     points.join(" ")
                 ));
             }
-            Outline::Bare(rect) => self.plate(rect),
+            Outline::Bare(rect) => self.plate(rect, self.theme.paper()),
         }
     }
 
     /// Paper behind text, so that lines that pass there are faint.
-    fn plate(&mut self, rect: &Rect) {
+    fn plate(&mut self, rect: &Rect, ground: Color) {
         self.line(format_args!(
             "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" stroke=\"none\" fill=\"{}\" fill-opacity=\"0.85\"/>",
             Number(rect.left),
             Number(rect.top),
             Number(rect.width()),
             Number(rect.height()),
-            self.theme.paper()
+            ground
         ));
     }
 
     /// Labels with a rim of paper (unless it is 0 wide), so that lines that pass under them do not cross out the text.
     fn labels<'a>(
         &mut self,
+        scene: &Scene,
         class: &str,
         id: &str,
         rim: u8,
@@ -336,9 +338,15 @@ impl Svg {
         self.group(&halo, |svg| {
             for (i, label) in labels.enumerate() {
                 let Some(label) = label else { continue };
-                svg.line(format_args!("<g id=\"{id}{i}-label\">"));
+                let ground = scene.ground(&label.bounds);
+                let own = if rim == 0 || ground == svg.theme.paper() {
+                    String::new()
+                } else {
+                    format!(" stroke=\"{ground}\"")
+                };
+                svg.line(format_args!("<g id=\"{id}{i}-label\"{own}>"));
                 if label.crossed {
-                    svg.plate(&label.bounds);
+                    svg.plate(&label.bounds, ground);
                 }
                 label.lines.iter().for_each(|text| svg.text(text));
                 svg.line(format_args!("</g>"));

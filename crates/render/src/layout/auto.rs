@@ -1,10 +1,9 @@
 use super::leaves::Fan;
 use super::network::Network;
 use super::pack::pack;
-use super::point::bounds;
-use super::relax::relax;
+use super::point::{bounds, turn};
 use super::{Layout, LayoutError, Placement, Point, Problem};
-use super::{overlap, parallel, polish, stress};
+use super::{overlap, parallel, polish, relax, stress};
 
 /// How much of an edge is to be seen between the boxes that it joins, in points.
 const REACH: f64 = 56.0;
@@ -43,7 +42,9 @@ impl Layout for Auto {
             let mut centres = component(&parts[i].net, &parts[i].boxes);
             centres.iter_mut().for_each(|c| *c = c.scaled(squeeze, 1.0));
             let sizes: Vec<Point> = parts[i].nodes.iter().map(|&n| problem.boxes[n]).collect();
-            relax(&parts[i].net, &sizes, &mut centres, REACH, GAP);
+            if relax::pays(sizes.len(), net.len()) {
+                relax::relax(&parts[i].net, &sizes, &mut centres, REACH, GAP);
+            }
             let (low, high) = bounds(&centres, &sizes);
             centres.iter_mut().for_each(|c| *c = *c - low);
             (centres, high - low)
@@ -160,20 +161,4 @@ fn core_places(net: &Network, boxes: &[Point], mass: &[f32]) -> Vec<Point> {
     polish::untangle(net, boxes, &distances, &mut places);
     turn(&mut places);
     places
-}
-
-/// Turns positions until their main axis lies across the page.
-fn turn(places: &mut [Point]) {
-    let middle = places.iter().fold(Point::default(), |sum, p| sum + *p) * (1.0 / places.len() as f64);
-    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
-    for place in places.iter_mut() {
-        *place = *place - middle;
-        xx += place.x * place.x;
-        xy += place.x * place.y;
-        yy += place.y * place.y;
-    }
-    let (sin, cos) = (0.5 * (2.0 * xy).atan2(xx - yy)).sin_cos();
-    for place in places {
-        *place = Point::new(place.x * cos + place.y * sin, place.y * cos - place.x * sin);
-    }
 }

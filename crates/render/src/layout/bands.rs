@@ -120,9 +120,13 @@ impl Lines<'_> {
             let order: Vec<usize> =
                 if sweep % 2 == 0 { (0..bands.len()).collect() } else { (0..bands.len()).rev().collect() };
             for nth in order {
-                let mean = |node: usize| match &around[node] {
-                    none if none.is_empty() => place[node],
-                    some => some.iter().map(|&other| place[other]).sum::<f64>() / some.len() as f64,
+                let mean = |node: usize| {
+                    // Neighbours in one band move at once: only halfway, or they would change places.
+                    let beside = around[node].iter().any(|&other| self.bands[other] == self.bands[node]);
+                    let own = (beside || around[node].is_empty()).then_some(node);
+                    let all = around[node].iter().copied().chain(own);
+                    let (sum, count) = all.fold((0.0, 0.0), |(s, n), other| (s + place[other], n + 1.0));
+                    sum / count
                 };
                 let mut keyed: Vec<(f64, usize)> =
                     bands[nth].iter().map(|&node| (mean(node), node)).collect();
@@ -137,6 +141,8 @@ impl Lines<'_> {
 
     /// How long a line may be, for a page that is wider than high.
     fn longest_line(&self, bands: usize) -> f64 {
+        /// What fits on any page, in points, is not broken.
+        const FITS: f64 = 900.0;
         let sizes = || (0..self.bands.len()).map(|node| self.size(node));
         let area: f64 = sizes().map(|s| (s.x + GAP) * (s.y + LINE_GAP)).sum();
         let longest = sizes().map(|s| s.x).fold(0.0, f64::max);
@@ -145,7 +151,7 @@ impl Lines<'_> {
         let ratio = if self.down { super::pack::PAGE } else { 1.0 / super::pack::PAGE };
         let (a, b) = (1.0 / ratio, gaps);
         let length = (b + (b * b + 4.0 * a * area).sqrt()) / (2.0 * a);
-        length.max(longest)
+        length.max(longest).max(FITS * ratio.min(1.0))
     }
 
     /// A band in lines no longer than the limit. Neighbours in the band's order go to different lines, so that every

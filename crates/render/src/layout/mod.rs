@@ -3,6 +3,7 @@
 mod auto;
 mod bands;
 mod circular;
+mod force;
 mod graphviz;
 pub(crate) mod grouped;
 mod leaves;

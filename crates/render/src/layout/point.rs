@@ -68,3 +68,19 @@ pub(super) fn bounds(centres: &[Point], boxes: &[Point]) -> (Point, Point) {
     }
     if centres.is_empty() { (Point::default(), Point::default()) } else { (low, high) }
 }
+
+/// Turns positions until their main axis lies across the page.
+pub(super) fn turn(places: &mut [Point]) {
+    let middle = places.iter().fold(Point::default(), |sum, p| sum + *p) * (1.0 / places.len() as f64);
+    let (mut xx, mut xy, mut yy) = (0.0, 0.0, 0.0);
+    for place in places.iter_mut() {
+        *place = *place - middle;
+        xx += place.x * place.x;
+        xy += place.x * place.y;
+        yy += place.y * place.y;
+    }
+    let (sin, cos) = (0.5 * (2.0 * xy).atan2(xx - yy)).sin_cos();
+    for place in places {
+        *place = Point::new(place.x * cos + place.y * sin, place.y * cos - place.x * sin);
+    }
+}

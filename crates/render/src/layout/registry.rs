@@ -33,7 +33,7 @@ pub static ENGINES: &[Engine] = &[
     engine("auto", "built in: hubs with their leaves around them, components side by side", || {
         Box::new(Auto)
     }),
-    engine("circular", "built in: all nodes on one ellipse", || Box::new(Circular)),
+    engine("circular", "built in: all nodes around an ellipse", || Box::new(Circular)),
     engine("tiers", "built in: the outside on top, the inside below, groups at the bottom", || {
         Box::new(Tiers)
     }),

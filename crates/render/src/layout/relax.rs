@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use super::pack::PAGE;
-use super::point::bounds;
+use super::point::{bounds, turn};
 use super::polish::runs_through;
 use super::stress::{AllPairs, Pivots, Pull, Stress};
 use super::{Point, overlap, polish};
@@ -11,6 +11,11 @@ use super::{Point, overlap, polish};
 const SMALL: usize = 200;
 /// Up to this many nodes all pairs are weighed.
 const MIDDLING: usize = 1500;
+
+/// Whether so many nodes of a picture are worth it: each small part of a very large one is not looked at.
+pub(super) fn pays(part: usize, whole: usize) -> bool {
+    part > SMALL || whole <= MIDDLING
+}
 
 /// Moves nodes to where their distances on the page are more like those in the graph, and boxes stay apart: hubs
 /// move together, their leaves to their outer side. `reach` is how much of an edge is to be seen where the boxes
@@ -21,9 +26,12 @@ const MIDDLING: usize = 1500;
 /// proximity-preserving node overlap removal", 2010), where nodes that share no neighbour want to be farther
 /// apart than by their hops, so that what belongs to different hubs stays apart.
 pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, reach: f64, gap: f64) {
+    /// So many leaves around a hub, and nothing else, are as good as they can be in their ring.
+    const AROUND: usize = 24;
     let hub = (0..net.len()).any(|node| net.degree(node) + 1 == net.len());
-    if hub && net.edges().count() < net.len() {
-        // A hub with its leaves around it is as good as it can be.
+    let star = hub && net.edges().count() < net.len();
+    // Very many stand in rows, to be read like text.
+    if star && (net.len() <= AROUND + 1 || net.len() > SMALL) {
         return;
     }
     let padded: Vec<Point> = boxes.iter().map(|b| *b + Point::new(gap, gap)).collect();
@@ -31,19 +39,19 @@ pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, rea
         return relax_few(net, boxes, &padded, places, reach, gap);
     }
     if net.len() <= MIDDLING {
-        let stress = AllPairs::new(net, &|h| farther(h, 5.0));
+        let stress = AllPairs::new(net, &|h| farther(h, 8.0));
         let pull = Pull { edge: 30.0, keep: 0.3 };
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 6, pushes: 4, least: 0.0 });
     } else {
         // So many fill the page evenly already: a little of it takes stress away and no order.
         let stress = Pivots::new(net, &vec![1.0; net.len()], &|h| h);
-        let pull = Pull { edge: 20.0, keep: 0.77 };
+        let pull = Pull { edge: 20.0, keep: 0.65 };
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 1, pushes: 4, least: 0.0 });
     }
     overlap::separate(places, boxes, gap);
 }
 
-/// The places that are easiest to read: those given, relaxed, or relaxed with edges kept clear of boxes.
+/// The places that are easiest to read: those given, relaxed, relaxed and turned, or these with edges kept clear of boxes.
 fn relax_few(
     net: &Network,
     boxes: &[Point],
@@ -55,17 +63,27 @@ fn relax_few(
     let stress = AllPairs::new(net, &|h| farther(h, 2.2));
     let sizes = boxes.iter().map(|b| (b.x + b.y) / 2.0).sum::<f64>() / boxes.len() as f64;
     let pull = Pull { edge: 1.0, keep: 0.3 };
+    let turns = Turns { pull, rounds: 40, pushes: 10, least: reach + sizes };
     let mut near = places.clone();
-    rounds(net, &stress, &mut near, padded, Turns { pull, rounds: 40, pushes: 10, least: reach + sizes });
-    let mut clear = near.clone();
-    uncovered(net, &stress, &mut clear, padded);
+    rounds(net, &stress, &mut near, padded, turns);
+    // The longest extent across the page, which wide boxes and their fans may have turned.
+    let mut across = near.clone();
+    turn(&mut across);
+    rounds(net, &stress, &mut across, padded, Turns { rounds: 5, ..turns });
+    let mut tries = vec![near, across];
+    for nth in 0..tries.len() {
+        let mut clear = tries[nth].clone();
+        uncovered(net, &stress, &mut clear, padded);
+        tries.push(clear);
+    }
     let edges: Vec<(usize, usize)> = net.edges().map(|(a, b, _)| (a, b)).collect();
-    let mut least = cost(&edges, boxes, places, reach);
-    for mut tried in [near, clear] {
+    let cost = |places: &[Point]| cost(&edges, boxes, places, reach) * stress.least(places);
+    let mut least = cost(places);
+    for mut tried in tries {
         overlap::separate(&mut tried, boxes, gap);
         polish::tighten(net, boxes, &mut tried, reach, gap);
         polish::compact(net, boxes, &mut tried, reach, gap);
-        let cost = cost(&edges, boxes, &tried, reach);
+        let cost = cost(&tried);
         if cost < least {
             least = cost;
             *places = tried;
@@ -89,6 +107,7 @@ fn farther(hops: f32, by: f32) -> f32 {
 }
 
 /// How stress and boxes take turns.
+#[derive(Clone, Copy)]
 struct Turns {
     pull: Pull,
     rounds: usize,

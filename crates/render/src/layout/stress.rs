@@ -6,11 +6,11 @@
 //! multidimensional scaling of large data", 2007).
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::network::Network;
 use super::random::Random;
-use super::{Point, parallel};
+use super::{Point, force, parallel};
 
 /// Up to this many nodes all pairs are weighed.
 pub(super) const FULL: usize = 120;
@@ -31,13 +31,42 @@ pub(super) fn all_distances(net: &Network, radius: &[f64], reach: f64) -> Vec<Ve
     const CHORD: f64 = 2.0 / std::f64::consts::PI;
     let passed = |node: usize| radius[node].min(small.max(CHORD * radius[node]));
     let beyond = |node: usize| (radius[node] - passed(node)) as f32;
-    parallel::map(net.len(), |from| {
+    let mut all = parallel::map(net.len(), |from| {
         let mut ways = distances(net, from, &|a, b| passed(a) + passed(b) + reach);
         for (to, way) in ways.iter_mut().enumerate().filter(|&(to, _)| to != from) {
             *way += beyond(from) + beyond(to);
         }
         ways
-    })
+    });
+    part_shared(net, &mut all);
+    all
+}
+
+/// Lets two nodes with many neighbours in common that have no others want to be far apart, so that these stand in a row
+/// between them: around both of them, every edge would cross many.
+fn part_shared(net: &Network, distances: &mut [Vec<f32>]) {
+    /// Fewer stand well anywhere.
+    const MANY: usize = 5;
+    let mut shared: BTreeMap<[usize; 2], Vec<usize>> = BTreeMap::new();
+    for node in 0..net.len() {
+        if let &[a, b] = net.neighbours(node) {
+            shared.entry([a, b]).or_default().push(node);
+        }
+    }
+    shared.retain(|_, nodes| nodes.len() >= MANY);
+    for ([a, b], nodes) in shared {
+        let edge = distances[a][nodes[0]];
+        let apart = edge * (nodes.len() as f32).sqrt() * 1.3;
+        let mut set = |i: usize, j: usize, distance: f32| {
+            (distances[i][j], distances[j][i]) = (distance, distance);
+        };
+        set(a, b, apart);
+        for node in nodes {
+            // Half the way, and some more to the row's ends.
+            set(node, a, apart * 0.6);
+            set(node, b, apart * 0.6);
+        }
+    }
 }
 
 /// Shortest ways from one node: Dijkstra. O(edges log nodes).
@@ -166,15 +195,20 @@ fn wanted(this: Point, other: Point, distance: f64, first: bool) -> Point {
 
 /// Positions for many nodes of a connected graph, edges about 1 long; `mass` is how many nodes each of them
 /// stands for. O(pivots * (edges + nodes log nodes)).
+///
+/// Pivots alone leave nodes that have few neighbours where their hops put them, on each other's edges: forces take a
+/// third of the crossings away, and stress after them keeps what they found.
 pub(super) fn place_many(net: &Network, mass: &[f32]) -> Vec<Point> {
-    const ROUNDS: usize = 60;
+    const FORCES: usize = 60;
+    const ROUNDS: usize = 30;
     let stress = Pivots::new(net, mass, &|hops| hops);
     let mut places = pivot_scaling(&stress.distances);
+    force::balance(net, mass, &mut places, FORCES);
     let mut next = places.clone();
     for _ in 0..ROUNDS {
         // Joined nodes weigh more: they stay together, and edges cross less. Less than the whole way, since all
         // move at once.
-        stress.round(net, &places, &mut next, 1.0, Pull { edge: 64.0, keep: 0.3 });
+        stress.round(net, &places, &mut next, 1.0, Pull { edge: 16.0, keep: 0.3 });
         std::mem::swap(&mut places, &mut next);
     }
     places
@@ -206,7 +240,27 @@ pub(super) struct AllPairs {
 impl AllPairs {
     /// `wish` is the distance that two nodes so many hops apart want. O(nodes * edges).
     pub(super) fn new(net: &Network, wish: &(impl Fn(f32) -> f32 + Sync)) -> Self {
-        Self { wishes: Self::each(net.len(), |i| hops(net, i).into_iter().map(wish).collect()) }
+        let mut wishes: Vec<Vec<f32>> =
+            Self::each(net.len(), |i| hops(net, i).into_iter().map(wish).collect());
+        part_shared(net, &mut wishes);
+        Self { wishes }
+    }
+
+    /// How unlike the places are to what is wanted, at the scale that makes it least: from 0, the same, to 1.
+    pub(super) fn least(&self, places: &[Point]) -> f64 {
+        let (squares, sum) = self.shares(places);
+        let pairs = places.len() as f64 * (places.len() as f64 - 1.0) / 2.0;
+        if squares > 0.0 { 1.0 - sum * sum / (squares * pairs) } else { 0.0 }
+    }
+
+    /// Over all pairs, the sum of the squares of distance by wish, and the sum of it.
+    fn shares(&self, places: &[Point]) -> (f64, f64) {
+        let rows = Self::each(places.len(), |i| {
+            let pairs = self.wishes[i][..i].iter().zip(places);
+            let shares = pairs.map(|(&wish, &other)| (places[i] - other).length() / f64::from(wish));
+            shares.fold((0.0, 0.0), |(squares, sum), share| (squares + share * share, sum + share))
+        });
+        total(rows.into_iter())
     }
 
     /// By threads where it is worth it: each `f` looks at all nodes.
@@ -218,12 +272,7 @@ impl AllPairs {
 
 impl Stress for AllPairs {
     fn hop(&self, places: &[Point]) -> f64 {
-        let rows = Self::each(places.len(), |i| {
-            let pairs = self.wishes[i][..i].iter().zip(places);
-            let shares = pairs.map(|(&wish, &other)| (places[i] - other).length() / f64::from(wish));
-            shares.fold((0.0, 0.0), |(squares, sum), share| (squares + share * share, sum + share))
-        });
-        ratio(rows.into_iter())
+        ratio(self.shares(places))
     }
 
     fn round(&self, net: &Network, places: &[Point], next: &mut [Point], hop: f64, pull: Pull) {
@@ -283,7 +332,7 @@ impl Stress for Pivots {
                 (squares + weight * length * length, sum + weight * length * want)
             })
         });
-        ratio(rows)
+        ratio(total(rows))
     }
 
     fn round(&self, net: &Network, places: &[Point], next: &mut [Point], hop: f64, pull: Pull) {
@@ -301,8 +350,11 @@ impl Stress for Pivots {
     }
 }
 
-fn ratio(rows: impl Iterator<Item = (f64, f64)>) -> f64 {
-    let (squares, sum) = rows.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d));
+fn total(rows: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
+    rows.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d))
+}
+
+fn ratio((squares, sum): (f64, f64)) -> f64 {
     if sum > 0.0 { squares / sum } else { 1.0 }
 }
 

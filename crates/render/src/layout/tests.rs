@@ -116,6 +116,31 @@ fn a_hub_is_in_the_middle_of_its_leaves() {
 }
 
 #[test]
+fn what_two_nodes_share_stands_between_them() {
+    for shared in [5, 8, 12, 21, 40] {
+        let placement =
+            check("auto", &alike(shared + 2, (2..shared + 2).flat_map(|i| [(0, i), (i, 1)]).collect()));
+        let (from, way) = (placement.centres[0], placement.centres[1] - placement.centres[0]);
+        for place in &placement.centres[2..] {
+            let d = *place - from;
+            let part = (d.x * way.x + d.y * way.y) / (way.length() * way.length());
+            assert!((0.0..1.0).contains(&part), "{shared} shared: {part}");
+        }
+    }
+}
+
+#[test]
+fn a_circle_of_many_nodes_leaves_its_page_filled() {
+    for nodes in [30, 300, 3000] {
+        let problem = alike(nodes, (1..nodes).map(|i| (i, i / 10)).collect());
+        let placement = check("circular", &problem);
+        let (low, high) = point::bounds(&placement.centres, &problem.boxes);
+        let page = (high.x - low.x) * (high.y - low.y) / (nodes as f64 * 120.0 * 40.0);
+        assert!(page < 24.0, "{nodes} nodes: {page} times their boxes");
+    }
+}
+
+#[test]
 fn a_page_is_landscape_and_filled() {
     for pairs in [10, 100, 3000] {
         let problem = alike(2 * pairs, (0..pairs).map(|i| (2 * i, 2 * i + 1)).collect());

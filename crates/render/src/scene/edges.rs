@@ -185,10 +185,25 @@ pub(crate) fn line_width(bytes: u64, most: u64, count: usize) -> f64 {
     (NARROWEST + (widest(most) - NARROWEST) * share.powf(crowd)) / crowd.sqrt()
 }
 
-/// How opaque an edge's line is: in a crowd, those of few bytes stand back.
-pub(super) fn opacity(bytes: u64, most: u64, count: usize) -> f64 {
-    let faintest = (1.6 - 0.6 * crowding(count)).clamp(0.3, 1.0);
-    faintest + (1.0 - faintest) * rank(bytes, most)
+/// How opaque an edge's line is: in a crowd, and most of all in a tangle, those of few bytes stand back.
+pub(super) fn opacity(bytes: u64, most: u64, count: usize, tangle: f64) -> f64 {
+    let faintest = ((1.6 - 0.6 * crowding(count)) / tangle).clamp(0.28, 1.0);
+    faintest + (1.0 - faintest) * rank(bytes, most).powf(tangle)
+}
+
+/// How much a graph's edges lie over each other, wherever its nodes are: from 1, where they can be told apart as lines,
+/// to 3. O(edges log edges).
+pub(super) fn tangle(graph: &Folded) -> f64 {
+    /// So many, or two for each node, are no tangle yet.
+    const FREE: usize = 60;
+    let joined = |&edge: &&Edge| edge.source < edge.target || !has(&graph.edges, edge.target, edge.source);
+    let pairs = graph.edges.iter().filter(joined).count();
+    (pairs as f64 / (2 * graph.nodes.len()).max(FREE) as f64).clamp(1.0, 3.0)
+}
+
+/// Whether there is an edge from one node to another.
+fn has(edges: &[Edge], source: usize, target: usize) -> bool {
+    edges.binary_search_by_key(&(source, target), |edge| (edge.source, edge.target)).is_ok()
 }
 
 /// Where an edge stands by its bytes: from 1 for the busiest, by their logarithm, to 0 for a ten-thousandth of it.
@@ -226,9 +241,7 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
     let edges = &graph.edges;
     let most = most_bytes(edges);
     let title = |i: usize| caption::group_title(view, &graph.nodes[i]);
-    let has = |source: usize, target: usize| {
-        edges.binary_search_by_key(&(source, target), |edge| (edge.source, edge.target)).is_ok()
-    };
+    let tangle = tangle(graph);
     edges
         .iter()
         .enumerate()
@@ -245,7 +258,7 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
                 way[last] = to.outline.border(to.centre, way[last - 1]);
                 way
             } else {
-                let bent = has(edge.target, edge.source);
+                let bent = has(edges, edge.target, edge.source);
                 let plain = arc(from, to, if bent { parted(from, to) } else { 0.0 });
                 if edges.len() <= MOST_LED_AROUND {
                     around(plain, nodes, (edge.source, edge.target), bent)
@@ -262,7 +275,7 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
                 arrow,
                 width,
                 color: theme.stroke(family),
-                opacity: opacity(edge.traffic.bytes, most, edges.len()),
+                opacity: opacity(edge.traffic.bytes, most, edges.len(), tangle),
                 dash: theme.dash(family).iter().map(|length| length * width.max(1.0)).collect(),
                 halo: flags.edges[i].map(|severity| Halo::new(severity, theme)),
                 class: family.class(),

@@ -307,11 +307,14 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
     let heading = if shared.is_empty() { "Edges".to_owned() } else { format!("Edges, all {shared}") };
     blocks.push(Block { heading, rows });
     if matrix {
-        let rows =
-            vec![(Sample::None, "row: who sent; column: to whom; the darker, the more bytes".to_owned())];
+        let rows = vec![(
+            Sample::None,
+            "row: who sent; column: to whom; the stronger its colour, the more bytes".to_owned(),
+        )];
         blocks.push(Block { heading: "Cells".to_owned(), rows });
     } else if !graph.edges.is_empty() {
         let most = edges::most_bytes(&graph.edges);
+        let tangle = edges::tangle(graph);
         let rows = round_steps(edges::fewest_bytes(&graph.edges), most)
             .into_iter()
             .map(|bytes| {
@@ -319,7 +322,7 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
                 let sample = Sample::Stroke {
                     width: edges::line_width(bytes, most, count),
                     color: theme.ink_soft(),
-                    opacity: edges::opacity(bytes, most, count),
+                    opacity: edges::opacity(bytes, most, count, tangle),
                     dash: Vec::new(),
                 };
                 (sample, quantity::bytes(bytes))
@@ -351,7 +354,15 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
     add("Findings", findings(view, flags, theme));
     add("Names, places and vendors from", sources(view, drafts));
     add("Folded into one node each", folds(view, graph));
-    add("For lack of room", left_out_rows(left_out));
+    let mut lack = left_out_rows(left_out);
+    if !matrix && edges::tangle(graph) > 1.0 {
+        let edges = quantity::grouped(graph.edges.len() as u64);
+        lack.push((
+            Sample::None,
+            format!("{edges} edges in a tangle: a matrix (-E matrix) tells them apart"),
+        ));
+    }
+    add("For lack of room", lack);
     blocks.retain(|block| !block.rows.is_empty());
     blocks
 }

@@ -335,6 +335,12 @@ pub struct Stroke {
 }
 
 impl Scene {
+    /// What is behind a label: the frame that it stands in, or paper.
+    pub fn ground(&self, label: &Rect) -> Color {
+        let framed = self.hulls.iter().any(|hull| hull.rect.contains(label));
+        if framed { self.theme.frame() } else { self.theme.paper() }
+    }
+
     /// The edges in the order in which they are drawn, each over those before: what findings mark last, else the
     /// busiest.
     pub fn drawing_order(&self) -> Vec<usize> {
