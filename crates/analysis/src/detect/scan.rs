@@ -9,7 +9,7 @@ use super::material::{ACK, Direction, SYN};
 use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{
     SCAN_BENIGN, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT, SCAN_SCANNER, SWEEP_HOSTS,
-    SWEEP_NOTE, SWEEP_SHARE,
+    SWEEP_NOTE, SWEEP_SHARE, TRACEROUTE_FIRST, TRACEROUTE_LAST,
 };
 use super::{Material, magnitude};
 use crate::life::{Life, join};
@@ -61,10 +61,11 @@ fn over_tcp(material: &Material<'_>) -> Sources {
 fn over_udp(material: &Material<'_>) -> Sources {
     let mut sources = Sources::new();
     let directions = directions(&material.datagrams);
+    let traceroute = TRACEROUTE_FIRST..=TRACEROUTE_LAST;
     for (&connection, direction) in &directions {
         let (hosts, ports) = (connection.hosts, connection.ports);
         let is_single = [hosts.source, hosts.destination].iter().all(|ip| AddressClass::of(*ip).is_host());
-        if is_single && ports.source > ports.destination && !TRACEROUTE.contains(&ports.destination) {
+        if is_single && ports.source > ports.destination && !traceroute.contains(&ports.destination.into()) {
             let answered = directions.contains_key(&connection.reversed());
             add(&mut sources, connection, direction, answered);
         }
@@ -79,9 +80,6 @@ fn over_udp(material: &Material<'_>) -> Sources {
     }
     sources
 }
-
-/// Where traceroute sends its datagrams, so that nobody answers (RFC 1393 and its implementations).
-const TRACEROUTE: std::ops::RangeInclusive<u16> = 33_434..=33_534;
 
 fn add(sources: &mut Sources, connection: Connection, direction: &Direction, answered: bool) {
     let hosts = connection.hosts;
