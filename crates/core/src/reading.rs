@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::sync::mpsc::Sender;
 use std::thread;
 
 use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, DuplicateWindow, HelloWindow, Named};
@@ -52,6 +53,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) options: &'a DissectOptions,
     pub(crate) selection: &'a Selection,
     pub(crate) progress: Option<&'a dyn Progress>,
+    /// Where readers go that are done with.
+    pub(crate) finished: &'a Sender<CaptureReader>,
 }
 
 /// What became of one capture: what was read of it and where it is damaged, or why nothing was read.
@@ -112,6 +115,8 @@ impl<'a> Reading<'a> {
             summary.life = whole.life;
             *shard = whole.shard;
             damage = whole.damage;
+            // If nobody wants it, it is closed.
+            let _ = self.finished.send(whole.reader);
         }
         Ok((summary, damage))
     }
