@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use pcapviz_analysis::{Inside, Observations, findings};
+use pcapviz_analysis::{Inside, Observations, findings_by};
 use pcapviz_capture::{CaptureReader, Filter, Tunnels};
 use pcapviz_graph::{Finding, FlowTable};
 use pcapviz_testkit::frame::{Ethernet, Ipv4, icmp};
@@ -278,15 +278,16 @@ proptest! {
     }
 }
 
-/// What is found of the parts, each seen by itself.
+/// What is found of the parts, each seen by itself, by as many threads.
 fn findings_of<'a>(parts: impl IntoIterator<Item = Vec<&'a Sent>>) -> Vec<Finding> {
-    let (mut whole, mut seen) = (FlowTable::new(), Observations::default());
+    let (mut whole, mut seen, mut threads) = (FlowTable::new(), Observations::default(), 0);
     for part in parts {
         let (table, observations) = observe(part, Tunnels::Outer);
         whole.merge(table);
         seen.merge(observations);
+        threads += 1;
     }
-    findings(&whole, &seen, &Inside::default())
+    findings_by(&whole, &seen, &Inside::default(), threads)
 }
 
 /// The frames that a filter lets pass, all of them without one; numbered from 1, with their bytes.
