@@ -29,6 +29,10 @@ type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
 /// group, those with several addresses on a link, those that answer for others. But they answer who asks, or
 /// announce themselves to all (RFC 5227); poisoning tells one host what nobody asked.
 fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
+    // Of a sample, what was asked is not known.
+    if !material.observations.claims.is_whole() {
+        return Vec::new();
+    }
     let questions = material.observations.claims.questions();
     let mut asked: BTreeMap<(Vlans, Ipv4Addr), u64> = BTreeMap::new();
     for (question, asking) in &questions {
