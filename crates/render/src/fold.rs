@@ -46,8 +46,15 @@ pub struct Folded {
     pub edges: Vec<Edge>,
     /// What is known of each of the edges.
     pub notes: Vec<Option<EdgeNotes>>,
-    /// The family that carried the most bytes of each of the edges.
-    pub families: Vec<Family>,
+    /// The families of each of the edges with their bytes, that of the most first.
+    pub families: Vec<Vec<(Family, u64)>>,
+}
+
+impl Folded {
+    /// The family that carried the most bytes of an edge.
+    pub fn family(&self, edge: usize) -> Family {
+        self.families[edge].first().map_or(Family::NonIp, |(family, _)| *family)
+    }
 }
 
 /// One node to be drawn.
@@ -374,7 +381,7 @@ impl<'a> Partition<'a> {
         Folded {
             nodes: self.groups.into_iter().map(sum).collect(),
             notes: edges.keys().map(|ends| notes.remove(ends)).collect(),
-            families: bytes.into_values().map(Family::of_most).collect(),
+            families: bytes.into_values().map(Family::by_bytes).collect(),
             edges: edges.into_values().collect(),
         }
     }

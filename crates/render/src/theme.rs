@@ -487,16 +487,17 @@ static NON_IP: FamilyRow = FamilyRow {
 };
 
 impl Family {
-    /// The family that carried the most bytes of an edge, by its [shares](pcapviz_graph::LayerGraph::shares); of equals the
-    /// first in the order of the legend.
-    pub fn of_most(bytes: impl IntoIterator<Item = (Self, u64)>) -> Self {
+    /// The families of an edge with their bytes, by its [shares](pcapviz_graph::LayerGraph::shares): that of the most bytes
+    /// first, equals in the order of the legend.
+    pub fn by_bytes(bytes: impl IntoIterator<Item = (Self, u64)>) -> Vec<(Self, u64)> {
         let mut sums: BTreeMap<Self, u64> = BTreeMap::new();
         for (family, bytes) in bytes {
             let sum = sums.entry(family).or_default();
             *sum = sum.saturating_add(bytes);
         }
-        let most = sums.into_iter().max_by_key(|(family, bytes)| (*bytes, Reverse(*family)));
-        most.map_or(Self::NonIp, |(family, _)| family)
+        let mut sums: Vec<(Self, u64)> = sums.into_iter().collect();
+        sums.sort_by_key(|(family, bytes)| (Reverse(*bytes), *family));
+        sums
     }
 
     /// The family of a flow with these protocols: the most telling of them counts.

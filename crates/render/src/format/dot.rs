@@ -57,7 +57,8 @@ pub(super) fn write(
     let most = scene::busiest_edge(view.graph.edges());
     for (i, edge) in view.graph.edges().iter().enumerate() {
         let of_share = |share: Share| (Family::of(share.protocols), share.traffic.bytes);
-        let family = Family::of_most(view.graph.shares(i).map(of_share));
+        let families = Family::by_bytes(view.graph.shares(i).map(of_share));
+        let family = families.first().map_or(Family::NonIp, |(family, _)| *family);
         let [source, target] = [edge.source, edge.target].map(|i| view.graph.nodes()[i].id);
         let notes = view.annotations.edge(source, target);
         writeln!(

@@ -124,6 +124,10 @@ impl Canvas<'_, '_> {
         }
         let line = Line { width: edge.width, color: edge.color, opacity: edge.opacity, dash: &edge.dash };
         self.line(spline(&edge.spline), line);
+        for strand in &edge.strands {
+            let line = Line { opacity: edge.opacity, ..Line::solid(strand.width, strand.color) };
+            self.line(spline(&strand.spline), line);
+        }
         self.fill(polyline(&edge.arrow, true), edge.color, edge.opacity.sqrt());
     }
 

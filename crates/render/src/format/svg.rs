@@ -114,6 +114,20 @@ struct Svg {
     theme: Theme,
 }
 
+/// A spline as a path's data.
+fn path(spline: &[Point]) -> String {
+    let mut way = String::new();
+    for (i, p) in spline.iter().enumerate() {
+        let command = match i {
+            0 => "M",
+            1 => "C",
+            _ => " ",
+        };
+        let _ = write!(way, "{command}{}", Pair(*p));
+    }
+    way
+}
+
 /// The attributes of a line that is not solid or not opaque.
 fn line_style(dash: &[f64], opacity: f64) -> String {
     let mut style = String::new();
@@ -219,15 +233,7 @@ impl Svg {
         let EdgeMark { class, color, width, .. } = edge;
         self.line(format_args!("<g id=\"e{i}\" class=\"edge {class}\">"));
         self.tooltip(&edge.tooltip);
-        let mut way = String::new();
-        for (j, p) in edge.spline.iter().enumerate() {
-            let command = match j {
-                0 => "M",
-                1 => "C",
-                _ => " ",
-            };
-            let _ = write!(way, "{command}{}", Pair(*p));
-        }
+        let way = path(&edge.spline);
         if let Some(halo) = &edge.halo {
             self.line(format_args!(
                 "<path class=\"halo {}\" d=\"{way}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{}/>",
@@ -242,6 +248,15 @@ impl Svg {
             Number(*width),
             line_style(&edge.dash, edge.opacity)
         ));
+        for strand in &edge.strands {
+            self.line(format_args!(
+                "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"{}/>",
+                path(&strand.spline),
+                strand.color,
+                Number(strand.width),
+                line_style(&[], edge.opacity)
+            ));
+        }
         let [a, b, c] = edge.arrow.map(Pair);
         // Opaque enough to be seen where lines end together.
         let opacity = match edge.opacity.sqrt() {

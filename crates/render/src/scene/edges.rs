@@ -1,15 +1,17 @@
 //! Nodes in their place, and the lines between them.
 
+use std::collections::BTreeSet;
+
 use pcapviz_graph::Edge;
 
 use super::draft::{Detail, Draft, LOOP_HEIGHT};
 use super::flags::Flags;
 use super::geometry::cubic;
-use super::{EdgeMark, Halo, Hull, Label, LeftOut, Outline, Rect, direction, labels, point};
+use super::{EdgeMark, Halo, Hull, Label, LeftOut, Outline, Rect, Strand, direction, labels, point};
 use crate::fold::Folded;
 use crate::layout::{Placement, Point, runs_through};
 use crate::text::Ruler;
-use crate::theme::Theme;
+use crate::theme::{Color, Family, Theme};
 use crate::{View, caption};
 
 /// How much a small picture may be stretched to make room for its edges' labels.
@@ -111,7 +113,8 @@ impl Picture {
             node.label = node.label.take().map(|label| label.moved(by));
         }
         for edge in &mut self.edges {
-            for p in edge.spline.iter_mut().chain(&mut edge.arrow) {
+            let strands = edge.strands.iter_mut().flat_map(|strand| &mut strand.spline);
+            for p in edge.spline.iter_mut().chain(&mut edge.arrow).chain(strands) {
                 *p += by;
             }
             edge.label = edge.label.take().map(|label| label.moved(by));
@@ -267,8 +270,9 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
                 }
             };
             let (spline, arrow) = with_arrow(way, width);
-            let family = graph.families[i];
+            let family = graph.family(i);
             EdgeMark {
+                strands: strands(&spline, &shares(graph, i, width, theme), width),
                 source: edge.source,
                 target: edge.target,
                 spline,
@@ -289,6 +293,63 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
             }
         })
         .collect()
+}
+
+/// Which families besides that of the most bytes an edge's line has room to show, each with how much of its width.
+fn shares(graph: &Folded, edge: usize, width: f64, theme: Theme) -> Vec<(Family, Color, f64)> {
+    /// What is narrower is not seen beside another colour.
+    const NARROWEST: f64 = 0.6;
+    /// The family of the most bytes keeps so much of the width.
+    const KEPT: f64 = 0.4;
+    // Where colours are not told apart, dashes are, of the whole line.
+    if !theme.dash(graph.family(edge)).is_empty() {
+        return Vec::new();
+    }
+    let all: u64 = graph.families[edge].iter().map(|(_, bytes)| bytes).sum();
+    let mut room = width * (1.0 - KEPT);
+    let mut shares = Vec::new();
+    for &(family, bytes) in graph.families[edge].iter().skip(1) {
+        let own = (width * bytes as f64 / all.max(1) as f64).max(NARROWEST);
+        if own > room {
+            break;
+        }
+        room -= own;
+        shares.push((family, theme.stroke(family), own));
+    }
+    shares
+}
+
+/// Adds the families that are shown beside those of the most bytes; whether there are any.
+pub(super) fn families_beside(graph: &Folded, theme: Theme, families: &mut BTreeSet<Family>) -> bool {
+    let (most, count) = (most_bytes(&graph.edges), graph.edges.len());
+    let mut any = false;
+    for (i, edge) in graph.edges.iter().enumerate() {
+        for (family, ..) in shares(graph, i, line_width(edge.traffic.bytes, most, count), theme) {
+            families.insert(family);
+            any = true;
+        }
+    }
+    any
+}
+
+/// The lines of an edge's shares of its width, from its right side inwards.
+fn strands(spline: &[Point], shares: &[(Family, Color, f64)], width: f64) -> Vec<Strand> {
+    let mut right = width / 2.0;
+    let mut strand = |&(_, color, width): &(Family, Color, f64)| {
+        right -= width;
+        Strand { spline: beside(spline, right + width / 2.0), width, color }
+    };
+    shares.iter().map(&mut strand).collect()
+}
+
+/// A spline so far to the right of another, for distances that are small against its bends.
+fn beside(spline: &[Point], by: f64) -> Vec<Point> {
+    let last = spline.len() - 1;
+    let shifted = |(i, &p): (usize, &Point)| {
+        let along = direction(spline[i.saturating_sub(1)], spline[(i + 1).min(last)]);
+        p + point(-along.y, along.x) * by
+    };
+    spline.iter().enumerate().map(shifted).collect()
 }
 
 /// How far an edge stands off the straight line, to its own right, where another comes back.

@@ -294,8 +294,9 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
         let rows = functions.into_iter().map(shape).collect();
         blocks.push(Block { heading: "Shapes".to_owned(), rows });
     }
-    let families: BTreeSet<Family> = graph.families.iter().copied().collect();
-    let rows = Family::all()
+    let mut families: BTreeSet<Family> = (0..graph.edges.len()).map(|edge| graph.family(edge)).collect();
+    let several = !matrix && edges::families_beside(graph, theme, &mut families);
+    let mut rows: Vec<_> = Family::all()
         .filter(|family| families.contains(family))
         .map(|family| {
             let dash = theme.dash(family).iter().map(|length| length * 1.6).collect();
@@ -303,6 +304,9 @@ fn blocks(drawn: &Drawn<'_>, options: &RenderOptions<'_>, left_out: LeftOut) -> 
             (sample, family.description().to_owned())
         })
         .collect();
+    if several {
+        rows.push((Sample::None, "several beside each other: by their bytes".to_owned()));
+    }
     let shared = caption::shared_protocols(&graph.edges);
     let heading = if shared.is_empty() { "Edges".to_owned() } else { format!("Edges, all {shared}") };
     blocks.push(Block { heading, rows });

@@ -101,9 +101,10 @@ pub(super) fn wishes(graph: &Folded, theme: Theme, ruler: &Ruler) -> Vec<Vec<Lab
     }
     edges
         .iter()
-        .zip(graph.notes.iter().zip(&graph.families))
-        .map(|(edge, (notes, family))| {
-            let color = theme.family_ink(*family);
+        .zip(&graph.notes)
+        .enumerate()
+        .map(|(i, (edge, notes))| {
+            let color = theme.family_ink(graph.family(i));
             let short = ruler.fit(&caption::edge_short(edge), LABEL, WIDEST);
             let mut labels = Vec::with_capacity(2);
             if edges.len() <= FULL_LABELS {

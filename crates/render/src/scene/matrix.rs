@@ -69,7 +69,7 @@ pub(super) fn of(drawn: &Drawn<'_>, options: &RenderOptions<'_>, ruler: &Ruler) 
         .enumerate()
         .map(|(i, edge)| {
             let (row, column) = (place[edge.source], place[edge.target]);
-            let family = theme.stroke(graph.families[i]);
+            let family = theme.stroke(graph.family(i));
             let title = |node: usize| caption::group_title(view, &graph.nodes[node]);
             let notes = graph.notes[i].as_ref();
             Cell {

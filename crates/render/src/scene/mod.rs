@@ -222,6 +222,8 @@ pub struct EdgeMark {
     pub width: f64,
     /// Its colour.
     pub color: Color,
+    /// What runs along its right side in other colours, within its width: families of traffic that carried less.
+    pub strands: Vec<Strand>,
     /// How opaque it is, from 0 to 1.
     pub opacity: f64,
     /// Its dashes: drawn, not drawn, ... in points; none for a solid line.
@@ -234,6 +236,18 @@ pub struct EdgeMark {
     pub label: Option<Label>,
     /// All that is known of it, one line each; hostile.
     pub tooltip: String,
+}
+
+/// A part of an edge's width that has a colour of its own.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Strand {
+    /// Its line: a cubic Bézier spline.
+    pub spline: Vec<Point>,
+    /// The line's width.
+    pub width: f64,
+    /// Its colour.
+    pub color: Color,
 }
 
 /// A frame around nodes that belong together.

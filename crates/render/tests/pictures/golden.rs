@@ -46,6 +46,16 @@ fn two_directions_are_parted() {
 }
 
 #[test]
+fn protocols_run_beside_each_other() {
+    let mut s = Scenario::new();
+    s.send("10.0.0.1", "10.0.0.2", Over::Tcp(50_000, 443), 30, 1_400);
+    s.send("10.0.0.1", "10.0.0.2", Over::Tcp(50_001, 22), 12, 1_200);
+    s.send("10.0.0.1", "10.0.0.2", Over::Udp(50_000, 53), 20, 120);
+    s.send("10.0.0.2", "10.0.0.1", Over::Tcp(443, 50_000), 9, 1_400);
+    check("strands", Hosts, &s);
+}
+
+#[test]
 fn self_loop() {
     let mut s = Scenario::new();
     s.send("127.0.0.1", "127.0.0.1", Over::Tcp(50_000, 25), 4, 200);

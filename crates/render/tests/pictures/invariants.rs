@@ -24,6 +24,8 @@ pub(crate) fn check(what: &str, scene: &Scene) {
         solid.push((format!("node {i}"), shape));
     }
     for (i, edge) in scene.edges.iter().enumerate() {
+        let strands: f64 = edge.strands.iter().map(|strand| strand.width).sum();
+        assert!(strands <= 0.6 * edge.width + 1e-9, "{what}: the strands of edge {i} are wider than it");
         solid.extend(edge.label.iter().map(|label| (format!("label of edge {i}"), label.bounds)));
     }
     for hull in &scene.hulls {
