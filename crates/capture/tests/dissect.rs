@@ -714,6 +714,25 @@ fn arp_and_icmp_are_kept() {
 }
 
 #[test]
+fn arp_of_other_networks_and_inside_of_tunnels_is_not() {
+    let message = || arp_request([2; 6], [10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+    let ethernet = |inside: Frame| Ethernet::default().carry(inside);
+    let bridged = || ethernet(Ipv4::default().carry(gre(None).carry(ethernet(message()))));
+    for (frame, tunnels, expected) in [
+        (ethernet(message()), Tunnels::Outer, true),
+        // IEEE 802 networks, and frame relay.
+        (ethernet(message().patch(0, &[0, 6])), Tunnels::Outer, true),
+        (ethernet(message().patch(0, &[0, 15])), Tunnels::Outer, false),
+        (ethernet(message().announced_as(0x8035, 0)), Tunnels::Outer, false),
+        (bridged(), Tunnels::Outer, false),
+        (bridged(), Tunnels::Inner, true),
+    ] {
+        let found = dissect(&Packet::new(LinkType(1), frame.bytes()), &options(tunnels));
+        assert_eq!(found.arp.is_some(), expected, "{frame:02x?} {tunnels:?}");
+    }
+}
+
+#[test]
 fn esp_without_encryption_is_read_only_if_told() {
     let payload = Udp::ports(1, 2).carry(b"12");
     let esp = [&[0, 0, 0, 9, 0, 0, 0, 1], payload.bytes(), &[1, 2, 2, 17], &[0xee; 12]].concat();

@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -31,11 +33,11 @@ impl HostsFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read. Lines that do not fit are left out, and said by [`Enricher::enrich`].
+    /// If it cannot be read, or is longer than 64 MiB: a device such as `/dev/zero` has no end. Lines that do not fit
+    /// are left out, and said by [`Enricher::enrich`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EnrichError> {
         let path = path.as_ref();
-        let bytes =
-            std::fs::read(path).map_err(|source| EnrichError::Read { path: path.to_owned(), source })?;
+        let bytes = read(path).map_err(|source| EnrichError::Read { path: path.to_owned(), source })?;
         Ok(Self::parse(&String::from_utf8_lossy(&bytes)))
     }
 
@@ -55,6 +57,18 @@ impl HostsFile {
         }
         hosts
     }
+}
+
+/// Bytes of a hosts file that are read: lists of a million names have half as much.
+const MOST: u64 = 64 << 20;
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 MiB: this is no hosts file"));
+    }
+    Ok(bytes)
 }
 
 impl Enricher for HostsFile {
@@ -101,5 +115,12 @@ mod tests {
         let enriched = hosts.enrich(&[], &mut Annotations::default()).unwrap();
         assert_eq!(enriched.nodes, 0);
         assert_eq!(enriched.warnings.len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_end_is_an_error() {
+        let error = HostsFile::open("/dev/zero").unwrap_err().to_string();
+        assert!(error.contains("/dev/zero"), "{error}");
     }
 }

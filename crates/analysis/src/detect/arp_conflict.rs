@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
@@ -6,7 +6,7 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, 
 use super::Material;
 use super::threshold::ARP_DEVICES;
 use crate::life::{Life, join};
-use crate::observe::Claim;
+use crate::observe::{Claim, Question};
 
 /// Addresses that several devices claim by ARP within the capture, and devices that claim several addresses and
 /// have taken over what another device carried.
@@ -19,6 +19,8 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
 
 /// A remote host's packets to a device.
 type Path = (Vlans, IpAddr, MacAddr);
+/// How many packets each device carried.
+type Carriers = BTreeMap<MacAddr, u64>;
 type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
 
 /// The other half of spoofing: the true owner may have been silent, but its packets were not.
@@ -27,49 +29,50 @@ type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
 /// group, those with several addresses on a link, those that answer for others. But they answer who asks, or
 /// announce themselves to all (RFC 5227); poisoning tells one host what nobody asked.
 fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
-    let mut asked: BTreeMap<(Vlans, Ipv4Addr), Vec<(MacAddr, u64)>> = BTreeMap::new();
-    for (question, asking) in material.observations.claims.questions() {
-        asked.entry((question.vlans, question.target)).or_default().push((question.device, asking.messages));
+    // Of a sample, what was asked is not known.
+    if !material.observations.claims.is_whole() {
+        return Vec::new();
+    }
+    let questions = material.observations.claims.questions();
+    let mut asked: BTreeMap<(Vlans, Ipv4Addr), u64> = BTreeMap::new();
+    for (question, asking) in &questions {
+        *asked.entry((question.vlans, question.target)).or_default() += asking.messages;
     }
     // Answers beyond the questions of others.
-    let unasked = |&(vlans, address, device, claim): &ClaimRow| {
-        let questions = asked.get(&(vlans, address)).into_iter().flatten();
-        let by_others: u64 = questions.filter(|(by, _)| *by != device).map(|(_, n)| n).sum();
-        claim.directed.saturating_sub(by_others)
+    let unasked = |&(vlans, target, device, claim): &ClaimRow| {
+        let all = asked.get(&(vlans, target)).copied().unwrap_or(0);
+        let own =
+            questions.binary_search_by_key(&Question { vlans, device, target }, |(question, _)| *question);
+        claim.directed.saturating_sub(all - own.map_or(0, |own| questions[own].1.messages))
     };
     let mut claimed: BTreeMap<(Vlans, MacAddr), Vec<&ClaimRow>> = BTreeMap::new();
     for row in claims {
         claimed.entry((row.0, row.2)).or_default().push(row);
     }
     // An honest device answers for one address. Without any question the capture has one direction only.
-    claimed.retain(|(vlans, _), rows| {
-        rows.len() > 1
-            && rows.iter().any(|row| unasked(row) > 0)
-            && asked.keys().any(|(asked_in, _)| asked_in == vlans)
+    claimed.retain(|&(vlans, _), rows| {
+        let any = (vlans, Ipv4Addr::UNSPECIFIED)..=(vlans, Ipv4Addr::BROADCAST);
+        rows.len() > 1 && rows.iter().any(|row| unasked(row) > 0) && asked.range(any).next().is_some()
     });
     if claimed.is_empty() {
         return Vec::new();
     }
-    // Who carried which remote host's packets to which device.
-    let mut carriers: BTreeMap<Path, BTreeMap<MacAddr, (Life, u64)>> = BTreeMap::new();
-    for (key, stats) in material.flows() {
-        let (Some(devices), Some(hosts)) = (key.devices, key.hosts) else { continue };
-        if AddressClass::of(hosts.source).is_host() && !devices.destination.is_multicast() {
-            let path = (key.vlans, hosts.source, devices.destination);
-            let carried = carriers.entry(path).or_default().entry(devices.source).or_default();
-            *carried = (join(carried.0, stats.life), carried.1 + stats.traffic.packets);
+    let carriers = carriers(material, &claimed.keys().copied().collect());
+    let mut taken: BTreeMap<(Vlans, MacAddr), Vec<(&Path, &Carriers)>> = BTreeMap::new();
+    for (path, by) in carriers.iter().filter(|(_, by)| by.len() > 1) {
+        for device in by.keys().map(|device| (path.0, *device)).filter(|device| claimed.contains_key(device))
+        {
+            taken.entry(device).or_default().push((path, by));
         }
     }
     let mut findings = Vec::new();
-    for ((vlans, device), rows) in &claimed {
-        let moved =
-            carriers.iter().filter(|((of, ..), by)| of == vlans && by.len() > 1 && by.contains_key(device));
-        let moved: Vec<_> = moved.collect();
+    for ((vlans, device), moved) in &taken {
+        let rows = &claimed[&(*vlans, *device)];
         let Some(((_, remote, victim), by)) = moved.first() else { continue };
-        let Some((other, _)) = by.iter().find(|(mac, _)| *mac != device) else { continue };
+        let Some(other) = by.keys().find(|mac| *mac != device) else { continue };
         // The address that it speaks of unasked is the one to look at.
         let Some(row) = rows.iter().max_by_key(|row| (unasked(row), row.1)) else { continue };
-        let (address, packets) = (row.1, moved.iter().filter_map(|(_, by)| by.get(device)).map(|(_, n)| n));
+        let (address, packets) = (row.1, moved.iter().filter_map(|(_, by)| by.get(device)));
         let mut finding = Finding::new("arp-conflict", Severity::Alert, NodeId::Device(*device));
         finding.object = Some(NodeId::Host(IpAddr::V4(address)));
         finding.score = 0.7;
@@ -96,6 +99,28 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
     findings
 }
 
+/// The devices that carried packets on the same paths as these devices, and how many.
+fn carriers(material: &Material<'_>, devices: &HashSet<(Vlans, MacAddr)>) -> BTreeMap<Path, Carriers> {
+    // Of one path in many, so that it takes little memory.
+    let carried = || {
+        material.flows().filter_map(|(key, stats)| {
+            let (by, hosts) = (key.devices?, key.hosts?);
+            let is_path = AddressClass::of(hosts.source).is_host() && !by.destination.is_multicast();
+            is_path.then_some(((key.vlans, hosts.source, by.destination), by.source, stats.traffic.packets))
+        })
+    };
+    let mut paths: BTreeMap<Path, Carriers> = BTreeMap::new();
+    for (path, ..) in carried().filter(|(path, device, _)| devices.contains(&(path.0, *device))) {
+        paths.entry(path).or_default();
+    }
+    for (path, device, packets) in carried() {
+        if let Some(by) = paths.get_mut(&path) {
+            *by.entry(device).or_default() += packets;
+        }
+    }
+    paths
+}
+
 fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
     let of_one_address = claims.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
     let conflicting = |claims: &&[ClaimRow]| claims.len() as f64 >= ARP_DEVICES && !is_shared(claims);
@@ -107,12 +132,7 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
             (claim.life.map(|(first, _)| first), claim.replies, *device)
         });
         // One after the other is what a change of hardware looks like; side by side is not.
-        let overlap = claims.iter().enumerate().any(|(i, (.., a))| {
-            claims[i + 1..].iter().any(|(.., b)| match (a.life, b.life) {
-                (Some(a), Some(b)) => a.0 <= b.1 && b.0 <= a.1,
-                _ => true,
-            })
-        });
+        let overlap = overlap(claims.iter().map(|(.., claim)| claim.life));
         let replies: u64 = claims.iter().map(|(.., claim)| claim.replies).sum();
         let gratuitous: u64 = claims.iter().map(|(.., claim)| claim.gratuitous).sum();
         let messages: u64 = claims.iter().map(|(.., claim)| claim.messages).sum();
@@ -145,6 +165,14 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
         (finding.display_filter, finding.capture_filter) = material.filters.claims(vlans, address, &devices);
         finding
     }).collect()
+}
+
+/// Whether two of the times have something in common, as far as they are known.
+fn overlap(lives: impl Iterator<Item = Life>) -> bool {
+    let Some(mut lives) = lives.collect::<Option<Vec<_>>>() else { return true };
+    lives.sort_unstable();
+    // Two have, only if two that follow each other have.
+    lives.array_windows().any(|[(_, end), (start, _)]| start <= end)
 }
 
 /// Whether these are the devices of one virtual router: GLBP gives each host another one of them.

@@ -8,7 +8,7 @@ use super::Material;
 use super::amount::{Count, Seconds};
 use super::material::is_call_out;
 use super::packets::{Carried, Clause};
-use super::threshold::{BEACON_GAPS, BEACON_MEDIAN, dispersion};
+use super::threshold::{BEACON_APART, BEACON_BURST, BEACON_GAPS, BEACON_MEDIAN, dispersion};
 use crate::life::{between, seconds};
 use crate::observe::Connection;
 
@@ -149,16 +149,13 @@ fn gaps(times: &[Timestamp]) -> Option<Spread> {
     }
     let mut contacts: Vec<Timestamp> = Vec::new();
     for &time in times {
-        if contacts.last().is_none_or(|last| between(*last, time) >= BURST) {
+        if contacts.last().is_none_or(|last| between(*last, time) >= BEACON_BURST) {
             contacts.push(time);
         }
     }
     // Steady traffic, cut into bursts, would look like a clock: bursts must be short beside the gaps.
-    gaps(&contacts).filter(|gaps| is_enough(gaps) && gaps.median >= 10.0 * BURST)
+    gaps(&contacts).filter(|gaps| is_enough(gaps) && gaps.median >= BEACON_APART)
 }
-
-/// Connections that start within so many seconds are one contact: browsers and agents open several at once.
-const BURST: f64 = 1.0;
 
 /// How far numbers lie apart.
 struct Spread {

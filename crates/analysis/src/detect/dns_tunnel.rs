@@ -71,10 +71,12 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
                 .map(|carried| Clause::between(carried, hosts.source, hosts.destination).server_port(53))
         })
         .collect();
+    // Any server, and if need be any client.
     if clauses.len() > CLAUSES {
-        // Any server, and if need be any client.
-        let server = |clause: &Clause| Clause { server: None, ..*clause };
-        clauses = clauses.iter().map(server).take(CLAUSES).collect();
+        clauses = clauses.iter().map(|clause| Clause { server: None, ..*clause }).collect();
+    }
+    if clauses.len() > CLAUSES {
+        clauses = clauses.iter().map(|clause| Clause { client: None, ..*clause }).collect();
     }
     (finding.display_filter, finding.capture_filter) = material.filters.any(&clauses);
     let domains: Vec<&str> = match scope {

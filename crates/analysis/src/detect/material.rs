@@ -9,7 +9,7 @@ use pcapviz_capture::{Pair, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
-use super::threshold::{BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, SCAN_HOSTS, UPLOAD_NOTE};
+use super::threshold::{BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, UPLOAD_NOTE};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
 use crate::{Inside, Observations};
@@ -142,7 +142,7 @@ impl<'a> Material<'a> {
             }
             // The two directions of a connection need not begin and end together.
             let is_long = seconds(stats.life) >= long / 2.0;
-            if is_long && stats.activity.active_slots() >= LONG_SLOTS {
+            if is_long && f64::from(stats.activity.active_slots()) >= LONG_SLOTS {
                 let direction = Direction::of(&stats);
                 let known = directions.entry((carried, connection));
                 known.and_modify(|known| known.add(&direction)).or_insert(direction);
@@ -390,10 +390,6 @@ fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
     };
     hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
 }
-
-/// Of the 64 slots of a conversation's life, those in which a long one is active at least, each way: a few packets
-/// far apart are none.
-const LONG_SLOTS: u32 = 4;
 
 impl Exchange {
     fn add(&mut self, is_up: bool, payload: u64, stats: &FlowStats) {

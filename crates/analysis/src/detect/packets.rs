@@ -148,17 +148,21 @@ impl Filters {
         (display, self.tagged(&join(clauses.iter().map(Clause::capture).collect(), " or ")))
     }
 
-    /// The ARP messages in which one of these devices claims the address.
+    /// The ARP messages in which one of these devices claims the address; many of them are all that do.
     pub(super) fn claims(&self, vlans: Vlans, address: Ipv4Addr, devices: &[MacAddr]) -> (String, String) {
-        let (display, capture): (Vec<String>, Vec<String>) = devices.iter().map(|mac| sender(*mac)).unzip();
-        let display = format!(
-            "arp.src.proto_ipv4 == {address} && (arp.opcode == 1 || arp.opcode == 2) && ({})",
-            display.join(" || ")
-        );
+        let (display, capture) = if devices.len() > CLAUSES {
+            // All of them: who has no address claims nothing.
+            let (display, capture) = sender(MacAddr([0; 6]));
+            (format!("!({display})"), format!("not {capture}"))
+        } else {
+            let (display, capture): (Vec<_>, Vec<_>) = devices.iter().map(|mac| sender(*mac)).unzip();
+            (format!("({})", display.join(" || ")), format!("({})", capture.join(" or ")))
+        };
+        let display =
+            format!("arp.src.proto_ipv4 == {address} && (arp.opcode == 1 || arp.opcode == 2) && {display}");
         let capture = format!(
-            "arp[14:4] = 0x{:08x} and (arp[6:2] = 1 or arp[6:2] = 2) and ({})",
-            address.to_bits(),
-            capture.join(" or ")
+            "arp[14:4] = 0x{:08x} and (arp[6:2] = 1 or arp[6:2] = 2) and {capture}",
+            address.to_bits()
         );
         self.arp(vlans, &display, &capture)
     }

@@ -9,7 +9,7 @@ use super::material::{ACK, Direction, SYN};
 use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{
     SCAN_BENIGN, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT, SCAN_SCANNER, SWEEP_HOSTS,
-    SWEEP_NOTE, SWEEP_SHARE,
+    SWEEP_NOTE, SWEEP_SHARE, TRACEROUTE_FIRST, TRACEROUTE_LAST,
 };
 use super::{Material, magnitude};
 use crate::life::{Life, join};
@@ -61,10 +61,11 @@ fn over_tcp(material: &Material<'_>) -> Sources {
 fn over_udp(material: &Material<'_>) -> Sources {
     let mut sources = Sources::new();
     let directions = directions(&material.datagrams);
+    let traceroute = TRACEROUTE_FIRST..=TRACEROUTE_LAST;
     for (&connection, direction) in &directions {
         let (hosts, ports) = (connection.hosts, connection.ports);
         let is_single = [hosts.source, hosts.destination].iter().all(|ip| AddressClass::of(*ip).is_host());
-        if is_single && ports.source > ports.destination && !TRACEROUTE.contains(&ports.destination) {
+        if is_single && ports.source > ports.destination && !traceroute.contains(&ports.destination.into()) {
             let answered = directions.contains_key(&connection.reversed());
             add(&mut sources, connection, direction, answered);
         }
@@ -79,9 +80,6 @@ fn over_udp(material: &Material<'_>) -> Sources {
     }
     sources
 }
-
-/// Where traceroute sends its datagrams, so that nobody answers (RFC 1393 and its implementations).
-const TRACEROUTE: std::ops::RangeInclusive<u16> = 33_434..=33_534;
 
 fn add(sources: &mut Sources, connection: Connection, direction: &Direction, answered: bool) {
     let hosts = connection.hosts;
@@ -98,20 +96,26 @@ fn by_arp(material: &Material<'_>) -> Vec<Finding> {
     let questions = claims.questions();
     let of_one = questions.chunk_by(|(a, _), (b, _)| (a.vlans, a.device) == (b.vlans, b.device));
     let many: Vec<_> = of_one.filter(|asked| asked.len() as f64 >= SWEEP_NOTE).collect();
-    if many.is_empty() {
+    // Of a sample of claims, who did not answer is not known.
+    if many.is_empty() || !claims.is_whole() {
         return Vec::new();
     }
     let claims = claims.sorted();
     let claimed: HashSet<(Vlans, Ipv4Addr)> = claims.iter().map(|row| (row.0, row.1)).collect();
     // Where no answer was captured, silence says little.
     let answered: HashSet<Vlans> = claims.iter().filter(|row| row.3.replies > 0).map(|row| row.0).collect();
-    let mut senders: HashMap<MacAddr, HashSet<IpAddr>> = HashMap::new();
+    // Two hosts are enough for a router.
+    let mut senders: HashMap<MacAddr, Option<IpAddr>> =
+        many.iter().map(|asked| (asked[0].0.device, None)).collect();
+    let mut routers: HashSet<MacAddr> = HashSet::new();
     for (key, _) in material.flows() {
         if let (Some(devices), Some(hosts)) = (key.devices, key.hosts)
             && hosts.source.is_ipv4()
+            && let Some(known) = senders.get_mut(&devices.source)
             && AddressClass::of(hosts.source).is_host()
+            && *known.get_or_insert(hosts.source) != hosts.source
         {
-            senders.entry(devices.source).or_default().insert(hosts.source);
+            routers.insert(devices.source);
         }
     }
     let sweep = |asked: &[(Question, ArpClaim)]| {
@@ -121,8 +125,8 @@ fn by_arp(material: &Material<'_>) -> Vec<Finding> {
         if (failed as f64) < SWEEP_NOTE || share < SWEEP_SHARE {
             return None;
         }
-        let is_router = senders.get(&device).is_some_and(|sent| sent.len() > 1);
-        let is_alert = failed as f64 >= SWEEP_HOSTS && !is_router && answered.contains(&vlans);
+        let is_alert =
+            failed as f64 >= SWEEP_HOSTS && !routers.contains(&device) && answered.contains(&vlans);
         let severity = if is_alert { Severity::Alert } else { Severity::Note };
         let mut finding = Finding::new("scan", severity, NodeId::Device(device));
         finding.score = 0.5 * magnitude(failed as f64, SWEEP_HOSTS) + 0.5 * share;

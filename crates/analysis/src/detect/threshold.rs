@@ -52,6 +52,16 @@ thresholds! {
         "below 12, the 0.1 % quantile is too close to what chance makes";
     BEACON_MEDIAN: "beacon", "median gap", 1.0, "s",
         "own choice: what comes faster is one task at work";
+    BEACON_BURST: "beacon", "contacts within so long of the first are one", 1.0, "s",
+        "own choice: browsers and agents open several connections at once";
+    BEACON_APART: "beacon", "median gap between such contacts", 10.0, "s",
+        "ten times the former: steady traffic cut into bursts would look like a clock";
+    DISPERSION_12: "beacon", "dispersion of 12 gaps, at most", 0.154, "",
+        "0.1 % quantile of median absolute deviation by median under exponential gaps: one Poisson process of a thousand passes";
+    DISPERSION_16: "beacon", "dispersion of 16 gaps, at most", 0.204, "", "the same";
+    DISPERSION_24: "beacon", "dispersion of 24 gaps, at most", 0.286, "", "the same";
+    DISPERSION_32: "beacon", "dispersion of 32 gaps, at most", 0.319, "", "the same";
+    DISPERSION_48: "beacon", "dispersion of 48 gaps and more, at most", 0.408, "", "the same";
     SCAN_RATIO: "scan", "likelihood ratio", 99.0, "",
         "Jung et al., \"Fast portscan detection using sequential hypothesis testing\", IEEE S&P 2004: 0.99 detected, 0.01 false";
     SCAN_BENIGN: "scan", "share of contacts that succeed, benign host", 0.8, "", "Jung et al. 2004";
@@ -64,6 +74,9 @@ thresholds! {
         "own choice: peer-to-peer programs fail on many hosts too, each on a port of its own";
     SCAN_REFUSED: "scan", "hosts or ports said to be unreachable, for an alert over UDP", 5.0, "",
         "own choice: silence over UDP is ordinary; a note below";
+    TRACEROUTE_FIRST: "scan", "first of the UDP ports that traceroute uses, which do not count", 33_434.0, "",
+        "traceroute(8): nobody is to answer there";
+    TRACEROUTE_LAST: "scan", "last of these ports", 33_534.0, "", "traceroute(8), 30 hops of three datagrams and some more";
     SWEEP_HOSTS: "scan", "addresses asked for by ARP that nobody has, for an alert", 100.0, "addresses",
         "own choice: most of a network of 256 addresses; a note at SWEEP_NOTE";
     SWEEP_NOTE: "scan", "addresses asked for by ARP that nobody has, for a note", 30.0, "addresses",
@@ -84,18 +97,24 @@ thresholds! {
     LONG_SHARE: "long-connection", "share of the capture", 0.9, "", "own choice: nearly all of it";
     LONG_CAPTURE: "long-connection", "capture for which the share counts", 600.0, "s",
         "own choice: every connection is long in a short capture";
+    LONG_SLOTS: "long-connection", "of 64 parts of its life, those in which it is active each way", 4.0, "parts",
+        "own choice: a few packets far apart are no connection";
     LONG_UDP_BYTES: "long-connection", "sent each way, for UDP", 1e5, "B",
         "own choice: UDP knows no connections, and clocks and name servers keep their ports";
     ARP_DEVICES: "arp-conflict", "devices that claim one address", 2.0, "devices",
         "RFC 5227: an address belongs to one interface";
 }
 
-/// The most that the dispersion of gaps (median absolute deviation by median) may be, by the number of gaps: the
-/// 0.1 % quantile under exponential gaps, so that one Poisson process of a thousand passes.
-const DISPERSION: [(f64, f64); 5] =
-    [(12.0, 0.154), (16.0, 0.204), (24.0, 0.286), (32.0, 0.319), (48.0, 0.408)];
+const DISPERSION: [(f64, f64); 5] = [
+    (12.0, DISPERSION_12),
+    (16.0, DISPERSION_16),
+    (24.0, DISPERSION_24),
+    (32.0, DISPERSION_32),
+    (48.0, DISPERSION_48),
+];
 
-/// Between the table's rows in a straight line, behind the last one as the last one.
+/// The most that the dispersion of so many gaps may be: between the table's rows in a straight line, behind the last one
+/// as the last one.
 pub(super) fn dispersion(gaps: usize) -> f64 {
     let n = gaps as f64;
     let [first, .., last] = DISPERSION;

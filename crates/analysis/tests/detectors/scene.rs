@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use pcapviz_analysis::{Inside, Observations, findings};
+use pcapviz_analysis::{Inside, Observations, findings_by};
 use pcapviz_capture::{CaptureReader, Filter, Tunnels};
 use pcapviz_graph::{Finding, FlowTable};
 use pcapviz_testkit::frame::{Ethernet, Ipv4, icmp};
@@ -27,6 +27,7 @@ fn scenes() -> Vec<Scene> {
     let web = ends(CLIENT, 40_000, OUTSIDE, 443);
     let over_udp = repeat(800, |t, n| t.datagram(i64::from(n) * S, (CLIENT, 40_000), (OUTSIDE, 443), 1400))
         .and(repeat(9, |t, n| t.datagram(i64::from(n) * S, (OUTSIDE, 443), (CLIENT, 40_000), 40)));
+    let long_name = |n: u16| format!("{n:060}.example.com");
     let names = |name: fn(u16) -> String| {
         repeat(80, |t, n| {
             let at = i64::from(n) * S;
@@ -84,6 +85,8 @@ fn scenes() -> Vec<Scene> {
     let claims = [(0, 1), (S, 2), (2 * S, 1)].into_iter().fold(t(), |t, (at, device)| {
         t.answers(at, mac(device), gateway, victim).asks(at, mac(device), gateway, victim)
     });
+    let flood = repeat(60, |t, n| t.asks(i64::from(n) * S, mac(n as u8 % 30), gateway, victim));
+    let flood = flood.about(&["arp-conflict"]).asks(5, [0; 6], gateway, victim);
     let poison =
         repeat(5, |t, n| t.answers(i64::from(n) * S, mac(2), gateway, victim)).about(&["arp-conflict"]);
     let poisoned = poison
@@ -92,9 +95,14 @@ fn scenes() -> Vec<Scene> {
         .carries(-S, (mac(1), mac(20)), OUTSIDE, victim)
         .carries(9 * S, (mac(2), mac(20)), OUTSIDE, victim);
 
+    // The client's address ends at byte 30 of what goes up, and at 34 of what comes back.
+    let mut of_many = names(long_name);
+    for (n, sent) in of_many.0.iter_mut().enumerate() {
+        sent.bytes[if sent.is_up { 29 } else { 33 }] = 100 + (n / 2 % 20) as u8;
+    }
+
     let upload = &["alert bulk-upload"][..];
     let tunnel = &["alert dns-tunnel"][..];
-    let long_name = |n: u16| format!("{n:060}.example.com");
     let scene = |name, traffic: Traffic, both, up, down| Scene { name, traffic, both, up, down };
     vec![
         scene("upload", t().connection(7, web, 1_200_000, 10, 2).about(&["bulk-upload"]), upload, &[], &[]),
@@ -107,6 +115,7 @@ fn scenes() -> Vec<Scene> {
             tunnel,
             tunnel,
         ),
+        scene("DNS tunnel of many hosts", of_many.about(&["dns-tunnel"]), tunnel, tunnel, tunnel),
         scene(
             "DNS tunnel, hostile",
             names(|n| format!("{n:060}.a\u{1}_\"|)\u{202e}b.com"))
@@ -203,6 +212,7 @@ fn scenes() -> Vec<Scene> {
             &["alert arp-conflict"],
             &["alert arp-conflict"],
         ),
+        scene("address claimed by many", flood, &["alert arp-conflict"], &["alert arp-conflict"], &[]),
         scene("path taken over", poisoned, &["alert arp-conflict"], &[], &[]),
     ]
 }
@@ -268,15 +278,16 @@ proptest! {
     }
 }
 
-/// What is found of the parts, each seen by itself.
+/// What is found of the parts, each seen by itself, by as many threads.
 fn findings_of<'a>(parts: impl IntoIterator<Item = Vec<&'a Sent>>) -> Vec<Finding> {
-    let (mut whole, mut seen) = (FlowTable::new(), Observations::default());
+    let (mut whole, mut seen, mut threads) = (FlowTable::new(), Observations::default(), 0);
     for part in parts {
         let (table, observations) = observe(part, Tunnels::Outer);
         whole.merge(table);
         seen.merge(observations);
+        threads += 1;
     }
-    findings(&whole, &seen, &Inside::default())
+    findings_by(&whole, &seen, &Inside::default(), threads)
 }
 
 /// The frames that a filter lets pass, all of them without one; numbered from 1, with their bytes.

@@ -107,6 +107,9 @@ fn skip(input: &mut impl BufRead, len: u64) -> io::Result<()> {
 const CHUNK: usize = 512 << 10;
 const WAITING: usize = 4;
 
+/// Bytes left free before those of a chunk, for what its receiver has left of the chunk before.
+pub(super) const HEADROOM: usize = 64 << 10;
+
 /// A reader whose bytes another thread produces, so that decompressing and decoding go on side by side.
 /// Dropping it ends the thread.
 pub(super) struct Threaded {
@@ -132,12 +135,12 @@ impl Threaded {
     }
 }
 
-/// Fills chunks until the input ends (an empty chunk says so), fails, or nobody listens any more.
+/// Fills chunks until the input ends (one without bytes says so), fails, or nobody listens any more.
 fn pump(mut input: Box<dyn Read + Send>, full: &SyncSender<io::Result<Vec<u8>>>, empty: &Receiver<Vec<u8>>) {
     loop {
         let mut chunk = empty.try_recv().unwrap_or_default();
-        chunk.resize(CHUNK, 0);
-        let mut len = 0;
+        chunk.resize(HEADROOM + CHUNK, 0);
+        let mut len = HEADROOM;
         // What was decompressed before an error is handed over first.
         let outcome = loop {
             match input.read(&mut chunk[len..]) {
@@ -146,11 +149,11 @@ fn pump(mut input: Box<dyn Read + Send>, full: &SyncSender<io::Result<Vec<u8>>>,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }
-            if len == CHUNK {
+            if len == chunk.len() {
                 break Ok(());
             }
         };
-        let at_end = len == 0;
+        let at_end = len == HEADROOM;
         chunk.truncate(len);
         if (outcome.is_ok() || !at_end) && full.send(Ok(chunk)).is_err() {
             return;
@@ -166,26 +169,35 @@ fn pump(mut input: Box<dyn Read + Send>, full: &SyncSender<io::Result<Vec<u8>>>,
     }
 }
 
+impl Threaded {
+    /// The bytes that come next, where they were decompressed to, from the given place on; `None` at the end.
+    pub(super) fn next_chunk(&mut self) -> io::Result<Option<(Vec<u8>, usize)>> {
+        if self.at < self.chunk.len() {
+            return Ok(Some((std::mem::take(&mut self.chunk), self.at)));
+        }
+        if self.ended {
+            return Ok(None);
+        }
+        let received = self.full.recv().unwrap_or_else(|_| Err(io::Error::other("the decompressor stopped")));
+        self.ended = !received.as_ref().is_ok_and(|chunk| chunk.len() > HEADROOM);
+        let chunk = received?;
+        Ok((!self.ended).then_some((chunk, HEADROOM)))
+    }
+
+    /// Takes a chunk back that is done with.
+    pub(super) fn reuse(&mut self, chunk: Vec<u8>) {
+        // A thread that is only waiting for work to do may be gone already.
+        let _ = self.empty.send(chunk);
+    }
+}
+
 impl Read for Threaded {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.chunk.len() && !self.ended {
-            // A thread that is only waiting for work to do may be gone already.
-            let _ = self.empty.send(std::mem::take(&mut self.chunk));
-            self.at = 0;
-            match self.full.recv() {
-                Ok(Ok(chunk)) => {
-                    self.ended = chunk.is_empty();
-                    self.chunk = chunk;
-                }
-                Ok(Err(error)) => {
-                    self.ended = true;
-                    return Err(error);
-                }
-                Err(_) => {
-                    self.ended = true;
-                    return Err(io::Error::other("the decompressor stopped"));
-                }
-            }
+        if self.at >= self.chunk.len() {
+            let Some((chunk, at)) = self.next_chunk()? else { return Ok(0) };
+            let done = std::mem::replace(&mut self.chunk, chunk);
+            self.at = at;
+            self.reuse(done);
         }
         let n = out.len().min(self.chunk.len() - self.at);
         out[..n].copy_from_slice(&self.chunk[self.at..self.at + n]);

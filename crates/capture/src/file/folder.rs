@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::{CaptureError, Decoder, decompressed, format};
+use super::{CaptureError, Decoder, Input, decompressed, format};
 
 /// Every capture in a folder and the folders below it, told by content (through compression), sorted by path.
 ///
@@ -66,7 +66,7 @@ fn list(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 fn may_be_capture(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return true };
     // No thread: only the first bytes are decompressed.
-    match decompressed(path, Box::new(file), Ok) {
+    match decompressed(path, Box::new(file), |decoder| Ok(Input::Here(decoder))) {
         Ok((mut source, _)) => match Decoder::detect(path, &mut source) {
             Ok(_) | Err(CaptureError::CutShort { .. }) => true,
             // A capture of a version that is not read, but not an archive, which may hold anything.

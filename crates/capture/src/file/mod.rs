@@ -31,7 +31,7 @@ use crate::Packet;
 use compressed::Threaded;
 use pcap::{Header, LOOK_AHEAD};
 use record::{Record, Step};
-use source::{Counted, Source, Stream, Whole};
+use source::{Counted, Input, Source, Stream, Whole};
 
 /// Reads the packets of one capture, in the order in which they stand in it.
 ///
@@ -252,7 +252,7 @@ impl CaptureReader {
         let read = Arc::new(AtomicU64::new(0));
         let input = Box::new(Counted::new(input, Arc::clone(&read)));
         let (source, compression) =
-            decompressed(&path, input, |decoder| Ok(Box::new(Threaded::spawn(decoder)?)))?;
+            decompressed(&path, input, |decoder| Ok(Input::There(Threaded::spawn(decoder)?)))?;
         Self::start(path, source, compression, Some(read), len)
     }
 
@@ -484,11 +484,11 @@ const MOST_LAYERS: usize = 3;
 fn decompressed(
     path: &Path,
     input: Box<dyn Read + Send>,
-    run: impl Fn(Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>>,
+    run: impl Fn(Box<dyn Read + Send>) -> io::Result<Input>,
 ) -> Result<(Source, Vec<Compression>), CaptureError> {
     let failed = |source| CaptureError::Read { path: path.into(), packets: 0, offset: 0, source };
     let mut layers = Vec::new();
-    let mut source = Source::Stream(Stream::new(input));
+    let mut source = Source::Stream(Stream::new(Input::Here(input)));
     loop {
         source.peek(LOOK_AHEAD).map_err(failed)?;
         let Some(compression) = Compression::of(source.window()) else { return Ok((source, layers)) };

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::Mmap;
 
+use super::compressed::{HEADROOM, Threaded};
 use super::record::Record;
 
 pub(super) enum Source {
@@ -154,9 +155,25 @@ impl Whole {
 /// What is asked of the input at once, at least.
 const READ: usize = 256 << 10;
 
+/// Where a stream's bytes come from.
+pub(super) enum Input {
+    Here(Box<dyn Read + Send>),
+    /// From another thread, in chunks.
+    There(Threaded),
+}
+
+impl Read for Input {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Here(input) => input.read(out),
+            Self::There(input) => input.read(out),
+        }
+    }
+}
+
 /// A capture that arrives bit by bit.
 pub(super) struct Stream {
-    input: Box<dyn Read + Send>,
+    input: Input,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -165,7 +182,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
+    pub(super) fn new(input: Input) -> Self {
         Self { input, buffer: Vec::new(), start: 0, end: 0, offset: 0, failure: None }
     }
 
@@ -174,6 +191,18 @@ impl Stream {
         while self.end - self.start < need {
             if let Some(error) = self.failure.take() {
                 return Err(error);
+            }
+            if let Input::There(input) = &mut self.input
+                && self.end - self.start <= HEADROOM
+            {
+                // The next chunk becomes the buffer: only what is left of this one is copied.
+                let Some((mut chunk, at)) = input.next_chunk()? else { break };
+                let left = &self.buffer[self.start..self.end];
+                self.start = at - left.len();
+                chunk[self.start..at].copy_from_slice(left);
+                self.end = chunk.len();
+                input.reuse(std::mem::replace(&mut self.buffer, chunk));
+                continue;
             }
             if self.start > 0 {
                 self.buffer.copy_within(self.start..self.end, 0);

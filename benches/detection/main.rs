@@ -19,7 +19,7 @@ use pcapviz_core::graph::{Finding, Severity};
 use crate::base::Base;
 use crate::chance::{Random, clopper_pearson, poisson};
 use crate::header::{Header, Kind, Labelled, balanced_accuracy, first_headers};
-use crate::inject::{Injected, is_client};
+use crate::inject::Injected;
 use crate::scenario::{Label, SCENARIOS, Scenario};
 
 /// Hours.
@@ -120,12 +120,12 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, scenario: &Scenario, injected: &Injected<'_>, found: &[Finding]) {
-        let is_hit =
-            found.iter().filter(|f| f.severity == Severity::Alert && is_client(f.subject)).any(|f| {
-                match scenario.label {
-                    Label::Behaviour(kind) | Label::TooLittle(kind) => f.kind == kind,
-                    Label::Decoy => true,
-                }
+        let is_hit = found
+            .iter()
+            .filter(|f| f.severity == Severity::Alert && injected.concerns(f.subject))
+            .any(|f| match scenario.label {
+                Label::Behaviour(kind) | Label::TooLittle(kind) => f.kind == kind,
+                Label::Decoy => true,
             });
         let count = |share: &mut Share| *share = (share.0 + u64::from(is_hit), share.1 + 1);
         count(self.scenarios.entry((scenario.label, scenario.name)).or_default());
@@ -190,7 +190,7 @@ struct Headers {
 impl Headers {
     /// Of each episode one flow of each kind, as it is in its packets, and one of the capture's own.
     fn add(&mut self, scenario: &Scenario, injected: &Injected<'_>, base: &Base, capture: usize) {
-        if matches!(scenario.label, Label::TooLittle(_)) {
+        if matches!(scenario.label, Label::TooLittle(_)) || injected.is_recorded {
             return;
         }
         let mut random = Random(injected.packets.len() as u64);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use pcapviz_core::capture::{CaptureReader, LinkType};
 use pcapviz_core::graph::{MacAddr, NodeId};
+use pcapviz_testkit::shared;
 
 use crate::base::Base;
 use crate::chance::Random;
@@ -14,6 +16,8 @@ pub(crate) struct Injected<'b> {
     /// What was drawn by chance, and how it came out: port, rate, destination, loss.
     pub(crate) drawn: Vec<(&'static str, &'static str)>,
     pub(crate) random: Random,
+    /// Whether its packets were recorded, headers included.
+    pub(crate) is_recorded: bool,
     base: &'b Base,
     loss: f64,
     /// Of which of the capture's own hosts each host has its flows.
@@ -39,17 +43,13 @@ pub(crate) fn device(host: [u8; 4]) -> [u8; 6] {
     [2, 0, 0, 0, 0, if is_inside { host[3] } else { 1 }]
 }
 
-/// The client as a finding names it.
-pub(crate) fn is_client(node: NodeId) -> bool {
-    node == NodeId::Host(CLIENT.into()) || node == NodeId::Device(MacAddr(device(CLIENT)))
-}
-
 impl<'b> Injected<'b> {
     pub(crate) fn new(base: &'b Base, random: &mut Random) -> Self {
         let mut injected = Self {
             packets: Vec::new(),
             drawn: Vec::new(),
             random: Random(random.next()),
+            is_recorded: false,
             base,
             loss: 0.0,
             models: BTreeMap::new(),
@@ -57,6 +57,13 @@ impl<'b> Injected<'b> {
         };
         injected.loss = injected.draw("loss", &[("none", 0.0), ("1 %", 0.01), ("5 %", 0.05)]);
         injected
+    }
+
+    /// Whether a finding about this node is about what was put in: about the client, or about anybody where the
+    /// packets were recorded, since the captures give no alert by themselves.
+    pub(crate) fn concerns(&self, node: NodeId) -> bool {
+        let client = [NodeId::Host(CLIENT.into()), NodeId::Device(MacAddr(device(CLIENT)))];
+        self.is_recorded || client.contains(&node)
     }
 
     /// One of these, which is written down.
@@ -240,6 +247,23 @@ impl<'b> Injected<'b> {
             [&to[..], &device(by), &[8, 6], &header, &device(by), &own, &[0; 6], &other, &[0; 18]].concat();
         let wire = bytes.len() as u32;
         self.send(at, bytes, wire);
+    }
+
+    /// What was recorded elsewhere, in a capture of the corpus; nothing on a machine without it.
+    pub(crate) fn replay(&mut self, capture: &str) {
+        self.is_recorded = true;
+        let Some(mut reader) =
+            shared("captures").and_then(|all| CaptureReader::open(&all.join(capture)).ok())
+        else {
+            return;
+        };
+        let mut first = None;
+        while let Ok(Some(packet)) = reader.next_packet() {
+            if let (Some(time), LinkType::ETHERNET) = (packet.timestamp, packet.link_type) {
+                let at = time.as_nanos() - *first.get_or_insert(time.as_nanos());
+                self.send(at, packet.captured.to_vec(), packet.wire_len);
+            }
+        }
     }
 
     pub(crate) fn letters(&mut self, len: u64) -> String {

@@ -164,6 +164,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     behaviour("stage-and-send", "60 MB", |i| stage(i, 60_000_000)),
     behaviour("arp-conflict", "the gateway's address, side by side", |i| claims(i, true)),
+    behaviour("dns-tunnel", "iodine, recorded", |i| i.replay("ndpi/dns-tunnel-iodine.pcap")),
+    behaviour("dns-tunnel", "iodine over CNAME, recorded", |i| {
+        i.replay("dns-tunnel/tunnel/iodine-cname.pcap")
+    }),
+    behaviour("scan", "SYN scan, recorded", |i| i.replay("ndpi/synscan.pcap")),
+    behaviour("arp-conflict", "poisoning, recorded", |i| i.replay("packets/arppoison.pcapng")),
+    decoy("ordinary look-ups, recorded", |i| i.replay("dns-tunnel/normal/normal_00067_20230806152800.pcap")),
+    decoy("a crawler, recorded", |i| i.replay("ndpi/bot.pcap")),
     decoy("backup to a server inside", |i| {
         let time = seconds(300_000_000.0 / i.speed());
         i.connection(0, 40_000, (SERVER, 445), 300_000_000, 200_000, time);
