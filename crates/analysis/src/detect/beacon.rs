@@ -6,7 +6,7 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::Material;
 use super::amount::{Count, Seconds};
-use super::material::is_call_out;
+use super::material::SYN;
 use super::packets::{Carried, Clause};
 use super::threshold::{BEACON_APART, BEACON_BURST, BEACON_GAPS, BEACON_MEDIAN, dispersion};
 use crate::life::{between, seconds};
@@ -17,33 +17,29 @@ type Use = (Carried, IpAddr, IpAddr, u16);
 
 /// Clients that connect to a server at nearly equal times.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
-    let mut starts: BTreeMap<Use, Vec<Timestamp>> = BTreeMap::new();
-    for (connection, times) in material.observations.handshakes.starts() {
-        let (hosts, ports) = (connection.hosts, connection.ports);
-        let of = (Carried::Tcp, hosts.source, hosts.destination, ports.destination);
-        starts.entry(of).or_default().extend(times);
-    }
+    let mut starts: Vec<(Use, Timestamp)> = Vec::new();
+    material.observations.handshakes.starts(|connection, time| {
+        starts.push((of_use(Carried::Tcp, connection), time));
+    });
     // UDP has no starts: a port of its own for each contact shows them. Each once, though seen in several places.
     let mut calls: BTreeMap<Connection, Timestamp> = BTreeMap::new();
-    for (connection, direction) in &material.datagrams {
-        if let Some((first, _)) = direction.life.filter(|_| is_call_out(connection, material.inside)) {
+    for (connection, direction) in &material.calls {
+        if let Some((first, _)) = direction.life {
             calls.entry(*connection).and_modify(|known| *known = first.min(*known)).or_insert(first);
         }
     }
-    for (Connection { hosts, ports }, first) in calls {
-        starts
-            .entry((Carried::Udp, hosts.source, hosts.destination, ports.destination))
-            .or_default()
-            .push(first);
-    }
+    starts.extend(calls.iter().map(|(connection, first)| (of_use(Carried::Udp, connection), *first)));
+    starts.sort_unstable();
     let regular: Vec<(Use, Vec<Timestamp>, Spread)> = starts
-        .into_iter()
-        .filter_map(|(of, mut times)| {
-            times.sort_unstable();
+        .chunk_by(|(a, _), (b, _)| a == b)
+        .filter(|starts| starts.len() as f64 > BEACON_GAPS)
+        .filter_map(|starts| {
+            let times: Vec<Timestamp> = starts.iter().map(|(_, time)| *time).collect();
             let gaps = gaps(&times)?;
-            (gaps.dispersion <= dispersion(gaps.count)).then_some((of, times, gaps))
+            (gaps.dispersion <= dispersion(gaps.count)).then_some((starts[0].0, times, gaps))
         })
         .collect();
+    drop(starts);
     if regular.is_empty() {
         return Vec::new();
     }
@@ -107,16 +103,18 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
         .collect()
 }
 
+fn of_use(carried: Carried, it: &Connection) -> Use {
+    (carried, it.hosts.source, it.hosts.destination, it.ports.destination)
+}
+
 /// How many bytes the client sent in each connection, or to each port of its own.
 fn sizes(material: &Material<'_>, of: BTreeSet<Use>) -> BTreeMap<Use, Vec<f64>> {
     let mut sizes: BTreeMap<Use, Vec<f64>> = BTreeMap::new();
-    for (carried, directions) in [(Carried::Tcp, &material.begun), (Carried::Udp, &material.datagrams)] {
-        for (Connection { hosts, ports }, direction) in directions {
-            let it = (carried, hosts.source, hosts.destination, ports.destination);
-            if of.contains(&it) {
-                sizes.entry(it).or_default().push(direction.payload as f64);
-            }
-        }
+    let directions = material.directions(|carried, it, tcp_flags| {
+        (carried == Carried::Udp || tcp_flags & SYN != 0) && of.contains(&of_use(carried, it))
+    });
+    for (carried, it, direction) in directions {
+        sizes.entry(of_use(carried, &it)).or_default().push(direction.payload as f64);
     }
     sizes
 }

@@ -1,15 +1,16 @@
 //! What the detectors share: one pass over the flow table, and a second over the few rows that matter.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::net::IpAddr;
 
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::RandomState;
 use pcapviz_capture::{Pair, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
-use super::threshold::{BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, UPLOAD_NOTE};
+use super::sketch::{Counts, LargeSenders, Sketch};
+use super::threshold::{BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
 use crate::{Inside, Observations};
@@ -24,10 +25,13 @@ pub(super) struct Material<'a> {
     pub(super) filters: Filters,
     /// From the first packet with a time to the last.
     pub(super) life: Life,
-    /// One direction of TCP connections that began in the capture: it has a SYN.
-    pub(super) begun: Vec<(Connection, Direction)>,
-    /// Directions of UDP conversations, of hosts of which few are answered and of clients that come back often.
+    /// TCP attempts and what came back, of hosts that may have tried much: each direction once, the two of a
+    /// connection behind each other.
+    pub(super) attempts: Vec<(Connection, Direction)>,
+    /// The same of UDP, of hosts of which few are answered.
     pub(super) datagrams: Vec<(Connection, Direction)>,
+    /// UDP flows of clients that come back to a server outside often.
+    pub(super) calls: Vec<(Connection, Direction)>,
     /// What clients exchanged with servers, where one host sent much to the other: client first.
     pub(super) exchanges: BTreeMap<Pair<IpAddr>, Exchange>,
     /// Conversations that went on for long: client to server first.
@@ -71,8 +75,9 @@ pub(super) struct Directions {
     pub(super) down: Option<Direction>,
 }
 
-const FIN: u8 = 0x01;
+pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
+pub(super) const RST: u8 = 0x04;
 pub(super) const ACK: u8 = 0x10;
 
 impl<'a> Material<'a> {
@@ -90,31 +95,32 @@ impl<'a> Material<'a> {
             inside,
             filters: Filters::of(table),
             life: None,
-            begun: Vec::new(),
+            attempts: Vec::new(),
             datagrams: Vec::new(),
+            calls: Vec::new(),
             exchanges: BTreeMap::new(),
             long: BTreeMap::new(),
         };
-        let sketch = Sketch::of(table);
-        let start = || (None, Vec::new(), sketch.clone(), Callers::of(table));
-        let parts = table.fold_by(threads, start, |(life, begun, sketch, callers), key, stats| {
+        let (sketch, callers) = (Sketch::of(table), Callers::of(table));
+        let start = || (None, sketch.clone(), callers.clone());
+        let parts = table.fold_by(threads, start, |(life, sketch, callers), key, stats| {
             *life = join(*life, stats.life);
             let (Some((transport, ports)), Some(hosts)) = (key.ports, key.hosts) else { return };
             sketch.add(hosts, stats.traffic.payload_bytes);
-            if transport == Transport::Tcp && stats.tcp_flags & SYN != 0 {
-                begun.push((Connection { hosts, ports }, Direction::of(&stats)));
-            } else if transport == Transport::Udp {
-                callers.add(&Connection { hosts, ports }, inside);
+            match transport {
+                Transport::Tcp => callers.add_tcp(hosts, stats.tcp_flags),
+                Transport::Udp => callers.add_udp(&Connection { hosts, ports }, inside),
+                Transport::Sctp => {}
             }
         });
-        let (mut whole, mut callers) = (sketch, Callers::of(table));
-        for (life, begun, sketch, part) in parts {
+        let (mut whole, mut callers) = (sketch, callers);
+        for (life, sketch, part) in parts {
             material.life = join(material.life, life);
-            material.begun.extend(begun);
             whole.merge(&sketch);
             callers.merge(&part);
         }
-        material.datagrams = callers.flows(table, inside, threads);
+        callers.select(&mut material);
+        drop(callers);
         material.look_closely(&whole.large());
         material
     }
@@ -188,6 +194,43 @@ impl<'a> Material<'a> {
         by_ports.then_with(by_side).then_with(|| it.hosts.source.cmp(&it.hosts.destination)).is_gt()
     }
 
+    /// The directions of conversations that `pick` takes, by their TCP flags too. O(flows).
+    pub(super) fn directions(
+        &self,
+        pick: impl Fn(Carried, &Connection, u8) -> bool + Sync,
+    ) -> Vec<(Carried, Connection, Direction)> {
+        let parts = self.table.fold_by(self.threads, Vec::new, |found, key, stats| {
+            if let Some((carried, it)) =
+                conversation(&key).filter(|(carried, it)| pick(*carried, it, stats.tcp_flags))
+            {
+                found.push((carried, it, Direction::of(&stats)));
+            }
+        });
+        parts.concat()
+    }
+
+    /// Those of the hosts that somebody sends something to, or that have sent an ACK, which only makes sense to who hears.
+    /// Of others, silence says nothing: the capture may have one direction only, or lead nowhere for them. O(flows).
+    pub(super) fn heard(&self, hosts: &HashSet<IpAddr, RandomState>) -> Heard {
+        if hosts.is_empty() {
+            return Heard::default();
+        }
+        let parts = self.table.fold_by(self.threads, Heard::default, |heard, key, stats| {
+            let Some(of) = key.hosts else { return };
+            if hosts.contains(&of.destination) {
+                heard.receives.insert(of.destination);
+            }
+            if stats.tcp_flags & ACK != 0 && hosts.contains(&of.source) {
+                heard.acknowledges.insert(of.source);
+            }
+        });
+        parts.into_iter().fold(Heard::default(), |mut all, part| {
+            all.receives.extend(part.receives);
+            all.acknowledges.extend(part.acknowledges);
+            all
+        })
+    }
+
     /// Flows between devices, for the few questions about who carries whose packets.
     pub(super) fn flows(&self) -> impl Iterator<Item = (FlowKey, FlowStats)> {
         self.table.iter()
@@ -236,6 +279,19 @@ impl<'a> Material<'a> {
     }
 }
 
+/// Hosts that seem to hear others.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    pub(super) receives: HashSet<IpAddr, RandomState>,
+    pub(super) acknowledges: HashSet<IpAddr, RandomState>,
+}
+
+impl Heard {
+    pub(super) fn holds(&self, host: IpAddr) -> bool {
+        self.receives.contains(&host) || self.acknowledges.contains(&host)
+    }
+}
+
 /// What the second pass makes of its part of the flows.
 #[derive(Default)]
 struct Closer {
@@ -256,139 +312,160 @@ impl Closer {
     }
 }
 
-/// An upper bound of what each host sent to each other, in little memory: of millions of pairs, few sent much
-/// (one row of a count-min sketch: Cormode and Muthukrishnan, 2005).
-#[derive(Clone)]
-struct Sketch {
-    sums: Vec<u32>,
-    hasher: RandomState,
-}
-
-impl Sketch {
-    /// Large enough that chance alone does not bring a sum near the threshold, and no larger: it is hit at random,
-    /// and should stay in the cache.
-    fn of(table: &FlowTable) -> Self {
-        const SUMS_PER_THRESHOLD: f64 = 8.0;
-        let by_bytes = table.totals().bytes as f64 / UPLOAD_NOTE * SUMS_PER_THRESHOLD;
-        let len = (by_bytes as usize).min(table.len()).clamp(1 << 6, 1 << 22).next_power_of_two();
-        Self { sums: vec![0; len], hasher: RandomState::default() }
-    }
-
-    fn add(&mut self, hosts: Pair<IpAddr>, bytes: u64) {
-        let place = place(&self.hasher, hosts, self.sums.len());
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.sums[place] = self.sums[place].saturating_add(bytes);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (sum, more) in self.sums.iter_mut().zip(&other.sums) {
-            *sum = sum.saturating_add(*more);
-        }
-    }
-
-    fn large(self) -> LargeSenders {
-        let mut places = vec![0; self.sums.len() / 64];
-        for (place, _) in self.sums.iter().enumerate().filter(|(_, sum)| f64::from(**sum) >= UPLOAD_NOTE) {
-            places[place / 64] |= 1 << (place % 64);
-        }
-        LargeSenders { places, hasher: self.hasher }
-    }
-}
-
-/// Which pairs of hosts may have sent much: all that did, and some by chance.
-struct LargeSenders {
-    /// A bit for each sum.
-    places: Vec<u64>,
-    hasher: RandomState,
-}
-
-impl LargeSenders {
-    fn is_empty(&self) -> bool {
-        self.places.iter().all(|bits| *bits == 0)
-    }
-
-    fn may_hold(&self, hosts: Pair<IpAddr>) -> bool {
-        let place = place(&self.hasher, hosts, self.places.len() * 64);
-        self.places[place / 64] >> (place % 64) & 1 != 0
-    }
-}
-
-/// How many UDP flows hosts sent and got, and how many clients sent to a server outside: by few counters, as a
-/// sketch. The same on every machine and for any split.
+/// Upper bounds of what hosts tried, in little memory, so that only the flows of few hosts need be kept: of a flood from
+/// millions of addresses, none.
 #[derive(Clone)]
 struct Callers {
-    /// Sent and received, by host.
-    hosts: Vec<[u32; 2]>,
-    /// By client and server.
-    uses: Vec<u32>,
+    /// TCP flows that ask for something, by who sent them.
+    tried: Counts<u8>,
+    /// UDP flows by client: sent, and answered.
+    asked: Counts<u16>,
+    answered: Counts<u16>,
+    /// UDP flows by client and server outside.
+    calls: Counts<u8>,
 }
 
 impl Callers {
     fn of(table: &FlowTable) -> Self {
-        let len = table.len().clamp(1 << 10, 1 << 18).next_power_of_two();
-        Self { hosts: vec![[0; 2]; len], uses: vec![0; len] }
+        // So many that one flow from each of ten million hosts fills no counter up.
+        let len = table.len().clamp(1 << 10, 1 << 21).next_power_of_two();
+        Self {
+            tried: Counts::new(len),
+            asked: Counts::new(len),
+            answered: Counts::new(len),
+            calls: Counts::new(len),
+        }
     }
 
-    fn add(&mut self, it: &Connection, inside: &Inside) {
-        let len = self.hosts.len();
-        self.hosts[fixed_place(it.hosts.source, len)][0] += 1;
-        self.hosts[fixed_place(it.hosts.destination, len)][1] += 1;
+    fn add_tcp(&mut self, hosts: Pair<IpAddr>, tcp_flags: u8) {
+        if tcp_flags & SYN != 0 || is_stealthy(tcp_flags) {
+            self.tried.add(hosts.source);
+        } else if tcp_flags == RST {
+            // What an ACK out of nowhere gets.
+            self.tried.add(hosts.destination);
+        }
+    }
+
+    fn add_udp(&mut self, it: &Connection, inside: &Inside) {
+        if it.ports.source > it.ports.destination {
+            self.asked.add(it.hosts.source);
+        } else {
+            self.answered.add(it.hosts.destination);
+        }
         if is_call_out(it, inside) {
-            self.uses[fixed_place(it.hosts, len)] += 1;
+            self.calls.add(it.hosts);
         }
     }
 
     fn merge(&mut self, other: &Self) {
-        let hosts = self.hosts.iter_mut().flatten().zip(other.hosts.iter().flatten());
-        hosts.chain(self.uses.iter_mut().zip(&other.uses)).for_each(|(sum, more)| *sum += more);
+        self.tried.merge(&other.tried);
+        self.asked.merge(&other.asked);
+        self.answered.merge(&other.answered);
+        self.calls.merge(&other.calls);
     }
 
-    /// Whether few of the flows that a host sends seem to be answered. Two hosts may share a counter: then one may
-    /// hide in what the other gets.
+    fn tried_much(&self, host: IpAddr) -> bool {
+        f64::from(self.tried.at_most(host)) >= LEAST
+    }
+
+    /// Whether few of the flows that a client sends seem to be answered.
     fn is_unanswered(&self, host: IpAddr) -> bool {
-        let [sent, got] = self.hosts[fixed_place(host, self.hosts.len())];
-        f64::from(sent) >= f64::from(got) + SCAN_HOSTS && sent / 2 >= got
+        let (asked, answered) = (self.asked.at_most(host), self.answered.at_most(host));
+        // A full counter tells nothing.
+        let is_full = asked.max(answered) >= u16::MAX.into();
+        f64::from(asked) >= LEAST && (is_full || asked / 2 >= answered)
     }
 
     fn comes_back(&self, it: &Connection, inside: &Inside) -> bool {
-        is_call_out(it, inside) && f64::from(self.uses[fixed_place(it.hosts, self.uses.len())]) > BEACON_GAPS
+        is_call_out(it, inside) && f64::from(self.calls.at_most(it.hosts)) > BEACON_GAPS
     }
 
-    /// The flows of these hosts and clients.
-    fn flows(&self, table: &FlowTable, inside: &Inside, threads: usize) -> Vec<(Connection, Direction)> {
-        let is_idle = |sent: &[u32; 2]| f64::from(sent[0]) < SCAN_HOSTS.min(BEACON_GAPS);
-        if self.hosts.iter().all(is_idle) {
-            return Vec::new();
+    /// Takes the flows of these hosts and clients out of the table.
+    fn select(&self, material: &mut Material<'_>) {
+        let (tcp, udp) = (self.tried.reaches(LEAST), self.asked.reaches(LEAST.min(BEACON_GAPS)));
+        if !tcp && !udp {
+            return;
         }
-        let parts = table.fold_by(threads, Vec::new, |found, key, stats| {
-            let Some((Carried::Udp, it)) = conversation(&key) else { return };
+        let inside = material.inside;
+        let parts = material.table.fold_by(material.threads, Selected::default, |selected, key, stats| {
+            let Some((carried, it)) = conversation(&key) else { return };
             let Pair { source, destination } = it.hosts;
-            if self.is_unanswered(source) || self.is_unanswered(destination) || self.comes_back(&it, inside) {
-                found.push((it, Direction::of(&stats)));
+            if carried == Carried::Tcp {
+                let flags = stats.tcp_flags;
+                // What asks, refuses or accepts; an ACK with nothing.
+                let tells = flags & (SYN | RST) != 0
+                    || is_stealthy(flags)
+                    || (flags == ACK && stats.traffic.payload_bytes == 0);
+                if tells && (self.tried_much(source) || self.tried_much(destination)) {
+                    selected.attempts.push((it, Direction::of(&stats)));
+                }
+                return;
+            }
+            if self.is_unanswered(source) || self.is_unanswered(destination) {
+                selected.datagrams.push((it, Direction::of(&stats)));
+            }
+            if self.comes_back(&it, inside) {
+                selected.calls.push((it, Direction::of(&stats)));
             }
         });
-        parts.concat()
+        for part in parts {
+            append(&mut material.attempts, part.attempts);
+            append(&mut material.datagrams, part.datagrams);
+            append(&mut material.calls, part.calls);
+        }
+        pair_up(&mut material.attempts);
+        pair_up(&mut material.datagrams);
     }
+}
+
+/// Fewer flows make no scan.
+const LEAST: f64 = SCAN_HOSTS.min(SCAN_PORTS);
+
+#[derive(Default)]
+struct Selected {
+    attempts: Vec<(Connection, Direction)>,
+    datagrams: Vec<(Connection, Direction)>,
+    calls: Vec<(Connection, Direction)>,
+}
+
+fn append<T>(all: &mut Vec<T>, part: Vec<T>) {
+    if all.is_empty() { *all = part } else { all.extend(part) }
+}
+
+/// Sorts directions so that the two of each connection lie behind each other, and adds up those that were seen in several places.
+fn pair_up(directions: &mut Vec<(Connection, Direction)>) {
+    directions.sort_unstable_by_key(|(it, _)| (*it.min(&it.reversed()), *it));
+    directions.dedup_by(|(it, other), (kept, direction)| {
+        let is_same = it == kept;
+        if is_same {
+            direction.add(other);
+        }
+        is_same
+    });
+}
+
+/// The two directions of each connection, that of which it is asked first; the other where it was seen.
+pub(super) fn both_ways(
+    directions: &[(Connection, Direction)],
+) -> impl Iterator<Item = (Connection, &Direction, Option<&Direction>)> {
+    let of_one = directions.chunk_by(|(a, _), (b, _)| *b == a.reversed());
+    of_one.flat_map(|chunk| {
+        let back = |n: usize| chunk.get(chunk.len() - 1 - n).filter(|(it, _)| *it != chunk[n].0);
+        (0..chunk.len()).map(move |n| (chunk[n].0, &chunk[n].1, back(n).map(|(_, direction)| direction)))
+    })
+}
+
+/// Whether no connection sends such segments alone: without SYN, each has an ACK or RST (RFC 9293, 3.10.7). Scanners do, to pass where
+/// only SYNs are looked at.
+pub(super) fn is_stealthy(tcp_flags: u8) -> bool {
+    const PSH_URG: u8 = 0x28;
+    matches!(tcp_flags & !PSH_URG, 0 | FIN)
 }
 
 /// Whether a client inside sends to a server outside. The lower port is the server's.
 pub(super) fn is_call_out(it: &Connection, inside: &Inside) -> bool {
     let Pair { source, destination } = it.hosts;
     it.ports.source > it.ports.destination && inside.holds(source) && inside.is_outside_host(destination)
-}
-
-/// Where a key stands among `len`, a power of two.
-fn fixed_place(key: impl Hash, len: usize) -> usize {
-    FixedState::with_seed(0x7564_7073).hash_one(key) as usize & (len - 1)
-}
-
-/// Where the sum of a pair stands among `len`, a power of two.
-fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
-    let bits = |ip: IpAddr| match ip {
-        IpAddr::V4(ip) => ip.to_bits().into(),
-        IpAddr::V6(ip) => ip.to_bits(),
-    };
-    hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
 }
 
 impl Exchange {
@@ -467,4 +544,36 @@ fn conversation(key: &FlowKey) -> Option<(Carried, Connection)> {
         Transport::Sctp => return None,
     };
     Some((carried, Connection { hosts, ports }))
+}
+
+#[cfg(test)]
+mod tests {
+    use pcapviz_capture::{DissectOptions, LinkType, Packet, dissect};
+    use pcapviz_testkit::frame::{Ethernet, Frame, Ipv4, Tcp, Udp};
+
+    use super::*;
+
+    /// Of so many hosts that send one packet each, and one that sends to 30 ports, how many flows are kept.
+    #[track_caller]
+    fn check(packet: impl Fn([u8; 4], u16, u16) -> Frame, expected: [usize; 2]) {
+        let mut table = FlowTable::new();
+        let flood = (0..20_000_u16).map(|n| packet([198, 51, (n >> 8) as u8, n as u8], n | 1024, 443));
+        let scan = (0..30).map(|n| packet([10, 0, 0, 5], 40_000, 100 + n));
+        for frame in flood.chain(scan) {
+            let bytes = Ethernet::default().carry(frame);
+            let packet = Packet::new(LinkType::ETHERNET, bytes.bytes());
+            table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+        }
+        let (observations, inside) = Default::default();
+        let material = Material::gather(&table, &observations, &inside, 2);
+        assert_eq!([material.attempts.len(), material.datagrams.len()], expected);
+        assert!(material.calls.len() <= 30);
+    }
+
+    #[test]
+    fn of_a_flood_nothing_is_kept() {
+        let to = |from| Ipv4::between(from, [203, 0, 113, 7]);
+        check(|from, source, port| to(from).carry(Tcp::ports(source, port).flags(SYN).carry(&[])), [30, 0]);
+        check(|from, source, port| to(from).carry(Udp::ports(source, port).carry(&[0; 9])), [0, 30]);
+    }
 }

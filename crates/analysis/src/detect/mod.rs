@@ -5,6 +5,7 @@
 
 mod amount;
 mod arp_conflict;
+mod arp_sweep;
 mod beacon;
 mod bulk_upload;
 mod dns_tunnel;
@@ -13,6 +14,7 @@ mod long_connection;
 mod material;
 mod packets;
 mod scan;
+mod sketch;
 mod stage_and_send;
 mod threshold;
 
@@ -30,6 +32,7 @@ const DETECTORS: &[fn(&Material<'_>) -> Vec<Finding>] = &[
     dns_tunnel::find,
     beacon::find,
     scan::find,
+    arp_sweep::find,
     icmp_tunnel::find,
     stage_and_send::find,
     long_connection::find,

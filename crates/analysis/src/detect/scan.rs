@@ -1,171 +1,140 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
-use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
+use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::amount::Count;
-use super::material::{ACK, Direction, SYN};
+use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_stealthy};
 use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{
-    SCAN_BENIGN, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT, SCAN_SCANNER, SWEEP_HOSTS,
-    SWEEP_NOTE, SWEEP_SHARE, TRACEROUTE_FIRST, TRACEROUTE_LAST,
+    SCAN_BENIGN, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT, SCAN_SCANNER,
+    TRACEROUTE_FIRST, TRACEROUTE_LAST,
 };
 use super::{Material, magnitude};
 use crate::life::{Life, join};
-use crate::observe::{Claim as ArpClaim, Connection, Handshakes, Question};
+use crate::observe::{Connection, Handshakes};
 
-/// What a client tried on one host, by port.
-#[derive(Default)]
-struct Target {
-    /// Whether a port answered.
-    ports: BTreeMap<u16, bool>,
-    /// When it was first tried.
-    began: Option<When>,
+/// What a client tried: one port of a host, from one port of its own.
+struct Attempt {
+    source: IpAddr,
+    destination: IpAddr,
+    port: u16,
+    how: How,
+    /// Unknown where nothing came back, and the capture may have one direction only.
+    is_answered: Option<bool>,
+    began: When,
     life: Life,
+}
+
+/// By which segments it was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    /// A SYN, or a datagram.
+    Asked,
+    /// FIN without ACK, with other flags or without, or no flag at all.
+    Stealthy,
+    /// An ACK that nothing came before.
+    Acknowledged,
 }
 
 type When = (Option<pcapviz_graph::Timestamp>, pcapviz_graph::Position);
 
-type Sources = BTreeMap<IpAddr, BTreeMap<IpAddr, Target>>;
+/// What a client tried on one host, by port.
+struct Target<'a> {
+    host: IpAddr,
+    /// Sorted by port.
+    attempts: &'a [Attempt],
+    ports: usize,
+    /// Those of which no attempt was answered.
+    failed: usize,
+    /// When it was first tried.
+    began: When,
+    life: Life,
+}
 
 /// Clients that try many hosts, or many ports of a host, which refuse or do not answer.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
+    let tried = [(Carried::Tcp, over_tcp(material)), (Carried::Udp, over_udp(material))];
+    let tried = tried.map(|(carried, attempts)| (carried, of_scanners(attempts)));
+    let heard =
+        material.heard(&tried.iter().flat_map(|(_, attempts)| attempts).map(|it| it.source).collect());
     let mut findings = Vec::new();
-    for (carried, sources) in [(Carried::Tcp, over_tcp(material)), (Carried::Udp, over_udp(material))] {
-        for (source, targets) in &sources {
-            findings.extend(many_hosts(material, carried, *source, targets));
-            findings.extend(many_ports(material, carried, *source, targets));
+    for (carried, mut attempts) in tried {
+        for it in &mut attempts {
+            // The capture has one direction only: then silence says nothing.
+            it.is_answered.get_or_insert(!heard.receives.contains(&it.source));
+        }
+        for of_source in attempts.chunk_by(|a, b| a.source == b.source) {
+            let source = of_source[0].source;
+            let scan = Scan { material, carried, source, is_heard: heard.holds(source) };
+            let targets = targets(of_source);
+            findings.extend(scan.of_hosts(&targets));
+            findings.extend(scan.of_ports(&targets));
         }
     }
-    findings.extend(by_arp(material));
     findings
 }
 
-fn over_tcp(material: &Material<'_>) -> Sources {
-    let mut sources = Sources::new();
-    let directions = directions(&material.begun);
-    for (&connection, direction) in &directions {
-        let back = directions.get(&connection.reversed());
-        if !is_attempt(&material.observations.handshakes, connection, direction, back) {
-            continue;
-        }
-        let answered = direction.tcp_flags & ACK != 0 || back.is_some_and(|back| back.tcp_flags & SYN != 0);
-        add(&mut sources, connection, direction, answered);
-    }
-    sources
-}
-
-/// What clients, with the higher port, sent to single hosts. Silence counts only where the client hears anybody: else
-/// the capture has one direction.
-fn over_udp(material: &Material<'_>) -> Sources {
-    let mut sources = Sources::new();
-    let directions = directions(&material.datagrams);
-    let traceroute = TRACEROUTE_FIRST..=TRACEROUTE_LAST;
-    for (&connection, direction) in &directions {
-        let (hosts, ports) = (connection.hosts, connection.ports);
-        let is_single = [hosts.source, hosts.destination].iter().all(|ip| AddressClass::of(*ip).is_host());
-        if is_single && ports.source > ports.destination && !traceroute.contains(&ports.destination.into()) {
-            let answered = directions.contains_key(&connection.reversed());
-            add(&mut sources, connection, direction, answered);
-        }
-    }
-    sources
-        .retain(|_, targets| targets.len() as f64 >= SCAN_HOSTS || targets.values().any(Target::is_scanned));
-    if !sources.is_empty() {
-        let listening: HashSet<IpAddr, RandomState> = sources.keys().copied().collect();
-        let heard =
-            material.distinct(|hosts| Some(hosts.destination).filter(|host| listening.contains(host)));
-        sources.retain(|source, _| heard.contains(source));
-    }
-    sources
-}
-
-fn add(sources: &mut Sources, connection: Connection, direction: &Direction, answered: bool) {
-    let hosts = connection.hosts;
-    let target = sources.entry(hosts.source).or_default().entry(hosts.destination).or_default();
-    *target.ports.entry(connection.ports.destination).or_default() |= answered;
-    target.began = Some(target.began.map_or(direction.began(), |began| began.min(direction.began())));
-    target.life = join(target.life, direction.life);
-}
-
-/// Devices that ask for one address after another which nobody has. Who passes on the packets of others asks for
-/// whatever these look for.
-fn by_arp(material: &Material<'_>) -> Vec<Finding> {
-    let claims = &material.observations.claims;
-    let questions = claims.questions();
-    let of_one = questions.chunk_by(|(a, _), (b, _)| (a.vlans, a.device) == (b.vlans, b.device));
-    let many: Vec<_> = of_one.filter(|asked| asked.len() as f64 >= SWEEP_NOTE).collect();
-    // Of a sample of claims, who did not answer is not known.
-    if many.is_empty() || !claims.is_whole() {
-        return Vec::new();
-    }
-    let claims = claims.sorted();
-    let claimed: HashSet<(Vlans, Ipv4Addr)> = claims.iter().map(|row| (row.0, row.1)).collect();
-    // Where no answer was captured, silence says little.
-    let answered: HashSet<Vlans> = claims.iter().filter(|row| row.3.replies > 0).map(|row| row.0).collect();
-    // Two hosts are enough for a router.
-    let mut senders: HashMap<MacAddr, Option<IpAddr>> =
-        many.iter().map(|asked| (asked[0].0.device, None)).collect();
-    let mut routers: HashSet<MacAddr> = HashSet::new();
-    for (key, _) in material.flows() {
-        if let (Some(devices), Some(hosts)) = (key.devices, key.hosts)
-            && hosts.source.is_ipv4()
-            && let Some(known) = senders.get_mut(&devices.source)
-            && AddressClass::of(hosts.source).is_host()
-            && *known.get_or_insert(hosts.source) != hosts.source
-        {
-            routers.insert(devices.source);
-        }
-    }
-    let sweep = |asked: &[(Question, ArpClaim)]| {
-        let Question { vlans, device, .. } = asked[0].0;
-        let failed = asked.iter().filter(|(q, _)| !claimed.contains(&(q.vlans, q.target))).count();
-        let share = failed as f64 / asked.len() as f64;
-        if (failed as f64) < SWEEP_NOTE || share < SWEEP_SHARE {
+fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
+    let attempt = |(it, direction, back): (Connection, &Direction, Option<&Direction>)| {
+        let flags = direction.tcp_flags;
+        let is_refused = back.is_some_and(|back| back.tcp_flags & RST != 0);
+        let (how, is_answered) = if flags & SYN != 0 {
+            if !is_attempt(&material.observations.handshakes, it, direction, back) {
+                return None;
+            }
+            let is_answered = match back {
+                // Whatever the client says afterwards.
+                Some(back) => Some(back.tcp_flags & SYN != 0 || back.payload > 0),
+                // Who says more than that it heard was answered, in a direction that the capture does not have.
+                None if flags & ACK != 0 => Some(true).filter(|_| direction.payload > 0),
+                None => Some(false),
+            };
+            (How::Asked, is_answered)
+        } else if is_stealthy(flags) && (flags & FIN != 0 || is_refused) {
+            // Of a header that is cut off no flags are seen either, but then no refusal is.
+            (How::Stealthy, Some(false))
+        } else if flags == ACK && direction.payload == 0 && back.is_some_and(|back| back.tcp_flags == RST) {
+            (How::Acknowledged, Some(false))
+        } else {
             return None;
-        }
-        let is_alert =
-            failed as f64 >= SWEEP_HOSTS && !routers.contains(&device) && answered.contains(&vlans);
-        let severity = if is_alert { Severity::Alert } else { Severity::Note };
-        let mut finding = Finding::new("scan", severity, NodeId::Device(device));
-        finding.score = 0.5 * magnitude(failed as f64, SWEEP_HOSTS) + 0.5 * share;
-        let within = if vlans == Vlans::default() { String::new() } else { format!(" in {vlans}") };
-        finding.sentence = format!(
-            "{} of {} addresses that {device} asked for by ARP{within} did not answer; consistent with a sweep for hosts",
-            Count(failed as u64),
-            Count(asked.len() as u64),
-        );
-        finding.life = asked.iter().fold(None, |life, (_, asked)| join(life, asked.life));
-        finding.evidence = vec![
-            Evidence::new("addresses without an answer", failed as f64, "addresses").against(SWEEP_HOSTS),
-            Evidence::new("addresses asked for", asked.len() as f64, "addresses"),
-            Evidence::new("share without an answer", share, "").against(SWEEP_SHARE),
-        ];
-        finding.innocent_causes = &[
-            "an inventory of one's own network",
-            "a router that looks for hosts which others scan from outside",
-            "a switch that passes the questions on to the capture, but not the answers",
-        ];
-        (finding.display_filter, finding.capture_filter) = material.filters.questions(vlans, device);
-        Some(finding)
+        };
+        Some(Attempt::of(it, direction, how, is_answered))
     };
-    many.into_iter().filter_map(sweep).collect()
+    both_ways(&material.attempts).filter_map(attempt).collect()
 }
 
-/// The directions of conversations, those of one seen in several places added up.
-fn directions(begun: &[(Connection, Direction)]) -> HashMap<Connection, Direction> {
-    let mut all: HashMap<Connection, Direction> = HashMap::with_capacity(begun.len());
-    for (connection, direction) in begun {
-        all.entry(*connection)
-            .and_modify(|known| {
-                known.tcp_flags |= direction.tcp_flags;
-                known.life = join(known.life, direction.life);
-                known.position = known.position.min(direction.position);
-            })
-            .or_insert(*direction);
+/// What clients, with the higher port, sent to single hosts.
+fn over_udp(material: &Material<'_>) -> Vec<Attempt> {
+    let traceroute = TRACEROUTE_FIRST..=TRACEROUTE_LAST;
+    let is_attempt = |Connection { hosts, ports }: &Connection| {
+        let is_single = [hosts.source, hosts.destination].iter().all(|ip| AddressClass::of(*ip).is_host());
+        is_single && ports.source > ports.destination && !traceroute.contains(&ports.destination.into())
+    };
+    let directions = both_ways(&material.datagrams).filter(|(it, ..)| is_attempt(it));
+    directions
+        .map(|(it, direction, back)| Attempt::of(it, direction, How::Asked, back.map(|_| true)))
+        .collect()
+}
+
+/// The attempts of sources that failed often enough, sorted by source, target and port.
+fn of_scanners(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
+    attempts.sort_unstable_by_key(|it| (it.source, it.destination, it.port, it.began));
+    let mut scanners: HashSet<IpAddr, RandomState> = HashSet::default();
+    for of_source in attempts.chunk_by(|a, b| a.source == b.source) {
+        let targets = targets(of_source);
+        let failed_hosts = targets.iter().filter(|target| !target.is_answered()).count();
+        if failed_hosts as f64 >= SCAN_HOSTS || targets.iter().any(Target::is_scanned) {
+            scanners.insert(of_source[0].source);
+        }
     }
-    all
+    attempts.retain(|it| scanners.contains(&it.source));
+    attempts
+}
+
+fn targets(of_source: &[Attempt]) -> Vec<Target<'_>> {
+    of_source.chunk_by(|a, b| a.destination == b.destination).map(Target::of).collect()
 }
 
 /// Whether this direction is the client's. A client that was never answered sends nothing but SYN, or resets
@@ -184,135 +153,167 @@ fn is_attempt(
     }
 }
 
-/// The threshold random walk over the hosts in the order in which they were first tried.
-fn many_hosts(
-    material: &Material<'_>,
+/// Who scans, and by what.
+struct Scan<'m> {
+    material: &'m Material<'m>,
     carried: Carried,
     source: IpAddr,
-    targets: &BTreeMap<IpAddr, Target>,
-) -> Option<Finding> {
-    let mut order: Vec<(&IpAddr, &Target)> = targets.iter().collect();
-    order.sort_by_key(|(ip, target)| (target.began, **ip));
-    let (mut ratio, mut highest) = (0.0_f64, 0.0_f64);
-    for (_, target) in &order {
-        ratio += if target.is_answered() {
-            (SCAN_SCANNER / SCAN_BENIGN).ln()
-        } else {
-            ((1.0 - SCAN_SCANNER) / (1.0 - SCAN_BENIGN)).ln()
-        };
-        // A walk that has gone down far enough begins anew: what a host did before does not excuse it.
-        ratio = ratio.max(-SCAN_RATIO.ln());
-        highest = highest.max(ratio);
-    }
-    let failed: Vec<_> = order.iter().filter(|(_, target)| !target.is_answered()).collect();
-    if highest <= SCAN_RATIO.ln() || (failed.len() as f64) < SCAN_HOSTS {
-        return None;
-    }
-    let mut by_port: BTreeMap<u16, usize> = BTreeMap::new();
-    for port in failed.iter().flat_map(|(_, target)| target.ports.keys()) {
-        *by_port.entry(*port).or_default() += 1;
-    }
-    let (&port, &same) = by_port.iter().max_by_key(|(port, n)| (**n, std::cmp::Reverse(**port)))?;
-    let share = same as f64 / failed.len() as f64;
-    let is_one_port = share >= SCAN_SAME_PORT;
-    // Over UDP, peer-to-peer programs ask as many, and a port of its own of each.
-    if carried == Carried::Udp && !is_one_port {
-        return None;
-    }
-    let refused = material.refused(source, failed.iter().map(|(ip, _)| **ip)).filter(|n| *n > 0).count();
-    let is_sure = carried == Carried::Tcp || refused as f64 >= SCAN_REFUSED;
-    let severity = if is_one_port && is_sure { Severity::Alert } else { Severity::Note };
-    let mut finding = Finding::new("scan", severity, NodeId::Host(source));
-    finding.score = 0.5 * magnitude(failed.len() as f64, SCAN_HOSTS) + 0.5 * share;
-    finding.ports = if is_one_port { BTreeSet::from([port]) } else { by_port.keys().copied().collect() };
-    let tried_there = targets.values().filter(|target| target.ports.contains_key(&port)).count();
-    let (on, silent, tried) = if is_one_port {
-        (format!("on {}port {port} ", over(carried)), same, tried_there)
-    } else {
-        (String::new(), failed.len(), targets.len())
-    };
-    finding.sentence = format!(
-        "{} of {} hosts that {source} tried {on}refused or did not answer; consistent with a sweep for hosts",
-        Count(silent as u64),
-        Count(tried as u64),
-    );
-    finding.life = order.iter().fold(None, |life, (_, target)| join(life, target.life));
-    finding.evidence = vec![
-        Evidence::new("failed hosts", failed.len() as f64, "hosts").against(SCAN_HOSTS),
-        Evidence::new("hosts tried", tried as f64, "hosts"),
-        Evidence::new("likelihood ratio, logarithm", highest, "").against(SCAN_RATIO.ln()),
-        Evidence::new("share on the most frequent port", share, "").against(SCAN_SAME_PORT),
-    ];
-    if carried == Carried::Udp {
-        finding
-            .evidence
-            .push(Evidence::new("hosts that said so by ICMP", refused as f64, "hosts").against(SCAN_REFUSED));
-    }
-    finding.innocent_causes = CAUSES;
-    let clause = if is_one_port {
-        Clause { server_port: Some(port), ..Clause::of(carried, source) }
-    } else {
-        Clause::of(Carried::Attempts, source)
-    };
-    (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
-    Some(finding)
+    is_heard: bool,
 }
 
-/// Ports of one host after another; hosts past a handful are one finding.
-fn many_ports(
-    material: &Material<'_>,
-    carried: Carried,
-    source: IpAddr,
-    targets: &BTreeMap<IpAddr, Target>,
-) -> Vec<Finding> {
-    let scanned: Vec<(IpAddr, &Target)> =
-        targets.iter().filter(|(_, target)| target.is_scanned()).map(|(ip, target)| (*ip, target)).collect();
-    let groups = if scanned.len() > CLAUSES { vec![&scanned[..]] } else { scanned.chunks(1).collect() };
-    groups
-        .into_iter()
-        .map(|targets| {
-            let failed: usize = targets.iter().map(|(_, target)| target.failed()).sum();
-            let tried: usize = targets.iter().map(|(_, target)| target.ports.len()).sum();
-            let refused: u64 = material.refused(source, targets.iter().map(|(ip, _)| *ip)).sum();
-            let is_sure = carried == Carried::Tcp || refused as f64 >= SCAN_REFUSED;
-            let severity = if is_sure { Severity::Alert } else { Severity::Note };
-            let mut finding = Finding::new("scan", severity, NodeId::Host(source));
-            let on = match targets {
-                [(ip, _)] => {
-                    finding.object = Some(NodeId::Host(*ip));
-                    ip.to_string()
-                }
-                _ => format!("{} hosts", targets.len()),
+impl Scan<'_> {
+    /// The threshold random walk over the hosts in the order in which they were first tried.
+    fn of_hosts(&self, targets: &[Target<'_>]) -> Option<Finding> {
+        let Self { material, carried, source, .. } = *self;
+        // Firewalls that forget connections refuse the ACKs of many at once.
+        let mut order: Vec<&Target<'_>> = targets.iter().filter(|target| !target.is_acknowledged()).collect();
+        order.sort_unstable_by_key(|target| (target.began, target.host));
+        let (mut ratio, mut highest) = (0.0_f64, 0.0_f64);
+        for target in &order {
+            ratio += if target.is_answered() {
+                (SCAN_SCANNER / SCAN_BENIGN).ln()
+            } else {
+                ((1.0 - SCAN_SCANNER) / (1.0 - SCAN_BENIGN)).ln()
             };
-            let share = failed as f64 / tried as f64;
-            finding.score = 0.5 * magnitude(failed as f64, SCAN_PORTS) + 0.5 * share;
-            finding.sentence = format!(
-                "{} of {} {}ports on {on} that {source} tried refused or did not answer; consistent with a port scan",
-                Count(failed as u64),
-                Count(tried as u64),
-                over(carried),
+            // A walk that has gone down far enough begins anew: what a host did before does not excuse it.
+            ratio = ratio.max(-SCAN_RATIO.ln());
+            highest = highest.max(ratio);
+        }
+        let failed: Vec<&Target<'_>> = order.iter().copied().filter(|target| !target.is_answered()).collect();
+        if highest <= SCAN_RATIO.ln() || (failed.len() as f64) < SCAN_HOSTS {
+            return None;
+        }
+        let mut by_port: BTreeMap<u16, usize> = BTreeMap::new();
+        for port in failed.iter().flat_map(|target| target.of_ports()).map(|of_port| of_port[0].port) {
+            *by_port.entry(port).or_default() += 1;
+        }
+        let (&port, &same) = by_port.iter().max_by_key(|(port, n)| (**n, std::cmp::Reverse(**port)))?;
+        let share = same as f64 / failed.len() as f64;
+        let is_one_port = share >= SCAN_SAME_PORT;
+        // Over UDP, peer-to-peer programs ask as many, and a port of its own of each.
+        if carried == Carried::Udp && !is_one_port {
+            return None;
+        }
+        let refused =
+            material.refused(source, failed.iter().map(|target| target.host)).filter(|n| *n > 0).count();
+        let severity = if is_one_port && self.is_sure(refused as u64, order.iter().copied()) {
+            Severity::Alert
+        } else {
+            Severity::Note
+        };
+        let mut finding = Finding::new("scan", severity, NodeId::Host(source));
+        finding.score = 0.5 * magnitude(failed.len() as f64, SCAN_HOSTS) + 0.5 * share;
+        finding.ports = if is_one_port { BTreeSet::from([port]) } else { by_port.keys().copied().collect() };
+        let tried_there = order.iter().filter(|target| target.has(port)).count();
+        let (on, silent, tried) = if is_one_port {
+            (format!("on {}port {port} ", over(carried)), same, tried_there)
+        } else {
+            (String::new(), failed.len(), order.len())
+        };
+        finding.sentence = format!(
+            "{} of {} hosts that {source} tried {on}{}refused or did not answer; consistent with a sweep for hosts",
+            Count(silent as u64),
+            Count(tried as u64),
+            self.manner(order.iter().copied()),
+        );
+        finding.life = order.iter().fold(None, |life, target| join(life, target.life));
+        finding.evidence = vec![
+            Evidence::new("failed hosts", failed.len() as f64, "hosts").against(SCAN_HOSTS),
+            Evidence::new("hosts tried", tried as f64, "hosts"),
+            Evidence::new("likelihood ratio, logarithm", highest, "").against(SCAN_RATIO.ln()),
+            Evidence::new("share on the most frequent port", share, "").against(SCAN_SAME_PORT),
+        ];
+        if carried == Carried::Udp {
+            finding.evidence.push(
+                Evidence::new("hosts that said so by ICMP", refused as f64, "hosts").against(SCAN_REFUSED),
             );
-            finding.life = targets.iter().fold(None, |life, (_, target)| join(life, target.life));
-            finding.evidence = vec![
-                Evidence::new("failed ports", failed as f64, "ports").against(SCAN_PORTS),
-                Evidence::new("ports tried", tried as f64, "ports"),
-                Evidence::new("hosts", targets.len() as f64, "hosts"),
-            ];
-            if carried == Carried::Udp {
-                let said = Evidence::new("port unreachable, by ICMP", refused as f64, "messages");
-                finding.evidence.push(said.against(SCAN_REFUSED));
+        }
+        finding.innocent_causes = CAUSES;
+        let clause = if is_one_port {
+            Clause { server_port: Some(port), ..Clause::of(carried, source) }
+        } else {
+            Clause::of(Carried::Attempts, source)
+        };
+        (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
+        Some(finding)
+    }
+
+    /// Ports of one host after another; hosts past a handful are one finding.
+    fn of_ports(&self, targets: &[Target<'_>]) -> Vec<Finding> {
+        let scanned: Vec<&Target<'_>> = targets.iter().filter(|target| target.is_scanned()).collect();
+        let size = if scanned.len() > CLAUSES { scanned.len() } else { 1 };
+        scanned.chunks(size).map(|targets| self.of_ports_of(targets)).collect()
+    }
+
+    fn of_ports_of(&self, targets: &[&Target<'_>]) -> Finding {
+        let Self { material, carried, source, .. } = *self;
+        let failed: usize = targets.iter().map(|target| target.failed).sum();
+        let tried: usize = targets.iter().map(|target| target.ports).sum();
+        let refused: u64 = material.refused(source, targets.iter().map(|target| target.host)).sum();
+        let is_sure = self.is_sure(refused, targets.iter().copied());
+        let severity = if is_sure { Severity::Alert } else { Severity::Note };
+        let mut finding = Finding::new("scan", severity, NodeId::Host(source));
+        let on = match targets {
+            [target] => {
+                finding.object = Some(NodeId::Host(target.host));
+                target.host.to_string()
             }
-            finding.innocent_causes = CAUSES;
-            let clause = match targets {
-                [(ip, _)] => Clause::between(carried, source, *ip),
-                _ if carried == Carried::Tcp => Clause::of(Carried::Attempts, source),
-                _ => Clause::of(carried, source),
-            };
-            (finding.display_filter, finding.capture_filter) =
-                material.filters.any(&BTreeSet::from([clause]));
-            finding
-        })
-        .collect()
+            _ => format!("{} hosts", targets.len()),
+        };
+        let share = failed as f64 / tried as f64;
+        finding.score = 0.5 * magnitude(failed as f64, SCAN_PORTS) + 0.5 * share;
+        finding.sentence = format!(
+            "{} of {} {}ports on {on} that {source} tried {}refused or did not answer; consistent with a port scan",
+            Count(failed as u64),
+            Count(tried as u64),
+            over(carried),
+            self.manner(targets.iter().copied()),
+        );
+        finding.life = targets.iter().fold(None, |life, target| join(life, target.life));
+        finding.evidence = vec![
+            Evidence::new("failed ports", failed as f64, "ports").against(SCAN_PORTS),
+            Evidence::new("ports tried", tried as f64, "ports"),
+            Evidence::new("hosts", targets.len() as f64, "hosts"),
+        ];
+        if carried == Carried::Udp {
+            let said = Evidence::new("port unreachable, by ICMP", refused as f64, "messages");
+            finding.evidence.push(said.against(SCAN_REFUSED));
+        }
+        finding.innocent_causes = CAUSES;
+        let clause = match targets {
+            [target] => Clause::between(carried, source, target.host),
+            _ if carried == Carried::Tcp && !Self::is_stealthy(targets.iter().copied()) => {
+                Clause::of(Carried::Attempts, source)
+            }
+            _ => Clause::of(carried, source),
+        };
+        (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
+        finding
+    }
+
+    /// Whether failure means something. Over TCP silence does, where the client hears anybody, and segments do that belong to no
+    /// connection; over UDP, only what is said by ICMP.
+    fn is_sure<'t>(&self, refused: u64, targets: impl Iterator<Item = &'t Target<'t>>) -> bool {
+        match self.carried {
+            Carried::Udp => refused as f64 >= SCAN_REFUSED,
+            _ => self.is_heard || Self::is_stealthy(targets),
+        }
+    }
+
+    /// By which segments it was tried, where that is out of the ordinary.
+    fn manner<'t>(&self, targets: impl Iterator<Item = &'t Target<'t>>) -> &'static str {
+        let hows: BTreeSet<How> = targets.flat_map(|target| target.attempts).map(|it| it.how).collect();
+        match (hows.contains(&How::Stealthy), hows.contains(&How::Acknowledged)) {
+            (true, false) => "by segments with neither SYN nor ACK ",
+            (false, true) => "by ACKs without a connection ",
+            (true, true) => "by segments without a connection ",
+            (false, false) => "",
+        }
+    }
+
+    fn is_stealthy<'t>(mut targets: impl Iterator<Item = &'t Target<'t>>) -> bool {
+        targets.any(|target| target.attempts.iter().any(|it| it.how != How::Asked))
+    }
 }
 
 const CAUSES: &[&str] = &[
@@ -327,16 +328,51 @@ fn over(carried: Carried) -> &'static str {
     if carried == Carried::Udp { "UDP " } else { "" }
 }
 
-impl Target {
+impl Attempt {
+    fn of(it: Connection, direction: &Direction, how: How, is_answered: Option<bool>) -> Self {
+        let Connection { hosts, ports } = it;
+        Self {
+            source: hosts.source,
+            destination: hosts.destination,
+            port: ports.destination,
+            how,
+            is_answered,
+            began: direction.began(),
+            life: direction.life,
+        }
+    }
+}
+
+impl<'a> Target<'a> {
+    /// The attempts on one host, at least one.
+    fn of(attempts: &'a [Attempt]) -> Self {
+        let began = attempts.iter().map(|it| it.began).fold(attempts[0].began, When::min);
+        let life = attempts.iter().fold(None, |life, it| join(life, it.life));
+        let mut target = Self { host: attempts[0].destination, attempts, ports: 0, failed: 0, began, life };
+        for of_port in target.of_ports() {
+            target.ports += 1;
+            target.failed += usize::from(of_port.iter().all(|it| it.is_answered != Some(true)));
+        }
+        target
+    }
+
+    fn of_ports(&self) -> impl Iterator<Item = &'a [Attempt]> + use<'a> {
+        self.attempts.chunk_by(|a, b| a.port == b.port)
+    }
+
+    fn has(&self, port: u16) -> bool {
+        self.attempts.binary_search_by_key(&port, |it| it.port).is_ok()
+    }
+
     fn is_scanned(&self) -> bool {
-        self.failed() as f64 >= SCAN_PORTS
+        self.failed as f64 >= SCAN_PORTS
     }
 
     fn is_answered(&self) -> bool {
-        self.ports.values().any(|answered| *answered)
+        self.failed < self.ports
     }
 
-    fn failed(&self) -> usize {
-        self.ports.values().filter(|answered| !**answered).count()
+    fn is_acknowledged(&self) -> bool {
+        self.attempts.iter().all(|it| it.how == How::Acknowledged)
     }
 }

@@ -79,18 +79,20 @@ impl Handshakes {
         self.0.merge(other.0);
     }
 
-    /// When each client asked each port of a server for connections: sorted, repeated SYNs left out. In no
-    /// particular order otherwise.
-    pub(crate) fn starts(&self) -> impl Iterator<Item = (Connection, Vec<Timestamp>)> {
-        self.0.iter().filter(|(_, seen)| !seen.starts.is_empty()).map(|(connection, seen)| {
+    /// Tells when each client asked each port of a server for connections, repeated SYNs left out. In no particular order.
+    pub(crate) fn starts(&self, mut tell: impl FnMut(&Connection, Timestamp)) {
+        for (connection, seen) in self.0.iter() {
+            // Nearly all ports are used once.
+            if let [(time, _)] = seen.starts[..] {
+                tell(connection, time);
+                continue;
+            }
             let mut starts = seen.starts.clone();
             keep_earliest(&mut starts);
             starts.sort_unstable_by_key(|&(time, sequence)| (sequence, time));
             starts.dedup_by_key(|(_, sequence)| *sequence);
-            let mut times: Vec<_> = starts.into_iter().map(|(time, _)| time).collect();
-            times.sort_unstable();
-            (*connection, times)
-        })
+            starts.iter().for_each(|(time, _)| tell(connection, *time));
+        }
     }
 
     /// The end points that accepted a connection: they sent SYN with ACK.
@@ -197,7 +199,10 @@ mod tests {
             }
             let mut whole = Handshakes::default();
             shards.into_iter().for_each(|shard| whole.merge(shard));
-            whole.starts().next().map(|(_, times)| times).unwrap_or_default()
+            let mut times = Vec::new();
+            whole.starts(|_, time| times.push(time));
+            times.sort_unstable();
+            times
         };
         let many = 3 * STARTS as i64 - 5;
         let expected: Vec<Timestamp> = (0..STARTS as i64).map(Timestamp::from_nanos).collect();

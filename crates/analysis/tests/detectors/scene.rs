@@ -167,7 +167,7 @@ fn scenes() -> Vec<Scene> {
             &["alert scan", "note scan"],
             &[],
         ),
-        scene("scan of ports", ports.about(&["scan"]), &["alert scan"], &["alert scan"], &[]),
+        scene("scan of ports", ports.about(&["scan"]), &["alert scan"], &["note scan"], &[]),
         // Silence is no answer where nothing can be heard.
         scene(
             "scan of hosts over UDP",

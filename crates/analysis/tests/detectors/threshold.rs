@@ -31,8 +31,30 @@ fn scans() {
     let after_work = repeat(40, |t, n| {
         t.connection(-S + i64::from(n), ends(CLIENT, 41_000, [10, 0, 2, n as u8], 80), 1, 1, 1)
     });
+    let silent = |hosts: u8| {
+        (0..hosts).fold(Traffic::default(), |t, n| {
+            t.segment(i64::from(n) * S, ends(CLIENT, 40_000, [10, 0, 1, n], 445), true, SYN, 1, 0)
+        })
+    };
+    // Whatever is said to who refused or kept silent.
+    let talked_at = |t: Traffic, payload: usize| {
+        let attempts: Vec<Sent> = t.0.iter().filter(|sent| sent.is_up).cloned().collect();
+        attempts.into_iter().fold(t, |t, sent| {
+            let port = |at: usize| u16::from_be_bytes([sent.bytes[at], sent.bytes[at + 1]]);
+            let server = std::array::from_fn(|n| sent.bytes[30 + n]);
+            t.segment(sent.at + 5, ends(CLIENT, port(34), server, port(36)), true, ACK, 2, payload)
+        })
+    };
     for (name, traffic, expected) in [
         ("nine hosts", sweep(9, same), &[][..]),
+        ("an ACK to each host that refused", talked_at(sweep(12, same), 9), &["alert scan"]),
+        ("an ACK to each port that refused", talked_at(ports(20), 9), &["alert scan"]),
+        ("an ACK to each host that kept silent", talked_at(silent(12).heard(), 0), &["alert scan"]),
+        // Their answers took another way.
+        ("who goes on talking", talked_at(silent(12).heard(), 9), &[]),
+        ("silence", silent(12).heard(), &["alert scan"]),
+        // Only SYNs are captured, or nothing comes back to this address, as over IPv6 that leads nowhere.
+        ("who never hears anybody", silent(12), &["note scan"]),
         ("ten hosts", sweep(10, same), &["alert scan"]),
         ("ports of their own", sweep(40, own), &["note scan"]),
         ("half on one port", sweep(10, |n| if n < 5 { 445 } else { own(n) }), &["alert scan"]),
@@ -64,6 +86,57 @@ fn udp_ports(ports: u16, from: u16, refused: u16) -> Traffic {
         let t = t.datagram(i64::from(n) * S, (CLIENT, 60_000), (INSIDE, from + n), 20);
         if n < refused { t.unreachable(i64::from(n) * S + 1, INSIDE, CLIENT) } else { t }
     })
+}
+
+/// Segments that belong to no connection (nmap -sF, -sX, -sN, -sA), each refused or not.
+#[test]
+fn stealthy_scans() {
+    let probes = |flags: u8, answer: Option<u8>, server: fn(u16) -> ([u8; 4], u16)| {
+        repeat(20, |t, n| {
+            let (host, port) = server(n);
+            let (at, ends) = (i64::from(n) * S, ends(CLIENT, 40_000, host, port));
+            let t = t.segment(at, ends, true, flags, 1, 0);
+            match answer {
+                Some(answer) => t.segment(at + 1, ends, false, answer, 0, 0),
+                None => t,
+            }
+        })
+    };
+    let ports = |n| (INSIDE, 100 + n);
+    let hosts = |n: u16| ([10, 0, 1, n as u8], 80);
+    let alert = &["alert scan"][..];
+    for (name, traffic, expected) in [
+        ("FIN", probes(FIN, None, ports), alert),
+        ("FIN to hosts", probes(FIN, None, hosts), alert),
+        ("FIN, refused", probes(FIN, Some(RST_ACK), ports), alert),
+        ("Xmas", probes(FIN | PSH | URG, Some(RST_ACK), ports), alert),
+        ("no flag", probes(0, Some(RST_ACK), ports), alert),
+        ("headers cut off before the flags", probes(0, Some(0), ports), &[]),
+        ("ACK", probes(ACK, Some(RST), ports), alert),
+        ("ACK, not refused", probes(ACK, None, ports), &[]),
+        // A firewall that has forgotten them.
+        ("idle connections to many hosts that end at once", probes(ACK, Some(RST), hosts), &[]),
+        ("connections that end", probes(FIN_ACK, Some(ACK), ports), &[]),
+    ] {
+        check(name, &traffic, expected);
+    }
+}
+
+/// A flood from ever new addresses is no scan by any of them, beside which a scan is found.
+#[test]
+fn floods() {
+    let from = |n: u16| [172, 16, (n >> 8) as u8, n as u8];
+    let syns =
+        repeat(9000, |t, n| t.segment(i64::from(n), ends(from(n), 1024 + n, OUTSIDE, 443), true, SYN, 1, 0));
+    let datagrams = repeat(9000, |t, n| t.datagram(i64::from(n), (from(n), 1024 + n), (OUTSIDE, 443), 9));
+    for (name, traffic, expected) in [
+        ("SYN flood", syns.clone(), &[][..]),
+        ("UDP flood", datagrams.clone(), &[]),
+        ("a sweep in a SYN flood", syns.and(sweep(12, |_| 445)), &["alert scan"]),
+        ("a sweep in a UDP flood", datagrams.and(self::datagrams(12, 5, |_| 161)), &["alert scan"]),
+    ] {
+        check(name, &traffic, expected);
+    }
 }
 
 #[test]

@@ -12,7 +12,11 @@ pub(crate) const SYN: u8 = 0x02;
 pub(crate) const RST_ACK: u8 = 0x14;
 pub(crate) const SYN_ACK: u8 = 0x12;
 pub(crate) const ACK: u8 = 0x10;
-const FIN_ACK: u8 = 0x11;
+pub(crate) const FIN_ACK: u8 = 0x11;
+pub(crate) const FIN: u8 = 0x01;
+pub(crate) const RST: u8 = 0x04;
+pub(crate) const PSH: u8 = 0x08;
+pub(crate) const URG: u8 = 0x20;
 
 pub(crate) const CLIENT: [u8; 4] = [10, 0, 0, 5];
 pub(crate) const INSIDE: [u8; 4] = [10, 0, 0, 9];

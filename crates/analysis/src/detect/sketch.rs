@@ -1,0 +1,142 @@
+//! Upper bounds of many numbers in little memory: of millions of hosts, few matter to a detector, and these tell which.
+
+use std::hash::{BuildHasher, Hash};
+use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
+use pcapviz_capture::Pair;
+use pcapviz_graph::FlowTable;
+
+use super::threshold::UPLOAD_NOTE;
+
+/// An upper bound of what each host sent to each other, in little memory: of millions of pairs, few sent much
+/// (one row of a count-min sketch: Cormode and Muthukrishnan, 2005).
+#[derive(Clone)]
+pub(super) struct Sketch {
+    sums: Vec<u32>,
+    hasher: RandomState,
+}
+
+impl Sketch {
+    /// Large enough that chance alone does not bring a sum near the threshold, and no larger: it is hit at random,
+    /// and should stay in the cache.
+    pub(super) fn of(table: &FlowTable) -> Self {
+        const SUMS_PER_THRESHOLD: f64 = 8.0;
+        let by_bytes = table.totals().bytes as f64 / UPLOAD_NOTE * SUMS_PER_THRESHOLD;
+        let len = (by_bytes as usize).min(table.len()).clamp(1 << 6, 1 << 22).next_power_of_two();
+        Self { sums: vec![0; len], hasher: RandomState::default() }
+    }
+
+    pub(super) fn add(&mut self, hosts: Pair<IpAddr>, bytes: u64) {
+        let place = place(&self.hasher, hosts, self.sums.len());
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.sums[place] = self.sums[place].saturating_add(bytes);
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (sum, more) in self.sums.iter_mut().zip(&other.sums) {
+            *sum = sum.saturating_add(*more);
+        }
+    }
+
+    pub(super) fn large(self) -> LargeSenders {
+        let mut places = vec![0; self.sums.len() / 64];
+        for (place, _) in self.sums.iter().enumerate().filter(|(_, sum)| f64::from(**sum) >= UPLOAD_NOTE) {
+            places[place / 64] |= 1 << (place % 64);
+        }
+        LargeSenders { places, hasher: self.hasher }
+    }
+}
+
+/// Which pairs of hosts may have sent much: all that did, and some by chance.
+pub(super) struct LargeSenders {
+    /// A bit for each sum.
+    places: Vec<u64>,
+    hasher: RandomState,
+}
+
+impl LargeSenders {
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.iter().all(|bits| *bits == 0)
+    }
+
+    pub(super) fn may_hold(&self, hosts: Pair<IpAddr>) -> bool {
+        let place = place(&self.hasher, hosts, self.places.len() * 64);
+        self.places[place / 64] >> (place % 64) & 1 != 0
+    }
+}
+
+/// An upper bound of how often each key was counted (two rows of a count-min sketch: Cormode and Muthukrishnan, 2005).
+#[derive(Clone)]
+pub(super) struct Counts<N> {
+    rows: [Vec<N>; 2],
+    hasher: RandomState,
+}
+
+/// A number that stays at its highest value.
+pub(super) trait Saturating: Copy + Default + Into<u32> {
+    fn plus(self, other: Self) -> Self;
+    const ONE: Self;
+}
+
+impl Saturating for u8 {
+    const ONE: Self = 1;
+
+    fn plus(self, other: Self) -> Self {
+        self.saturating_add(other)
+    }
+}
+
+impl Saturating for u16 {
+    const ONE: Self = 1;
+
+    fn plus(self, other: Self) -> Self {
+        self.saturating_add(other)
+    }
+}
+
+impl<N: Saturating> Counts<N> {
+    /// With rows of a length that is a power of two.
+    pub(super) fn new(len: usize) -> Self {
+        Self { rows: [vec![N::default(); len], vec![N::default(); len]], hasher: RandomState::default() }
+    }
+
+    fn places(&self, key: impl Hash) -> [usize; 2] {
+        let hash = self.hasher.hash_one(key);
+        let len = self.rows[0].len();
+        [hash as usize & (len - 1), (hash >> 32) as usize & (len - 1)]
+    }
+
+    pub(super) fn add(&mut self, key: impl Hash) {
+        let places = self.places(key);
+        for (row, place) in self.rows.iter_mut().zip(places) {
+            row[place] = row[place].plus(N::ONE);
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (row, more) in self.rows.iter_mut().zip(&other.rows) {
+            row.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.plus(*more));
+        }
+    }
+
+    pub(super) fn at_most(&self, key: impl Hash) -> u32 {
+        let [a, b] = self.places(key);
+        let (a, b): (u32, u32) = (self.rows[0][a].into(), self.rows[1][b].into());
+        a.min(b)
+    }
+
+    /// Whether any key may have been counted so often.
+    pub(super) fn reaches(&self, count: f64) -> bool {
+        self.rows[0].iter().any(|sum| f64::from((*sum).into()) >= count)
+    }
+}
+
+/// Where the sum of a pair stands among `len`, a power of two.
+fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
+    let bits = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    };
+    hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
+}
