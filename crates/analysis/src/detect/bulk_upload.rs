@@ -53,6 +53,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             "mail with attachments, uploads of pictures and video",
             "speed tests",
             "logs and measurements sent to a collector",
+            "a transfer whose end is not in the capture, captured twice or sent again: then it counts twice",
         ];
         (finding.display_filter, finding.capture_filter) = material.filters.any(&exchange.clauses(*hosts));
         finding

@@ -10,7 +10,9 @@ use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Times
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
 use super::sketch::{Counts, LargeSenders, Sketch};
-use super::threshold::{BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS};
+use super::threshold::{
+    BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
+};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
 use crate::{Inside, Observations};
@@ -172,8 +174,12 @@ impl<'a> Material<'a> {
         if carried != Carried::Tcp || seen > u32::MAX.into() || stats.tcp_flags & (SYN | FIN) != SYN | FIN {
             return seen;
         }
-        // What the capture dropped is in neither: the smaller number is sure.
-        self.observations.handshakes.bytes(&connection).map_or(seen, |bytes| seen.min(bytes.into()))
+        // What the capture dropped is in neither: the smaller number is sure. But who forges an end hides no more than what
+        // repetition makes of it.
+        let by_numbers = self.observations.handshakes.bytes(&connection).map(u64::from);
+        by_numbers
+            .filter(|bytes| seen as f64 <= UPLOAD_REPEATED * *bytes as f64)
+            .map_or(seen, |bytes| seen.min(bytes))
     }
 
     /// Whether this direction is the client's: it sent the SYN. Where that is not in the capture, the lower port is

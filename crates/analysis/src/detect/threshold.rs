@@ -42,6 +42,8 @@ thresholds! {
         "own choice: more than forms, mail and most pictures";
     UPLOAD_NOTE: "bulk-upload", "sent, for a note", 1e5, "B",
         "own choice: a tenth of an alert";
+    UPLOAD_REPEATED: "bulk-upload", "bytes seen / bytes between SYN and FIN, up to which these are believed", 3.0, "",
+        "own choice: captured twice, and half of it sent again; a FIN may be forged";
     TUNNEL_BYTES: "dns-tunnel", "length of different names", 4e3, "B",
         "after ibHH: Ozery, Nadler and Shabtai, \"Information-based heavy hitters for real-time DNS data exfiltration detection\", NDSS 2024";
     TUNNEL_NAMES: "dns-tunnel", "different names", 50.0, "names",

@@ -295,6 +295,9 @@ fn uploads() {
     let inward = Traffic::default().connection(0, ends(OUTSIDE, 40_000, CLIENT, 443), 2_000_000, 10, 1);
     let serving = Traffic::default().connection(0, ends(OUTSIDE, 40_000, CLIENT, 443), 10, 2_000_000, 1);
     let copy = Traffic::default().connection(0, ends(CLIENT, 40_000, INSIDE, 445), 2_000_000, 10, 1);
+    // The server never sees it, and the true end comes after the capture.
+    let mut forged = one(2_000_000, 10, 1).segment(1, web, true, FIN_ACK, 1000, 0);
+    forged.0.retain(|sent| sent.at < 4);
     let vpn = |from: [u8; 4], to: [u8; 4]| {
         let both = [(from, to, 1400), (to, from, 40)];
         repeat(800, |t, n| {
@@ -311,6 +314,8 @@ fn uploads() {
         ("ratio just below 0.6", one(1_600_000, 400_001, 1), &[]),
         ("ratio 0.6", one(1_600_000, 400_000, 1), &["alert bulk-upload"]),
         ("sent twice by the network, not by the application", one(999_999, 10, 2), &["note bulk-upload"]),
+        ("captured twice and sent again", one(999_999, 10, 3), &["note bulk-upload"]),
+        ("with an end that is forged", forged, &["alert bulk-upload"]),
         ("over UDP, with equal ports", vpn(CLIENT, OUTSIDE), &["alert bulk-upload"]),
         ("the same, to a lower address", vpn(CLIENT, [5, 9, 0, 1]), &["alert bulk-upload"]),
         ("the same, coming in", vpn(OUTSIDE, CLIENT), &[]),
