@@ -6,7 +6,7 @@ use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
 use super::amount::{Bytes, Count};
 use super::packets::{CLAUSES, Carried, Clause};
-use super::threshold::{TUNNEL_BYTES, TUNNEL_MEAN, TUNNEL_NAMES};
+use super::threshold::{TUNNEL_BYTES, TUNNEL_MEAN, TUNNEL_NAMES, TUNNEL_PRIVATE};
 use super::{Material, magnitude};
 use crate::life::join;
 use crate::observe::{NameSum, Scope};
@@ -33,7 +33,8 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
 fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Finding> {
     let (most, _) = sum.asked.first()?;
     let mean = sum.bytes / sum.names;
-    let severity = if mean >= TUNNEL_MEAN { Severity::Alert } else { Severity::Note };
+    let long = if sum.is_private { TUNNEL_PRIVATE } else { TUNNEL_MEAN };
+    let severity = if mean >= long { Severity::Alert } else { Severity::Note };
     let mut finding = Finding::new("dns-tunnel", severity, NodeId::Host(most.source));
     finding.object = Some(NodeId::Host(most.destination));
     finding.score = 0.5 * magnitude(sum.bytes, TUNNEL_BYTES) + 0.5 * (mean / 100.0).min(1.0);
@@ -54,7 +55,7 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
     finding.evidence = vec![
         Evidence::new("different names", sum.names, "names").against(TUNNEL_NAMES),
         Evidence::new("length of different names", sum.bytes, "B").against(TUNNEL_BYTES),
-        Evidence::new("mean length", mean, "B").against(TUNNEL_MEAN),
+        Evidence::new("mean length", mean, "B").against(long),
         Evidence::new("messages", messages as f64, "messages"),
         Evidence::new("clients", clients.len() as f64, "hosts"),
     ];

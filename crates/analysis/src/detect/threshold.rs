@@ -50,6 +50,8 @@ thresholds! {
         "own choice: what a busy but ordinary domain rarely has for one capture";
     TUNNEL_MEAN: "dns-tunnel", "mean length in front of the domain, for an alert", 20.0, "B",
         "own choice: host names are shorter; a note below";
+    TUNNEL_PRIVATE: "dns-tunnel", "mean length of different labels, without a public suffix, for an alert", 30.0, "B",
+        "own choice: machines name themselves after their model and number, in 15 to 25 letters";
     BEACON_GAPS: "beacon", "gaps between contacts", 12.0, "gaps",
         "below 12, the 0.1 % quantile is too close to what chance makes";
     BEACON_MEDIAN: "beacon", "median gap", 1.0, "s",

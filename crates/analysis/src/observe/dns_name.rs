@@ -11,7 +11,10 @@ use crate::life::join;
 /// The different names that DNS was asked for, below each registered domain.
 ///
 /// Names are told apart by hashes of 64 bits. The domains are those below the public suffix list's entries
-/// (<https://publicsuffix.org>). Names without a listed suffix are also counted by client and resolver.
+/// (<https://publicsuffix.org>). Of a name without a listed suffix, nothing tells where its zone begins: its last two labels
+/// stand for it, its client and resolver are a scope too, and its labels count by themselves, each once. So neither the zone
+/// that the hosts of a network share is counted for each of them, nor what a resolver's search list (RFC 1535) puts behind
+/// each name, while a tunnel's labels are all different.
 #[derive(Clone, Debug)]
 pub(crate) struct DnsNames {
     names: Bounded<NameKey, NameNote>,
@@ -19,7 +22,7 @@ pub(crate) struct DnsNames {
     domains: Bounded<Domain, DomainText>,
 }
 
-/// A name, in what it counts for: its registered domain (0), or a client and a resolver.
+/// A name, or a label of one, in what it counts for: its registered domain (0), or a client and a resolver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct NameKey {
     among: u64,
@@ -29,9 +32,18 @@ struct NameKey {
 #[derive(Clone, Copy, Debug)]
 struct NameNote {
     domain: Domain,
-    /// Bytes in front of the registered domain, the dot between them left out.
+    /// Bytes in front of the registered domain, the dot between them left out; or the label's.
     len: u8,
-    has_known_suffix: bool,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// A name with a public suffix, which counts with its length.
+    Name,
+    /// A name without, whose labels count.
+    Private,
+    Label,
 }
 
 /// The hash of a registered domain's name.
@@ -68,8 +80,11 @@ pub(crate) enum Scope {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NameSum {
     pub(crate) names: f64,
-    /// The lengths of what stands in front of the registered domain, added up, in bytes.
+    /// The lengths of what stands in front of the registered domain, added up, in bytes; without a public suffix, of the different
+    /// labels there.
     pub(crate) bytes: f64,
+    /// Whether the names have no public suffix.
+    pub(crate) is_private: bool,
     /// Who asked whom, most messages first.
     pub(crate) asked: Vec<(Pair<IpAddr>, Asked)>,
     /// The domains, where the scope is two hosts.
@@ -116,9 +131,23 @@ impl DnsNames {
             }
         };
         self.asked.add(AskedKey { domain: note.domain, hosts }, Asked { messages: 1, life });
-        if !note.has_known_suffix {
-            let key = NameKey { among: hash(&hosts), ..key };
-            self.names.add(key, NameNote { len: name.len() as u8, ..note });
+        if note.what == What::Private {
+            let among = hash(&hosts);
+            let key = NameKey { among, ..key };
+            if self.names.get_mut(&key).is_none() {
+                self.names.add(key, note);
+                self.add_labels(among, note.domain, name);
+            }
+        }
+    }
+
+    /// The labels of a text, each by itself.
+    fn add_labels(&mut self, among: u64, domain: Domain, text: &[u8]) {
+        for label in text.split(|byte| *byte == b'.') {
+            // Not a name, whatever it holds, and another one under each domain.
+            let name = hash(&(if among == 0 { domain.0 } else { among }, "label", label));
+            self.names
+                .add(NameKey { among, name }, NameNote { domain, len: label.len() as u8, what: What::Label });
         }
     }
 
@@ -133,8 +162,12 @@ impl DnsNames {
         if self.domains.get(&key).is_none() {
             self.domains.add(key, DomainText(String::from_utf8_lossy(text).into()));
         }
-        let len = (name.len() - text.len()).saturating_sub(1) as u8;
-        Some(NameNote { domain: key, len, has_known_suffix: domain.suffix().is_known() })
+        let len = (name.len() - text.len()).saturating_sub(1);
+        let what = if domain.suffix().is_known() { What::Name } else { What::Private };
+        if what == What::Private && len > 0 {
+            self.add_labels(0, key, &name[..len]);
+        }
+        Some(NameNote { domain: key, len: len as u8, what })
     }
 
     pub(crate) fn is_whole(&self) -> bool {
@@ -166,12 +199,18 @@ impl DnsNames {
                 Some((hosts, _)) => Scope::Hosts(*hosts),
                 None => continue,
             };
-            if note.len == 0 {
+            // The domain itself.
+            if note.len == 0 && key.among == 0 {
                 continue;
             }
             let sum = sums.entry(scope.clone()).or_default();
-            sum.names += each;
-            sum.bytes += each * f64::from(note.len);
+            sum.is_private = note.what != What::Name;
+            if note.what != What::Label {
+                sum.names += each;
+            }
+            if note.what != What::Private {
+                sum.bytes += each * f64::from(note.len);
+            }
             if sum.asked.is_empty() {
                 sum.asked = match &scope {
                     Scope::Domain(_) => asked.get(&note.domain).cloned().unwrap_or_default(),

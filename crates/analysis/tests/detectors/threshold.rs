@@ -335,6 +335,10 @@ fn names(count: u16, name: impl Fn(u16) -> String) -> Traffic {
 fn dns_tunnels() {
     let long = |n| format!("{n:060}.{n:030}.t.example.com");
     let direct = |n| format!("dnscat.{n:060}");
+    let search = |n| {
+        let zone = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"][usize::from(n % 3)];
+        format!("api-{:02}.service-with-a-name.example.com.{zone}", n / 3)
+    };
     for (name, traffic, expected) in [
         ("49 names", names(49, long), &[][..]),
         ("50 names", names(50, long), &["alert dns-tunnel"]),
@@ -344,8 +348,14 @@ fn dns_tunnels() {
         ("many shorter names", names(211, |n| format!("{n:019}.example.com")), &["note dns-tunnel"]),
         ("names spread over suffixes", names(400, |n| format!("{n:040}.co.uk")), &[]),
         ("direct mode, no public suffix", names(100, direct), &["alert dns-tunnel"]),
-        ("direct mode, 59 names of 67 bytes", names(59, direct), &[]),
-        ("direct mode, 60 names of 67 bytes", names(60, direct), &["alert dns-tunnel"]),
+        ("direct mode, 66 labels of 60 bytes", names(66, direct), &[]),
+        ("direct mode, 67 labels of 60 bytes", names(67, direct), &["alert dns-tunnel"]),
+        ("a zone of its own", names(140, |n| format!("{n:030}.t.internal")), &["alert dns-tunnel"]),
+        ("labels of 29 bytes there", names(150, |n| format!("{n:029}.t.internal")), &["note dns-tunnel"]),
+        ("machines of a directory", names(250, |n| format!("ws-fin-{n:04}.corp.contoso.local")), &[]),
+        ("machines at home", names(160, |n| format!("galaxy-s21-ultra-{n:06}.lan")), &[]),
+        ("many of them", names(300, |n| format!("galaxy-s21-ultra-{n:06}.lan")), &["note dns-tunnel"]),
+        ("a search list behind each name", names(300, search), &[]),
         ("addresses", names(400, |n| format!("{}.{}.0.10.in-addr.arpa", n % 256, n / 256)), &[]),
     ] {
         check(name, &traffic, expected);
