@@ -210,7 +210,10 @@ impl Report {
         }
         out.heading("Findings, as seen from here")?;
         if !is_whole {
-            writeln!(out, "  from a sample: the captures have more connections or DNS names than are kept")?;
+            writeln!(
+                out,
+                "  from a sample: the captures have more connections, DNS names, echoes or ARP messages than are kept"
+            )?;
         }
         let rows = self.findings.iter().take(ROWS).map(|finding| {
             let severity = finding.severity.to_string();

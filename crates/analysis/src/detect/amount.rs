@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pcapviz_graph::Evidence;
+
 /// Bytes in decimal units, as in `48.1 MB`.
 pub(super) struct Bytes(pub(super) u64);
 
@@ -39,6 +41,12 @@ impl fmt::Display for Seconds {
         write!(f, "{large} {unit}")?;
         if small > 0 { write!(f, " {small} {part}") } else { Ok(()) }
     }
+}
+
+/// What stands before a number where more was seen than is kept, and the evidence of it.
+pub(super) fn at_least(is_bound: bool) -> (&'static str, Option<Evidence>) {
+    let evidence = || Evidence::new("lower bounds: more was seen than is kept", 1.0, "");
+    (if is_bound { "at least " } else { "" }, is_bound.then(evidence))
 }
 
 /// A whole number with commas between its thousands.

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
 
 use super::Material;
+use super::amount::{Count, at_least};
 use super::threshold::ARP_DEVICES;
 use crate::life::{Life, join};
 use crate::observe::{Claim, Question};
@@ -29,21 +30,20 @@ type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
 /// group, those with several addresses on a link, those that answer for others. But they answer who asks, or
 /// announce themselves to all (RFC 5227); poisoning tells one host what nobody asked.
 fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
-    // Of a sample, what was asked is not known.
-    if !material.observations.claims.is_whole() {
-        return Vec::new();
-    }
-    let questions = material.observations.claims.questions();
-    let mut asked: BTreeMap<(Vlans, Ipv4Addr), u64> = BTreeMap::new();
-    for (question, asking) in &questions {
-        *asked.entry((question.vlans, question.target)).or_default() += asking.messages;
+    // By others, and by each device.
+    let mut asked: BTreeMap<(Vlans, Ipv4Addr), (u64, BTreeMap<MacAddr, u64>)> = BTreeMap::new();
+    for (Question { vlans, device, target }, messages) in material.observations.claims.asked() {
+        let (all, by) = asked.entry((vlans, target)).or_default();
+        *all += messages;
+        *by.entry(device).or_default() += messages;
     }
     // Answers beyond the questions of others.
     let unasked = |&(vlans, target, device, claim): &ClaimRow| {
-        let all = asked.get(&(vlans, target)).copied().unwrap_or(0);
-        let own =
-            questions.binary_search_by_key(&Question { vlans, device, target }, |(question, _)| *question);
-        claim.directed.saturating_sub(all - own.map_or(0, |own| questions[own].1.messages))
+        let by_others =
+            asked.get(&(vlans, target)).map_or(0, |(all, by)| all - by.get(&device).unwrap_or(&0));
+        // Who all asked is not known of an address that too many asked for.
+        let is_known = material.observations.claims.has_all_asked_for(vlans, target);
+        if is_known { claim.directed.saturating_sub(by_others) } else { 0 }
     };
     let mut claimed: BTreeMap<(Vlans, MacAddr), Vec<&ClaimRow>> = BTreeMap::new();
     for row in claims {
@@ -127,6 +127,7 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
     of_one_address.filter(conflicting).map(|claims| {
         let (vlans, address) = (claims[0].0, claims[0].1);
         let devices: Vec<MacAddr> = claims.iter().map(|(_, _, device, _)| *device).collect();
+        let (at_least, bound) = at_least(!material.observations.claims.has_all_claims_of(vlans, address));
         // Who came last is the one to look at; without times, who answers most.
         let newest = claims.iter().max_by_key(|(_, _, device, claim)| {
             (claim.life.map(|(first, _)| first), claim.replies, *device)
@@ -142,10 +143,10 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
         finding.object = Some(NodeId::Host(IpAddr::V4(address)));
         finding.score = if overlap { 0.8 } else { 0.4 };
         let names: Vec<String> = devices.iter().take(4).map(MacAddr::to_string).collect();
-        let more = if devices.len() > 4 { format!(" and {} more", devices.len() - 4) } else { String::new() };
+        let more = if devices.len() > 4 { format!(" and {} more", Count(devices.len() as u64 - 4)) } else { String::new() };
         finding.sentence = format!(
-            "{address} is claimed by {} devices{}: {}{more}; consistent with ARP spoofing or an address given twice",
-            devices.len(),
+            "{address} is claimed by {at_least}{} devices{}: {}{more}; consistent with ARP spoofing or an address given twice",
+            Count(devices.len() as u64),
             if overlap { " at the same time" } else { ", one after the other" },
             names.join(", "),
         );
@@ -156,6 +157,7 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
             Evidence::new("replies", replies as f64, "messages"),
             Evidence::new("gratuitous", gratuitous as f64, "messages"),
         ];
+        finding.evidence.extend(bound);
         finding.innocent_causes = &[
             "two machines set to one address by mistake",
             "fail-over between redundant routers or servers",

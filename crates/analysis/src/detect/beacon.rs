@@ -5,7 +5,7 @@ use pcapviz_capture::Timestamp;
 use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::Material;
-use super::amount::{Count, Seconds};
+use super::amount::{Count, Seconds, at_least};
 use super::material::SYN;
 use super::packets::{Carried, Clause};
 use super::threshold::{BEACON_APART, BEACON_BURST, BEACON_GAPS, BEACON_MEDIAN, dispersion};
@@ -59,15 +59,19 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             let mut finding = Finding::new("beacon", severity, NodeId::Host(client));
             finding.object = Some(NodeId::Host(server));
             finding.score = 0.5 + 0.5 * (1.0 - gaps.dispersion / bound);
+            // Of some hosts, connections may not be kept.
+            let is_bound = carried == Carried::Tcp && !material.observations.handshakes.is_whole();
+            let (at_least, lower_bound) = at_least(is_bound);
             let same = clients.get(&(carried, server, port)).copied().unwrap_or(1);
             finding.sentence = format!(
-                "{client} {} {} every {} ± {:.0} %, {} contacts; {same} of {} hosts does; consistent with a beacon",
+                "{client} {} {} every {} ± {:.0} %, {} contacts; {at_least}{same} of {} hosts {}; consistent with a beacon",
                 if carried == Carried::Tcp { "connects to" } else { "sends by UDP to" },
                 NodeId::Endpoint(server, port),
                 Seconds(gaps.median),
                 100.0 * gaps.dispersion,
                 Count(times.len() as u64),
                 inside_hosts.max(same),
+                if same == 1 { "does" } else { "do" },
             );
             finding.life = times.first().copied().zip(times.last().copied());
             finding.evidence = vec![
@@ -90,6 +94,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
                 Evidence::new("duration score", seconds(finding.life) / seconds(material.life).max(1e-9), ""),
                 Evidence::new("hosts doing so", same as f64, "hosts"),
             ]);
+            finding.evidence.extend(lower_bound);
             finding.innocent_causes = &[
                 "programs that look for updates, mail or messages",
                 "monitoring, health checks, telemetry and clocks (NTP)",

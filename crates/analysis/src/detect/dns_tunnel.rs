@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use pcapviz_capture::Pair;
 use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
-use super::amount::{Bytes, Count};
+use super::amount::{Bytes, Count, at_least};
 use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{TUNNEL_BYTES, TUNNEL_MEAN, TUNNEL_NAMES, TUNNEL_PRIVATE};
 use super::{Material, magnitude};
@@ -38,14 +38,17 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
     let mut finding = Finding::new("dns-tunnel", severity, NodeId::Host(most.source));
     finding.object = Some(NodeId::Host(most.destination));
     finding.score = 0.5 * magnitude(sum.bytes, TUNNEL_BYTES) + 0.5 * (mean / 100.0).min(1.0);
+    let share = material.observations.names.share();
+    let about = if share < 1.0 { "about " } else { "" };
+    let (_, bound) = at_least(sum.is_asked_by_more);
     let names = Count(sum.names.round() as u64);
     let size = Bytes(sum.bytes.round() as u64);
     finding.sentence = match scope {
         Scope::Domain(domain) => {
-            format!("{names} different names, {size}, under {domain}, asked for by {}", who(sum))
+            format!("{about}{names} different names, {size}, under {domain}, asked for by {}", who(sum))
         }
         Scope::Hosts(hosts) => format!(
-            "{names} different names, {size}, without a public suffix, asked of {} by {}",
+            "{about}{names} different names, {size}, without a public suffix, asked of {} by {}",
             hosts.destination, hosts.source
         ),
     } + "; consistent with a tunnel over DNS";
@@ -59,6 +62,10 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
         Evidence::new("messages", messages as f64, "messages"),
         Evidence::new("clients", clients.len() as f64, "hosts"),
     ];
+    finding.evidence.extend(bound);
+    if share < 1.0 {
+        finding.evidence.push(Evidence::new("estimated from this share of all names", share, ""));
+    }
     finding.innocent_causes = &[
         "virus scanners and mail filters that ask about files and senders by DNS",
         "content delivery networks that make a name for each user",
@@ -96,8 +103,8 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
 fn who(sum: &NameSum) -> String {
     let clients: BTreeSet<IpAddr> = sum.asked.iter().map(|(hosts, _)| hosts.source).collect();
     match clients.first() {
-        Some(client) if clients.len() == 1 => client.to_string(),
-        _ => format!("{} hosts", clients.len()),
+        Some(client) if clients.len() == 1 && !sum.is_asked_by_more => client.to_string(),
+        _ => format!("{}{} hosts", at_least(sum.is_asked_by_more).0, Count(clients.len() as u64)),
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
-use super::amount::{Bytes, Count};
+use super::amount::{Bytes, Count, at_least};
 use super::packets::{Carried, Clause};
 use super::threshold::{ICMP_MISMATCHED, ICMP_REPLIES};
 use super::{Material, magnitude};
@@ -18,8 +18,9 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
         let mut finding = Finding::new("icmp-tunnel", Severity::Alert, NodeId::Host(hosts.source));
         finding.object = Some(NodeId::Host(hosts.destination));
         finding.score = (0.5 * share + 0.5 * magnitude(size.replies as f64, ICMP_REPLIES)).min(1.0);
+        let (at_least, bound) = at_least(size.has_more);
         finding.sentence = format!(
-            "{} of {} echo replies from {} to {} differ in size from the request, {} in all; consistent with a tunnel over ICMP",
+            "{at_least}{} of {} echo replies from {} to {} differ in size from the request, {} in all; consistent with a tunnel over ICMP",
             Count(size.mismatched),
             Count(size.replies),
             hosts.destination,
@@ -34,6 +35,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             Evidence::new("requests", size.requests as f64, "requests"),
             Evidence::new("ICMP bytes", size.bytes as f64, "B"),
         ];
+        finding.evidence.extend(bound);
         finding.innocent_causes = &[
             "a device that answers pings with a message of its own length",
             "path MTU probes that a device cuts short",

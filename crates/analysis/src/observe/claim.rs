@@ -11,6 +11,8 @@ pub(crate) struct Claims {
     claims: Bounded<ClaimKey, Claim>,
     /// Which addresses each device asked for.
     questions: Bounded<Question, Claim>,
+    /// The same, so that of each address that is kept in the claims, all who asked for it are: both have the same groups.
+    asked: Bounded<Asked, u64>,
 }
 
 /// A device asks for an address.
@@ -41,15 +43,15 @@ pub(crate) struct Claim {
     pub(crate) life: Option<(Timestamp, Timestamp)>,
 }
 
-/// Claims kept at most, and questions, about 10 MB each.
-const LIMIT: usize = 1 << 16;
+/// Claims kept at most, and questions, about 40 MB each.
+const LIMIT: usize = 1 << 18;
 
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
 
 impl Default for Claims {
     fn default() -> Self {
-        Self { claims: Bounded::new(LIMIT), questions: Bounded::new(LIMIT) }
+        Self { claims: Bounded::new(LIMIT), questions: Bounded::new(LIMIT), asked: Bounded::new(LIMIT) }
     }
 }
 
@@ -61,7 +63,9 @@ impl Claims {
         if arp.operation == REQUEST && arp.target.1 != address && device.0 != [0; 6] {
             let life = packet.timestamp.map(|t| (t, t));
             let asked = Claim { messages: 1, life, ..Claim::default() };
-            self.questions.add(Question { vlans: found.vlans, device, target: arp.target.1 }, asked);
+            let question = Question { vlans: found.vlans, device, target: arp.target.1 };
+            self.questions.add(question, asked);
+            self.asked.add(Asked(question), 1);
         }
         // A probe (RFC 5227, 2.1.1) claims nothing, and neither do other operations.
         if address.is_unspecified() || !matches!(arp.operation, REQUEST | REPLY) || device.0 == [0; 6] {
@@ -79,12 +83,33 @@ impl Claims {
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        self.claims.share() == 1.0 && self.questions.share() == 1.0
+        self.claims.is_whole() && self.questions.is_whole() && self.asked.is_whole()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.claims.merge(other.claims);
         self.questions.merge(other.questions);
+        self.asked.merge(other.asked);
+    }
+
+    /// Whether every device that claims the address is known.
+    pub(crate) fn has_all_claims_of(&self, vlans: Vlans, address: Ipv4Addr) -> bool {
+        self.claims.has_all_of(&(vlans, address))
+    }
+
+    /// Whether every device that asks for the address is known.
+    pub(crate) fn has_all_asked_for(&self, vlans: Vlans, address: Ipv4Addr) -> bool {
+        self.asked.has_all_of(&(vlans, address))
+    }
+
+    /// Whether every address that the device asked for is known.
+    pub(crate) fn has_all_questions_of(&self, vlans: Vlans, device: MacAddr) -> bool {
+        self.questions.has_all_of(&(vlans, device))
+    }
+
+    /// How often each device asked for each address.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = (Question, u64)> {
+        self.asked.iter().map(|(asked, messages)| (asked.0, *messages))
     }
 
     /// Every question, sorted by VLAN, device and address.
@@ -114,8 +139,23 @@ impl Grouped for ClaimKey {
 impl Grouped for Question {
     type Group = (Vlans, MacAddr);
 
+    // So that no device is silenced by what others ask.
+    const THINS: bool = true;
+
     fn group(&self) -> Self::Group {
         (self.vlans, self.device)
+    }
+}
+
+/// A question, by what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Asked(Question);
+
+impl Grouped for Asked {
+    type Group = (Vlans, Ipv4Addr);
+
+    fn group(&self) -> Self::Group {
+        (self.0.vlans, self.0.target)
     }
 }
 

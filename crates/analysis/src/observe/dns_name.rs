@@ -87,21 +87,23 @@ pub(crate) struct NameSum {
     pub(crate) is_private: bool,
     /// Who asked whom, most messages first.
     pub(crate) asked: Vec<(Pair<IpAddr>, Asked)>,
+    /// Whether more asked than that.
+    pub(crate) is_asked_by_more: bool,
     /// The domains, where the scope is two hosts.
     pub(crate) domains: BTreeSet<Box<str>>,
 }
 
 /// Different names kept at most, about 100 MB; beyond, counts are estimates from a sample of them.
 const NAMES: usize = 1 << 20;
-/// Domains, and who asked for them.
-const DOMAINS: usize = 1 << 16;
+/// Domains kept at most, and who asked for them, about 20 MB each.
+const DOMAINS: usize = 1 << 18;
 
 /// The longest name (RFC 1035, 2.3.4).
 const LONGEST: usize = 255;
 
 impl Default for DnsNames {
     fn default() -> Self {
-        Self { names: Bounded::new(NAMES), asked: Bounded::new(4 * DOMAINS), domains: Bounded::new(DOMAINS) }
+        Self { names: Bounded::new(NAMES), asked: Bounded::new(DOMAINS), domains: Bounded::new(DOMAINS) }
     }
 }
 
@@ -122,7 +124,7 @@ impl DnsNames {
         let hosts = if is_answer { hosts.addresses.reversed() } else { hosts.addresses };
         let life = packet.timestamp.map(|t| (t, t));
         let key = NameKey { among: 0, name: hash(name) };
-        let note = match self.names.get_mut(&key) {
+        let note = match self.names.seen(&key) {
             Some(note) => *note,
             None => {
                 let Some(note) = self.note(name) else { return };
@@ -134,7 +136,7 @@ impl DnsNames {
         if note.what == What::Private {
             let among = hash(&hosts);
             let key = NameKey { among, ..key };
-            if self.names.get_mut(&key).is_none() {
+            if self.names.seen(&key).is_none() {
                 self.names.add(key, note);
                 self.add_labels(among, note.domain, name);
             }
@@ -159,7 +161,7 @@ impl DnsNames {
         let domain = psl::domain(name)?;
         let text = domain.as_bytes();
         let key = Domain(hash(text));
-        if self.domains.get(&key).is_none() {
+        if self.domains.seen(&key).is_none() {
             self.domains.add(key, DomainText(String::from_utf8_lossy(text).into()));
         }
         let len = (name.len() - text.len()).saturating_sub(1);
@@ -171,13 +173,18 @@ impl DnsNames {
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        [self.names.share(), self.asked.share(), self.domains.share()] == [1.0; 3]
+        self.names.is_whole() && self.asked.is_whole() && self.domains.is_whole()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.names.merge(other.names);
         self.asked.merge(other.asked);
         self.domains.merge(other.domains);
+    }
+
+    /// Of how many names the sums are made, by one that is counted: 1 unless they are estimates.
+    pub(crate) fn share(&self) -> f64 {
+        self.names.share()
     }
 
     /// The names of every scope, added up.
@@ -212,6 +219,7 @@ impl DnsNames {
                 sum.bytes += each * f64::from(note.len);
             }
             if sum.asked.is_empty() {
+                sum.is_asked_by_more = key.among == 0 && !self.asked.has_all_of(&note.domain);
                 sum.asked = match &scope {
                     Scope::Domain(_) => asked.get(&note.domain).cloned().unwrap_or_default(),
                     Scope::Hosts(_) => hosts.get(&key.among).copied().into_iter().collect(),

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
+use foldhash::quality::FixedState;
 use pcapviz_capture::{Dissection, Packet, Pair, Timestamp};
 
 use super::bounded::{Bounded, Grouped, Merge};
@@ -41,6 +43,8 @@ pub(crate) struct Size {
     /// Bytes of ICMP, headers included.
     pub(crate) bytes: u64,
     pub(crate) life: Option<(Timestamp, Timestamp)>,
+    /// Whether there were more than are counted.
+    pub(crate) has_more: bool,
 }
 
 /// Sizes of echoes kept at most, about 50 MB.
@@ -68,7 +72,7 @@ impl Echoes {
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        self.0.share() == 1.0
+        self.0.is_whole()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
@@ -84,7 +88,8 @@ impl Echoes {
         }
         let mut sums: BTreeMap<Pair<IpAddr>, Size> = BTreeMap::new();
         for ((hosts, ..), sizes) in echoes {
-            let sum = sums.entry(hosts).or_default();
+            let has_more = || Size { has_more: !self.0.has_all_of(&hosts), ..Size::default() };
+            let sum = sums.entry(hosts).or_insert_with(has_more);
             let is_asked = sizes.iter().any(|(_, echo)| echo.requests > 0);
             for (len, echo) in sizes {
                 sum.requests += u64::from(echo.requests);
@@ -105,6 +110,12 @@ impl Grouped for EchoKey {
 
     fn group(&self) -> Self::Group {
         self.hosts
+    }
+
+    /// By the echo first: its request and its reply are kept together.
+    fn rank(&self) -> u64 {
+        let hash = |what: (u16, u16, u32)| FixedState::with_seed(0x6563_686f).hash_one(what);
+        hash((self.id, self.sequence, 0)) >> 16 << 16 | hash((0, 0, self.len)) >> 48
     }
 }
 

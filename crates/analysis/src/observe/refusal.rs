@@ -32,7 +32,7 @@ impl Refusals {
     }
 
     pub(crate) fn is_whole(&self) -> bool {
-        self.0.share() == 1.0
+        self.0.is_whole()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

@@ -279,7 +279,7 @@ proptest! {
 }
 
 /// What is found of the parts, each seen by itself, by as many threads.
-fn findings_of<'a>(parts: impl IntoIterator<Item = Vec<&'a Sent>>) -> Vec<Finding> {
+pub(crate) fn findings_of<'a>(parts: impl IntoIterator<Item = Vec<&'a Sent>>) -> Vec<Finding> {
     let (mut whole, mut seen, mut threads) = (FlowTable::new(), Observations::default(), 0);
     for part in parts {
         let (table, observations) = observe(part, Tunnels::Outer);

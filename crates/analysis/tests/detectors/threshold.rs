@@ -1,5 +1,7 @@
 //! Each detector just below and at each of its thresholds.
 
+use pcapviz_graph::{Finding, Severity};
+
 use crate::traffic::*;
 
 fn sweep(failed: u8, port: impl Fn(u8) -> u16) -> Traffic {
@@ -406,6 +408,49 @@ fn long_connections() {
         ("over UDP, a few packets far apart", over_udp(3, 40_000), &[]),
     ] {
         check(name, &traffic, expected);
+    }
+}
+
+/// More than there is room for: what is about one device or domain is found, and says that its numbers are lower bounds.
+#[test]
+fn floods_of_observations() {
+    const MANY: u32 = (1 << 18) + (1 << 16);
+    let low = |n: u32| [(n >> 16) as u8, (n >> 8) as u8, n as u8];
+    let device = |n: u32| [[2, 9, 0], low(n)].concat().try_into().unwrap();
+    let address = |n: u32| [[10].as_slice(), &low(n)].concat().try_into().unwrap();
+    let gateway = [192, 168, 0, 1];
+    let times = |of: &dyn Fn(Traffic, u32) -> Traffic| (0..MANY).fold(Traffic::default(), of);
+    let sweep =
+        times(&|t, n| t.asks(n.into(), mac(1), gateway, address(n))).answers(9, mac(2), CLIENT, gateway);
+    let claims = |at: i64| times(&|t, n| t.answers(at + i64::from(n), device(n), gateway, CLIENT));
+    let claimed = claims(0).and(claims(S));
+    let echoes = times(&|t, n| t.ping_of(n.into(), (n >> 8) as u16, n as u16, 56, 90));
+    let tunnel = times(&|mut t, n| {
+        t = t.dns(n.into(), &format!("{n:060}.example.com"));
+        t.0.last_mut().unwrap().bytes[26..30].copy_from_slice(&address(n));
+        t
+    });
+    // Others beside them.
+    let noise = times(&|t, n| t.announces(n.into(), device(n), address(n)));
+    let curious = times(&|t, n| t.asks(n.into(), device(n), address(n), gateway));
+    let small = repeat(254, |t, n| t.asks(i64::from(n), mac(1), gateway, [10, 255, 0, n as u8]));
+    let small = small.answers(9, mac(2), CLIENT, gateway);
+    for (name, traffic, kind, said) in [
+        ("sweep", sweep, "scan", "at least "),
+        ("conflict", claimed, "arp-conflict", "is claimed by at least "),
+        ("echoes", echoes, "icmp-tunnel", "at least "),
+        ("names of many clients", tunnel, "dns-tunnel", "asked for by at least "),
+        ("a sweep among claims", small.clone().and(noise), "scan", "at least "),
+        ("a sweep among questions", small.and(curious), "scan", "at least "),
+    ] {
+        let found = find(&traffic);
+        let is_it =
+            |it: &&Finding| it.kind == kind && it.sentence.contains(said) && it.severity == Severity::Alert;
+        let it = found.iter().find(is_it).unwrap_or_else(|| panic!("{name}: {:?}", kinds(&found)));
+        assert!(it.evidence.iter().any(|evidence| evidence.name.starts_with("lower bounds")), "{name}");
+        let mut parts = [Vec::new(), Vec::new(), Vec::new()];
+        traffic.0.iter().enumerate().for_each(|(n, sent)| parts[2 - n % 3].push(sent));
+        assert_eq!(crate::scene::findings_of(parts), found, "{name}, in parts");
     }
 }
 

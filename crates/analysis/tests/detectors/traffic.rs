@@ -166,7 +166,12 @@ impl Traffic {
     }
 
     pub(crate) fn ping(self, at: i64, number: u16, request: usize, reply: usize) -> Self {
-        let message = |len| [&[0, 7][..], &number.to_be_bytes(), &vec![0; len]].concat();
+        self.ping_of(at, 7, number, request, reply)
+    }
+
+    /// A ping with its identifier and number.
+    pub(crate) fn ping_of(self, at: i64, id: u16, number: u16, request: usize, reply: usize) -> Self {
+        let message = |len| [&id.to_be_bytes()[..], &number.to_be_bytes(), &vec![0; len]].concat();
         let there = Ipv4::between(CLIENT, OUTSIDE).carry(icmp(1, 8, 0, &message(request)));
         let back = Ipv4::between(OUTSIDE, CLIENT).carry(icmp(1, 0, 0, &message(reply)));
         self.frame(at, &Ethernet::default().carry(there)).frame(at + 1, &Ethernet::default().carry(back))
