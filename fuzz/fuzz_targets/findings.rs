@@ -50,6 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(finding.evidence.iter().all(|evidence| evidence.value.is_finite()), "{finding:?}");
         assert!(finding.sentence.contains("consistent with"), "{finding:?}");
         assert!(!finding.display_filter.is_empty(), "{finding:?}");
+        // Empty where that language cannot say it, which selects all.
         Filter::parse(&finding.capture_filter).expect("our own filter");
     }
 });

@@ -67,7 +67,8 @@ pub struct Finding {
     pub innocent_causes: &'static [&'static str],
     /// A Wireshark display filter that selects its packets.
     pub display_filter: String,
-    /// A pcap-filter expression that selects its packets.
+    /// A pcap-filter expression that selects its packets; empty where that language cannot look behind the capture's
+    /// headers.
     pub capture_filter: String,
 }
 

@@ -7,7 +7,7 @@ use super::Material;
 use super::amount::{Count, at_least};
 use super::threshold::ARP_DEVICES;
 use crate::life::{Life, join};
-use crate::observe::{Claim, Question};
+use crate::observe::{Claim, Question, network};
 
 /// Addresses that several devices claim by ARP within the capture, and devices that claim several addresses and
 /// have taken over what another device carried.
@@ -106,7 +106,11 @@ fn carriers(material: &Material<'_>, devices: &HashSet<(Vlans, MacAddr)>) -> BTr
         material.flows().filter_map(|(key, stats)| {
             let (by, hosts) = (key.devices?, key.hosts?);
             let is_path = AddressClass::of(hosts.source).is_host() && !by.destination.is_multicast();
-            is_path.then_some(((key.vlans, hosts.source, by.destination), by.source, stats.traffic.packets))
+            is_path.then_some((
+                (network(key.vlans), hosts.source, by.destination),
+                by.source,
+                stats.traffic.packets,
+            ))
         })
     };
     let mut paths: BTreeMap<Path, Carriers> = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
-use pcapviz_capture::{Pair, Transport};
+use pcapviz_capture::{Pair, ProtocolSet, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
@@ -95,7 +95,7 @@ impl<'a> Material<'a> {
             threads,
             observations,
             inside,
-            filters: Filters::of(table),
+            filters: Filters::default(),
             life: None,
             attempts: Vec::new(),
             datagrams: Vec::new(),
@@ -104,9 +104,10 @@ impl<'a> Material<'a> {
             long: BTreeMap::new(),
         };
         let (sketch, callers) = (Sketch::of(table), Callers::of(table));
-        let start = || (None, sketch.clone(), callers.clone());
-        let parts = table.fold_by(threads, start, |(life, sketch, callers), key, stats| {
+        let start = || (None, ProtocolSet::EMPTY, sketch.clone(), callers.clone());
+        let parts = table.fold_by(threads, start, |(life, protocols, sketch, callers), key, stats| {
             *life = join(*life, stats.life);
+            *protocols = protocols.union(stats.protocols);
             let (Some((transport, ports)), Some(hosts)) = (key.ports, key.hosts) else { return };
             sketch.add(hosts, stats.traffic.payload_bytes);
             match transport {
@@ -116,11 +117,14 @@ impl<'a> Material<'a> {
             }
         });
         let (mut whole, mut callers) = (sketch, callers);
-        for (life, sketch, part) in parts {
+        let mut protocols = ProtocolSet::EMPTY;
+        for (life, some, sketch, part) in parts {
             material.life = join(material.life, life);
+            protocols = protocols.union(some);
             whole.merge(&sketch);
             callers.merge(&part);
         }
+        material.filters = Filters::of(table, protocols);
         callers.select(&mut material);
         drop(callers);
         material.look_closely(&whole.large());

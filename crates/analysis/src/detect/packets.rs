@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 
+use pcapviz_capture::{Protocol, ProtocolSet};
 use pcapviz_graph::{FlowTable, MacAddr, Vlans};
+
+use crate::observe::network;
 
 /// Packets between two addresses, or of one; both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,13 +19,17 @@ pub(super) struct Clause {
     pub(super) server_port: Option<u16>,
 }
 
-/// What the IP header carries; of ICMP, its echoes; of TCP also only what asks for connections, which the client sends.
+/// What the IP header carries, and which of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Carried {
     Tcp,
     Udp,
+    /// Of ICMP, the client's echo requests and the server's replies.
     Echo,
+    /// Of TCP, what of the client's asks for connections, and what of the server's refuses.
     Attempts,
+    /// Of ICMP, the server's messages that nothing listens on a UDP port.
+    Refusals,
 }
 
 /// ICMP messages that quote others (RFC 792).
@@ -48,67 +55,79 @@ impl Clause {
     }
 
     fn display(&self) -> String {
-        let v6 = self.client.or(self.server).is_some_and(|ip| ip.is_ipv6());
+        let v6 = self.is_v6();
         let ip = if v6 { "ipv6" } else { "ip" };
-        let carried = if self.protocol == Carried::Tcp { "tcp" } else { "udp" };
-        let directions = self.both(
-            |field, end, value| match field {
-                Field::Address => format!("{ip}.{end} == {value}"),
-                Field::Port => format!("{carried}.{end}port == {value}"),
-            },
-            " && ",
-            " || ",
-        );
+        let carried = if matches!(self.protocol, Carried::Tcp | Carried::Attempts) { "tcp" } else { "udp" };
         // An error message quotes the headers of what it is about, and Wireshark looks into them.
-        match (self.protocol, v6) {
-            (Carried::Tcp | Carried::Udp, _) => format!("{carried} && !icmp && !icmpv6 && {directions}"),
+        let plain = format!("{carried} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
+        let only = |what: &str| format!("{what} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
+        let [up, down] = match (self.protocol, v6) {
+            (Carried::Tcp | Carried::Udp, _) => [plain.clone(), plain],
             (Carried::Attempts, _) => {
-                format!("tcp.flags.syn == 1 && tcp.flags.ack == 0 && !icmp && !icmpv6 && {directions}")
+                [only("tcp.flags.syn == 1 && tcp.flags.ack == 0"), only("tcp.flags.reset == 1")]
             }
-            (Carried::Echo, false) => {
-                format!("(icmp.type == 0 || icmp.type == 8) && !({ICMP_ERRORS}) && {directions}")
-            }
-            (Carried::Echo, true) => {
-                format!("(icmpv6.type == 128 || icmpv6.type == 129) && !(icmpv6.type < 128) && {directions}")
-            }
-        }
+            (Carried::Echo, false) => [only("icmp.type == 8"), only("icmp.type == 0")],
+            (Carried::Echo, true) => [only("icmpv6.type == 128"), only("icmpv6.type == 129")],
+            (Carried::Refusals, false) => [String::new(), "icmp.type == 3 && icmp.code == 3".to_owned()],
+            (Carried::Refusals, true) => [String::new(), "icmpv6.type == 1 && icmpv6.code == 4".to_owned()],
+        };
+        let term = |field, end: &str, value| match field {
+            Field::Address => format!("{ip}.{end} == {value}"),
+            Field::Port => format!("{carried}.{end}port == {value}"),
+        };
+        self.both([&up, &down], term, " && ", " || ")
     }
 
     fn capture(&self) -> String {
-        let v6 = self.client.or(self.server).is_some_and(|ip| ip.is_ipv6());
-        let carried = match (self.protocol, v6) {
-            (Carried::Tcp, _) => "tcp",
-            (Carried::Udp, _) => "udp",
-            (Carried::Attempts, false) => "tcp[13] & 0x12 = 2",
-            (Carried::Attempts, true) => "tcp and ip6[53] & 0x12 = 2",
-            (Carried::Echo, false) => "(icmp[0] = 0 or icmp[0] = 8)",
-            (Carried::Echo, true) => "icmp6 and (ip6[40] = 128 or ip6[40] = 129)",
+        let [up, down] = match (self.protocol, self.is_v6()) {
+            (Carried::Tcp, _) => ["tcp", "tcp"],
+            (Carried::Udp, _) => ["udp", "udp"],
+            (Carried::Attempts, false) => ["tcp[13] & 0x12 = 2", "tcp[13] & 4 != 0"],
+            (Carried::Attempts, true) => ["tcp and ip6[53] & 0x12 = 2", "tcp and ip6[53] & 4 != 0"],
+            (Carried::Echo, false) => ["icmp[0] = 8", "icmp[0] = 0"],
+            (Carried::Echo, true) => ["icmp6 and ip6[40] = 128", "icmp6 and ip6[40] = 129"],
+            (Carried::Refusals, false) => ["", "icmp[0] = 3 and icmp[1] = 3 and icmp[17] = 17"],
+            (Carried::Refusals, true) => ["", "icmp6 and ip6[40] = 1 and ip6[41] = 4 and ip6[54] = 17"],
         };
-        let directions = self.both(
-            |field, end, value| match field {
-                Field::Address => format!("{end} host {value}"),
-                Field::Port => format!("{end} port {value}"),
-            },
-            " and ",
-            " or ",
-        );
-        format!("{carried} and {directions}")
+        let term = |field, end: &str, value| match (field, self.protocol) {
+            (Field::Address, _) => format!("{end} host {value}"),
+            // Behind the quoted IP header, which has no options here.
+            (Field::Port, Carried::Refusals) if self.is_v6() => format!("ip6[90:2] = {value}"),
+            (Field::Port, Carried::Refusals) => format!("icmp[30:2] = {value}"),
+            (Field::Port, _) => format!("{end} port {value}"),
+        };
+        self.both([up, down], term, " and ", " or ")
     }
 
-    /// What client and server are, from client to server or back; attempts are not sent back.
-    fn both(&self, term: impl Fn(Field, &str, String) -> String, and: &str, or: &str) -> String {
-        let direction = |from: &'static str, to: &'static str| {
+    fn is_v6(&self) -> bool {
+        self.client.or(self.server).is_some_and(|ip| ip.is_ipv6())
+    }
+
+    /// What goes from client to server, or what comes back; nothing, where the protocol has no such message.
+    fn both(
+        &self,
+        [up, down]: [&str; 2],
+        term: impl Fn(Field, &str, String) -> String,
+        and: &str,
+        or: &str,
+    ) -> String {
+        // What is quoted goes the other way than the message.
+        let is_quoted = self.protocol == Carried::Refusals;
+        let direction = |from: &str, to: &str| {
+            let (port_from, port_to) = if is_quoted { (to, from) } else { (from, to) };
             let terms = [
                 self.client.map(|ip| term(Field::Address, from, ip.to_string())),
                 self.server.map(|ip| term(Field::Address, to, ip.to_string())),
-                self.client_port.map(|port| term(Field::Port, from, port.to_string())),
-                self.server_port.map(|port| term(Field::Port, to, port.to_string())),
+                self.client_port.map(|port| term(Field::Port, port_from, port.to_string())),
+                self.server_port.map(|port| term(Field::Port, port_to, port.to_string())),
             ];
             terms.into_iter().flatten().collect::<Vec<_>>().join(and)
         };
-        match self.protocol {
-            Carried::Attempts => format!("({})", direction("src", "dst")),
-            _ => format!("(({}){or}({}))", direction("src", "dst"), direction("dst", "src")),
+        let (there, back) = (direction("src", "dst"), direction("dst", "src"));
+        match up {
+            "" => format!("{down}{and}{back}"),
+            _ if up == down => format!("{up}{and}(({there}){or}({back}))"),
+            _ => format!("({up}{and}{there}){or}({down}{and}{back})"),
         }
     }
 }
@@ -124,18 +143,44 @@ const WELL_FORMED: &str = "(arp.hw.type == 1 || arp.hw.type == 6) && arp.proto.t
                            arp.proto.size == 4";
 const WELL_FORMED_CAPTURE: &str = "arp and (arp[0:2] = 1 or arp[0:2] = 6) and arp[2:4] = 0x08000604";
 
-/// Writes filters for a capture: pcap-filter has to be told of VLAN tags.
+/// Writes filters for a capture: pcap-filter has to be told what stands between the link layer and IP.
+#[derive(Default)]
 pub(super) struct Filters {
     /// How many VLAN tags the packets have: 0, 1, 2 or several of these.
     tags: BTreeSet<u8>,
+    /// Whether some have a tag with a priority only.
+    has_priority: bool,
+    /// What the packets with IP have on the way.
+    protocols: ProtocolSet,
 }
 
+/// What pcap-filter cannot look behind.
+const OPAQUE: [Protocol; 12] = [
+    Protocol::Isl,
+    Protocol::FabricPath,
+    Protocol::Backbone,
+    Protocol::Etag,
+    Protocol::VnTag,
+    Protocol::Rtag,
+    Protocol::Hsr,
+    Protocol::CiscoMetadata,
+    Protocol::Macsec,
+    Protocol::Trill,
+    Protocol::Batman,
+    Protocol::Nsh,
+];
+
+/// Tags or labels behind each other that a filter looks for.
+const NESTED: usize = 3;
+
 impl Filters {
-    pub(super) fn of(table: &FlowTable) -> Self {
-        let tags = table
-            .virtual_keys()
-            .map(|key| u8::from(key.vlans.outer.is_some()) + u8::from(key.vlans.inner.is_some()));
-        Self { tags: tags.chain([0]).collect() }
+    pub(super) fn of(table: &FlowTable, protocols: ProtocolSet) -> Self {
+        let mut filters = Self { protocols, tags: BTreeSet::from([0]), has_priority: false };
+        for key in table.virtual_keys() {
+            filters.tags.insert(u8::from(key.vlans.outer.is_some()) + u8::from(key.vlans.inner.is_some()));
+            filters.has_priority |= key.vlans != Vlans::default() && network(key.vlans) == Vlans::default();
+        }
+        filters
     }
 
     /// The display filter and the pcap-filter expression for packets that match one of the clauses.
@@ -145,7 +190,7 @@ impl Filters {
             _ => texts.iter().map(|text| format!("({text})")).collect::<Vec<_>>().join(or),
         };
         let display = join(clauses.iter().map(Clause::display).collect(), " || ");
-        (display, self.tagged(&join(clauses.iter().map(Clause::capture).collect(), " or ")))
+        (display, self.behind(&join(clauses.iter().map(Clause::capture).collect(), " or ")))
     }
 
     /// The ARP messages in which one of these devices claims the address; many of them are all that do.
@@ -181,27 +226,39 @@ impl Filters {
         let tags: Vec<u16> = [vlans.outer, vlans.inner].into_iter().flatten().collect();
         // Wireshark looks behind tags, pcap-filter does not.
         if tags.is_empty() && self.tags.len() > 1 {
-            display = format!("!vlan && {display}");
+            display = format!("!(vlan.id > 0) && !(ieee8021ad.id > 0) && {display}");
+        }
+        if tags.is_empty() && self.has_priority {
+            capture = format!("({capture}) or (vlan 0 and ({capture}))");
         }
         for id in tags.iter().rev() {
-            (display, capture) =
-                (format!("vlan.id == {id} && {display}"), format!("vlan {id} and ({capture})"));
+            display = format!("(vlan.id == {id} || ieee8021ad.id == {id}) && {display}");
+            capture = format!("vlan {id} and ({capture})");
         }
         (display, capture)
     }
 
-    /// The expression, behind as many VLAN tags as the capture has.
-    fn tagged(&self, expression: &str) -> String {
-        if self.tags.len() == 1 {
-            return expression.to_owned();
+    /// The expression, behind what the capture has between the link layer and IP; empty where pcap-filter cannot say it.
+    fn behind(&self, expression: &str) -> String {
+        let tags = self.tags.last().copied().unwrap_or(0);
+        // A keyword moves all that stands to its right behind its header, so the plain case comes first, and two kinds of headers
+        // do not go together.
+        let kinds = [
+            ("vlan", if tags > 1 { NESTED } else { tags.into() }),
+            ("pppoes", usize::from(self.protocols.contains(Protocol::Pppoe))),
+            ("mpls", if self.protocols.contains(Protocol::Mpls) { NESTED } else { 0 }),
+        ];
+        let mut kinds = kinds.iter().filter(|(_, most)| *most > 0);
+        let first = kinds.next();
+        if kinds.next().is_some() || OPAQUE.iter().any(|protocol| self.protocols.contains(*protocol)) {
+            return String::new();
         }
-        // `vlan` moves all that stands to its right behind the tag, so the plain case comes first.
+        let Some((keyword, most)) = first else { return expression.to_owned() };
         let mut all = format!("({expression})");
-        let most = self.tags.last().copied().unwrap_or(0);
-        for _ in 0..most {
-            let _ = write!(all, " or (vlan and ({expression})");
+        for _ in 0..*most {
+            let _ = write!(all, " or ({keyword} and ({expression})");
         }
-        all.extend(std::iter::repeat_n(')', most.into()));
+        all.extend(std::iter::repeat_n(')', *most));
         all
     }
 }

@@ -229,12 +229,9 @@ impl Scan<'_> {
             );
         }
         finding.innocent_causes = CAUSES;
-        let clause = if is_one_port {
-            Clause { server_port: Some(port), ..Clause::of(carried, source) }
-        } else {
-            Clause::of(Carried::Attempts, source)
-        };
-        (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
+        let server_port = Some(port).filter(|_| is_one_port);
+        (finding.display_filter, finding.capture_filter) =
+            self.filters(order.iter().copied(), Clause { server_port, ..Clause::of(carried, source) });
         Some(finding)
     }
 
@@ -280,14 +277,12 @@ impl Scan<'_> {
             finding.evidence.push(said.against(SCAN_REFUSED));
         }
         finding.innocent_causes = CAUSES;
-        let clause = match targets {
-            [target] => Clause::between(carried, source, target.host),
-            _ if carried == Carried::Tcp && !Self::is_stealthy(targets.iter().copied()) => {
-                Clause::of(Carried::Attempts, source)
-            }
-            _ => Clause::of(carried, source),
+        let server = match targets {
+            [target] => Some(target.host),
+            _ => None,
         };
-        (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
+        (finding.display_filter, finding.capture_filter) =
+            self.filters(targets.iter().copied(), Clause { server, ..Clause::of(carried, source) });
         finding
     }
 
@@ -298,6 +293,18 @@ impl Scan<'_> {
             Carried::Udp => refused as f64 >= SCAN_REFUSED,
             _ => self.is_heard || Self::is_stealthy(targets),
         }
+    }
+
+    /// What was tried, and refused.
+    fn filters<'t>(&self, targets: impl Iterator<Item = &'t Target<'t>>, clause: Clause) -> (String, String) {
+        let carrying = |protocol| Clause { protocol, ..clause };
+        let clauses = match self.carried {
+            Carried::Udp => BTreeSet::from([clause, carrying(Carried::Refusals)]),
+            // Segments that belong to no connection are not told from others by their flags alone.
+            _ if Self::is_stealthy(targets) => BTreeSet::from([clause]),
+            _ => BTreeSet::from([carrying(Carried::Attempts)]),
+        };
+        self.material.filters.any(&clauses)
     }
 
     /// By which segments it was tried, where that is out of the ordinary.

@@ -43,6 +43,11 @@ pub(crate) struct Claim {
     pub(crate) life: Option<(Timestamp, Timestamp)>,
 }
 
+/// The VLANs that the tags name: an outer tag with identifier 0 has a priority only (IEEE 802.1Q, 9.6).
+pub(crate) fn network(vlans: Vlans) -> Vlans {
+    if vlans == (Vlans { outer: Some(0), inner: None }) { Vlans::default() } else { vlans }
+}
+
 /// Claims kept at most, and questions, about 40 MB each.
 const LIMIT: usize = 1 << 18;
 
@@ -60,10 +65,11 @@ impl Claims {
     pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
         let Some(arp) = found.arp else { return };
         let (device, address) = arp.sender;
+        let vlans = network(found.vlans);
         if arp.operation == REQUEST && arp.target.1 != address && device.0 != [0; 6] {
             let life = packet.timestamp.map(|t| (t, t));
             let asked = Claim { messages: 1, life, ..Claim::default() };
-            let question = Question { vlans: found.vlans, device, target: arp.target.1 };
+            let question = Question { vlans, device, target: arp.target.1 };
             self.questions.add(question, asked);
             self.asked.add(Asked(question), 1);
         }
@@ -79,7 +85,7 @@ impl Claims {
             gratuitous: is_gratuitous.into(),
             life: packet.timestamp.map(|t| (t, t)),
         };
-        self.claims.add(ClaimKey { vlans: found.vlans, address, device }, claim);
+        self.claims.add(ClaimKey { vlans, address, device }, claim);
     }
 
     pub(crate) fn is_whole(&self) -> bool {

@@ -10,7 +10,7 @@ mod refusal;
 
 use pcapviz_capture::{Dissection, Packet, Transport};
 
-pub(crate) use claim::{Claim, Claims, Question};
+pub(crate) use claim::{Claim, Claims, Question, network};
 pub(crate) use dns_name::{DnsNames, NameSum, Scope};
 pub(crate) use echo::Echoes;
 pub(crate) use handshake::{Connection, Handshakes};

@@ -46,30 +46,33 @@ fn scenes() -> Vec<Scene> {
     let sweep =
         repeat(12, |t, n| t.refused(i64::from(n) * S, ends(CLIENT, 40_000, [10, 0, 1, n as u8], 445)));
     let ports = repeat(20, |t, n| t.refused(i64::from(n) * S, ends(CLIENT, 40_000, INSIDE, 100 + n)));
-    // Whoever tries much, of which only the attempts are looked at.
+    let (to, from) = (ends(CLIENT, 50_000, INSIDE, 22), ends(INSIDE, 50_000, CLIENT, 22));
+    let between = [(to, true), (to, false), (from, true), (from, false)];
+    let between = between.into_iter().fold(t(), |t, (ends, up)| t.segment(7, ends, up, ACK, 1, 9));
+    // Whoever tries much, of which only the attempts and refusals are looked at.
     let asks = |t: Traffic, n: u16, server| {
         t.segment(i64::from(n) * S, ends(CLIENT, 40_000, server, 900 + n), true, SYN, 1, 0)
     };
     let stale = repeat(12, |t, n| asks(t, n, [10, 0, 1, n as u8])).about(&["scan"]);
     let everywhere = repeat(20 * 16, |t, n| asks(t, n, [10, 0, 1, (n / 16) as u8])).about(&["scan"]);
-    let busy = t().segment(5, ends(CLIENT, 40_000, INSIDE, 22), true, ACK, 1, 9).segment(
-        6,
-        ends(CLIENT, 40_000, [10, 0, 1, 1], 901),
-        false,
-        RST_ACK,
-        1,
-        0,
-    );
+    // One of them refuses.
+    let refusal =
+        t().segment(6, ends(CLIENT, 40_000, [10, 0, 1, 1], 901), false, RST_ACK, 1, 0).about(&["scan"]);
+    let busy = t().segment(5, ends(CLIENT, 40_000, INSIDE, 22), true, ACK, 1, 9).and(refusal);
     let knocks = |server: fn(u16) -> ([u8; 4], u16)| {
         let sent = repeat(20, |t, n| t.datagram(i64::from(n) * S, (CLIENT, 40_000), server(n), 20));
-        // Refusals are ICMP, and no packets of the scan itself.
-        sent.about(&["scan"]).and(repeat(9, |t, n| t.unreachable(i64::from(n) * S + 1, server(n).0, CLIENT)))
+        sent.and(repeat(9, |t, n| t.unreachable(i64::from(n) * S + 1, server(n), CLIENT))).about(&["scan"])
     };
     let questions = repeat(120, |t, n| t.asks(i64::from(n) * S, mac(50), CLIENT, [10, 0, 2, n as u8]));
     // A question for its own address is none, and neither is an answer.
     let by_arp = questions.about(&["scan"]).announces(5, mac(50), CLIENT).asks(7, mac(50), CLIENT, CLIENT);
     let by_arp = by_arp.answers(6, mac(9), INSIDE, CLIENT);
     let pings = repeat(30, |t, n| t.ping(i64::from(n) * S, n, 56, 90));
+    // The other side pings too.
+    let echo = |kind: u8, from, to| {
+        Ethernet::default().carry(Ipv4::between(from, to).carry(icmp(1, kind, 0, &[0; 40])))
+    };
+    let pinged = t().frame(5, &echo(8, OUTSIDE, CLIENT)).frame(6, &echo(0, CLIENT, OUTSIDE));
     let pulled = t().connection(0, ends(CLIENT, 50_000, INSIDE, 445), 10, 12_000_000, 1);
     let sent = t().connection(S, ends(CLIENT, 51_000, OUTSIDE, 443), 11_000_000, 10, 1);
     let open = (0..=9).fold(t(), |t, n| {
@@ -167,7 +170,13 @@ fn scenes() -> Vec<Scene> {
             &["alert scan", "note scan"],
             &[],
         ),
-        scene("scan of ports", ports.about(&["scan"]), &["alert scan"], &["note scan"], &[]),
+        scene(
+            "scan of ports, beside connections between the same hosts",
+            ports.about(&["scan"]).and(between),
+            &["alert scan"],
+            &["alert scan"],
+            &[],
+        ),
         // Silence is no answer where nothing can be heard.
         scene(
             "scan of hosts over UDP",
@@ -178,7 +187,7 @@ fn scenes() -> Vec<Scene> {
         ),
         scene("scan of ports over UDP", knocks(|n| (INSIDE, 100 + n)), &["alert scan"], &[], &[]),
         scene("sweep by ARP", by_arp, &["alert scan"], &["note scan"], &[]),
-        scene("ICMP tunnel", pings.about(&["icmp-tunnel"]), &["alert icmp-tunnel"], &[], &[]),
+        scene("ICMP tunnel", pings.about(&["icmp-tunnel"]).and(pinged), &["alert icmp-tunnel"], &[], &[]),
         scene(
             "staging",
             pulled.about(&["stage-and-send"]).and(sent.about(&["stage-and-send", "bulk-upload"])),
@@ -314,19 +323,38 @@ fn output(program: &str, capture: &Path, arguments: &[&str]) -> Vec<u8> {
 fn filters_select_what_the_finding_is_about() {
     let (Some(tshark), Some(tcpdump)) = (tool("tshark"), tool("tcpdump")) else { return };
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scene.pcap");
-    for Scene { name, traffic, .. } in scenes() {
+    for Scene { name, traffic, both, .. } in scenes() {
         let traffic = traffic.and(noise());
         // ARP is looked at in each VLAN by itself.
         let tags = |n: usize, sent: &Sent| if sent.is_arp() { 2 } else { n % 3 };
+        let provided = |_: usize, _: &Sent| [0x88, 0xa8, 0, 8, 0x81, 0, 0, 7].to_vec();
         for (variant, traffic, tunnels) in [
             ("plain", traffic.clone(), Tunnels::Outer),
             ("over IPv6, in a VLAN", traffic.clone().over_ipv6().tagged(|_, _| 1), Tunnels::Outer),
             ("with one VLAN tag, two, or none", traffic.clone().tagged(tags), Tunnels::Outer),
+            (
+                "behind three VLAN tags",
+                traffic.clone().tagged(|_, sent| if sent.is_arp() { 2 } else { 3 }),
+                Tunnels::Outer,
+            ),
+            (
+                "behind tags of the provider and the customer",
+                traffic.clone().behind(provided),
+                Tunnels::Outer,
+            ),
+            ("in PPPoE", traffic.clone().over_pppoe(), Tunnels::Outer),
+            ("behind an MPLS label", traffic.clone().over_mpls(1), Tunnels::Outer),
+            ("behind two MPLS labels", traffic.clone().over_mpls(2), Tunnels::Outer),
             ("through a tunnel", traffic.tunnelled(), Tunnels::Inner),
         ] {
             let capture = traffic.capture();
             std::fs::write(&path, &capture).unwrap();
-            for finding in find_in(&traffic, tunnels) {
+            let found = find_in(&traffic, tunnels);
+            // What is carried in different VLANs took over nothing.
+            if !variant.contains("tag, two, or none") && !variant.contains("three") {
+                assert_eq!(kinds(&found), both, "{name}, {variant}");
+            }
+            for finding in found {
                 let context = format!(
                     "{name}, {variant}: {}\n{}\n{}",
                     finding.sentence, finding.display_filter, finding.capture_filter

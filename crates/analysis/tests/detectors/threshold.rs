@@ -79,14 +79,14 @@ fn scans() {
 fn datagrams(hosts: u8, refused: u8, port: impl Fn(u8) -> u16) -> Traffic {
     (0..hosts).fold(Traffic::default(), |t, n| {
         let t = t.datagram(i64::from(n) * S, (CLIENT, 40_000), ([10, 0, 1, n], port(n)), 20);
-        if n < refused { t.unreachable(i64::from(n) * S + 1, [10, 0, 1, n], CLIENT) } else { t }
+        if n < refused { t.unreachable(i64::from(n) * S + 1, ([10, 0, 1, n], port(n)), CLIENT) } else { t }
     })
 }
 
 fn udp_ports(ports: u16, from: u16, refused: u16) -> Traffic {
     repeat(ports, |t, n| {
         let t = t.datagram(i64::from(n) * S, (CLIENT, 60_000), (INSIDE, from + n), 20);
-        if n < refused { t.unreachable(i64::from(n) * S + 1, INSIDE, CLIENT) } else { t }
+        if n < refused { t.unreachable(i64::from(n) * S + 1, (INSIDE, from + n), CLIENT) } else { t }
     })
 }
 
@@ -484,11 +484,18 @@ fn arp_conflicts() {
     let t = Traffic::default;
     let claims = |t: Traffic, at, device| t.asks(at, mac(device), address, [127, 0, 0, 1]);
     let gratuitous = |t: Traffic, at, device| t.announces(at, mac(device), address);
+    let two = |vlan: u8| {
+        let tag = move |n: usize, _: &Sent| if n == 1 { vec![0x81, 0, 0, vlan] } else { Vec::new() };
+        claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1).behind(tag)
+    };
+    let (prioritised, elsewhere) = (two(0), two(1));
     for (name, traffic, expected) in [
         ("one device", claims(claims(t(), 0, 1), S, 1), &[][..]),
         ("side by side", claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1), &["alert arp-conflict"]),
         ("one after the other", claims(claims(t(), 0, 1), S, 2), &["note arp-conflict"]),
         ("by announcements", gratuitous(gratuitous(t(), 0, 1), S, 2), &["note arp-conflict"]),
+        ("with a priority tag", prioritised, &["alert arp-conflict"]),
+        ("in two networks", elsewhere, &[]),
         ("probes", t().asks(0, mac(1), [0; 4], address).asks(S, mac(2), [0; 4], address), &[]),
         ("two addresses of one device", claims(t(), 0, 1).asks(S, mac(1), [10, 0, 0, 2], address), &[]),
     ] {

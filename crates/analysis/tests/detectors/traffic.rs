@@ -136,9 +136,11 @@ impl Traffic {
         self.frame(at, &Ethernet::default().carry(Ipv4::between(from.0, to.0).carry(udp)))
     }
 
-    /// An ICMP message that nothing listens there.
-    pub(crate) fn unreachable(self, at: i64, by: [u8; 4], to: [u8; 4]) -> Self {
-        self.frame(at, &Ethernet::default().carry(Ipv4::between(by, to).carry(icmp(1, 3, 3, &[0; 32]))))
+    /// An ICMP message that nothing listens on that port, which quotes a datagram to it.
+    pub(crate) fn unreachable(self, at: i64, (by, port): ([u8; 4], u16), to: [u8; 4]) -> Self {
+        let quoted = Ipv4::between(to, by).carry(Udp::ports(40_000, port).carry(&[][..]));
+        let message = [&[0; 4], quoted.bytes()].concat();
+        self.frame(at, &Ethernet::default().carry(Ipv4::between(by, to).carry(icmp(1, 3, 3, &message))))
     }
 
     /// The client is answered to something else: the capture has both directions.
@@ -233,13 +235,42 @@ impl Traffic {
     }
 
     /// Each packet behind as many VLAN tags, 7 and then 8, as `tags` says of it.
-    pub(crate) fn tagged(mut self, tags: impl Fn(usize, &Sent) -> usize) -> Self {
+    pub(crate) fn tagged(self, tags: impl Fn(usize, &Sent) -> usize) -> Self {
+        self.behind(|n, sent| {
+            [&[0x81, 0, 0, 7][..], &[0x81, 0, 0, 8], &[0x81, 0, 0, 9]][..tags(n, sent)].concat()
+        })
+    }
+
+    /// Each packet behind such bytes, which begin with an EtherType; `of` may leave it as it is.
+    pub(crate) fn behind(mut self, of: impl Fn(usize, &Sent) -> Vec<u8>) -> Self {
         for (n, sent) in self.0.iter_mut().enumerate() {
-            let tags = tags(n, sent);
-            for tag in &[[0x81, 0, 0, 8], [0x81, 0, 0, 7]][2 - tags..] {
-                sent.bytes.splice(12..12, *tag);
-                sent.len += tag.len();
-            }
+            let header = of(n, sent);
+            sent.len += header.len();
+            sent.bytes.splice(12..12, header);
+        }
+        self
+    }
+
+    /// Each IPv4 packet in a PPPoE session (RFC 2516), instead of straight behind Ethernet.
+    pub(crate) fn over_pppoe(self) -> Self {
+        self.encapsulated(|len| {
+            [&[0x88, 0x64, 0x11, 0, 0, 1][..], &(len + 2).to_be_bytes(), &[0, 0x21]].concat()
+        })
+    }
+
+    /// Each behind as many MPLS labels (RFC 3032).
+    pub(crate) fn over_mpls(self, labels: usize) -> Self {
+        self.encapsulated(|_| {
+            let stack = [[0, 0, 0x10, 64], [0, 0, 0x21, 64]];
+            [&[0x88, 0x47][..], &stack[2 - labels..].concat()].concat()
+        })
+    }
+
+    fn encapsulated(mut self, header: impl Fn(u16) -> Vec<u8>) -> Self {
+        for sent in self.0.iter_mut().filter(|sent| sent.bytes[TYPE] == [8, 0]) {
+            let header = header((sent.len - 14) as u16);
+            sent.len += header.len() - 2;
+            sent.bytes.splice(TYPE, header);
         }
         self
     }
@@ -261,6 +292,14 @@ impl Traffic {
                         _ => [1, 4],
                     };
                     inside[..2].copy_from_slice(&message);
+                    // What an error message quotes is over IPv6 too.
+                    if message == [1, 4] {
+                        let quoted = inside.split_off(8);
+                        let (from, to) = (address(&quoted[12..16]), address(&quoted[16..20]));
+                        let header = [0x60, 0, 0, 0, 0, 8, quoted[9], 64];
+                        inside = [&inside[..], &header, &from, &to, &quoted[20..]].concat();
+                        sent.len += 20;
+                    }
                     58
                 }
                 other => other,

@@ -345,6 +345,7 @@ struct FindingDoc<'a> {
     evidence: Vec<EvidenceDoc>,
     innocent_causes: &'a [&'a str],
     display_filter: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     capture_filter: &'a str,
 }
 
