@@ -1,21 +1,55 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
+use pcapviz_capture::Pair;
 use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, Vlans};
 
 use super::Material;
 use super::amount::{Count, at_least};
-use super::threshold::ARP_DEVICES;
+use super::threshold::{ARP_DEVICES, ARP_UNASKED};
 use crate::life::{Life, join};
-use crate::observe::{Claim, Question, network};
+use crate::observe::{Claim, Claims, Question, network};
 
 /// Addresses that several devices claim by ARP within the capture, and devices that claim several addresses and
 /// have taken over what another device carried.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     let claims = material.observations.claims.sorted();
-    let mut findings = claimed_twice(material, &claims);
-    findings.extend(taken_over(material, &claims));
+    let asked = Asked::of(material);
+    let mut findings = claimed_twice(material, &claims, &asked);
+    findings.extend(taken_over(material, &claims, &asked));
     findings
+}
+
+/// How often each device asked for each address.
+struct Asked<'m> {
+    claims: &'m Claims,
+    /// Sorted.
+    rows: Vec<(Vlans, Ipv4Addr, MacAddr, u64)>,
+}
+
+impl<'m> Asked<'m> {
+    fn of(material: &Material<'m>) -> Self {
+        let claims = &material.observations.claims;
+        let row = |(it, messages): (Question, u64)| (it.vlans, it.target, it.device, messages);
+        let mut rows: Vec<_> = claims.asked().map(row).collect();
+        rows.sort_unstable();
+        Self { claims, rows }
+    }
+
+    /// A device's answers beyond the questions of others, which is what poisoning is made of.
+    fn unasked(&self, &(vlans, target, device, claim): &ClaimRow) -> u64 {
+        // Who all asked is not known of an address that too many asked for; and without any question, the capture has one
+        // direction only.
+        let in_vlan = self.rows.partition_point(|row| row.0 < vlans);
+        let has_questions = self.rows.get(in_vlan).is_some_and(|row| row.0 == vlans);
+        if !has_questions || !self.claims.has_all_asked_for(vlans, target) {
+            return 0;
+        }
+        let from = self.rows.partition_point(|row| (row.0, row.1) < (vlans, target));
+        let of_target = self.rows[from..].iter().take_while(|row| (row.0, row.1) == (vlans, target));
+        let by_others: u64 = of_target.filter(|row| row.2 != device).map(|row| row.3).sum();
+        claim.directed.saturating_sub(by_others)
+    }
 }
 
 /// A remote host's packets to a device.
@@ -29,31 +63,14 @@ type ClaimRow = (Vlans, Ipv4Addr, MacAddr, Claim);
 /// Routers claim several addresses too, and take over from each other: redundant ones without a MAC address of their
 /// group, those with several addresses on a link, those that answer for others. But they answer who asks, or
 /// announce themselves to all (RFC 5227); poisoning tells one host what nobody asked.
-fn taken_over(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
-    // By others, and by each device.
-    let mut asked: BTreeMap<(Vlans, Ipv4Addr), (u64, BTreeMap<MacAddr, u64>)> = BTreeMap::new();
-    for (Question { vlans, device, target }, messages) in material.observations.claims.asked() {
-        let (all, by) = asked.entry((vlans, target)).or_default();
-        *all += messages;
-        *by.entry(device).or_default() += messages;
-    }
-    // Answers beyond the questions of others.
-    let unasked = |&(vlans, target, device, claim): &ClaimRow| {
-        let by_others =
-            asked.get(&(vlans, target)).map_or(0, |(all, by)| all - by.get(&device).unwrap_or(&0));
-        // Who all asked is not known of an address that too many asked for.
-        let is_known = material.observations.claims.has_all_asked_for(vlans, target);
-        if is_known { claim.directed.saturating_sub(by_others) } else { 0 }
-    };
+fn taken_over(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>) -> Vec<Finding> {
+    let unasked = |row: &ClaimRow| asked.unasked(row);
     let mut claimed: BTreeMap<(Vlans, MacAddr), Vec<&ClaimRow>> = BTreeMap::new();
     for row in claims {
         claimed.entry((row.0, row.2)).or_default().push(row);
     }
-    // An honest device answers for one address. Without any question the capture has one direction only.
-    claimed.retain(|&(vlans, _), rows| {
-        let any = (vlans, Ipv4Addr::UNSPECIFIED)..=(vlans, Ipv4Addr::BROADCAST);
-        rows.len() > 1 && rows.iter().any(|row| unasked(row) > 0) && asked.range(any).next().is_some()
-    });
+    // An honest device answers for one address.
+    claimed.retain(|_, rows| rows.len() > 1 && rows.iter().any(|row| unasked(row) > 0));
     if claimed.is_empty() {
         return Vec::new();
     }
@@ -125,7 +142,7 @@ fn carriers(material: &Material<'_>, devices: &HashSet<(Vlans, MacAddr)>) -> BTr
     paths
 }
 
-fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
+fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>) -> Vec<Finding> {
     let of_one_address = claims.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
     let conflicting = |claims: &&[ClaimRow]| claims.len() as f64 >= ARP_DEVICES && !is_shared(claims);
     of_one_address.filter(conflicting).map(|claims| {
@@ -141,17 +158,27 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
         let replies: u64 = claims.iter().map(|(.., claim)| claim.replies).sum();
         let gratuitous: u64 = claims.iter().map(|(.., claim)| claim.gratuitous).sum();
         let messages: u64 = claims.iter().map(|(.., claim)| claim.messages).sum();
-        let severity = if overlap { Severity::Alert } else { Severity::Note };
+        // Nor does new hardware tell single hosts again and again what they have not asked.
+        let unasked = newest.map_or(0, |row| asked.unasked(row));
+        let is_told = unasked as f64 >= ARP_UNASKED;
+        let is_elsewhere = are_in_captures_of_their_own(material, vlans, &devices);
+        let is_alert = (overlap || is_told) && !is_elsewhere;
+        let severity = if is_alert { Severity::Alert } else { Severity::Note };
         let subject = newest.map_or(devices[0], |(_, _, device, _)| *device);
         let mut finding = Finding::new("arp-conflict", severity, NodeId::Device(subject));
         finding.object = Some(NodeId::Host(IpAddr::V4(address)));
-        finding.score = if overlap { 0.8 } else { 0.4 };
+        finding.score = if is_alert { 0.8 } else { 0.4 };
         let names: Vec<String> = devices.iter().take(4).map(MacAddr::to_string).collect();
         let more = if devices.len() > 4 { format!(" and {} more", Count(devices.len() as u64 - 4)) } else { String::new() };
         finding.sentence = format!(
             "{address} is claimed by {at_least}{} devices{}: {}{more}; consistent with ARP spoofing or an address given twice",
             Count(devices.len() as u64),
-            if overlap { " at the same time" } else { ", one after the other" },
+            match () {
+                () if is_elsewhere => " in captures that may be of different networks",
+                () if overlap => " at the same time",
+                () if is_told => ", of which the last one tells so without being asked",
+                () => ", one after the other",
+            },
             names.join(", "),
         );
         finding.life = claims.iter().fold(None, |life, (.., claim)| join(life, claim.life));
@@ -160,6 +187,7 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
             Evidence::new("claims", messages as f64, "messages"),
             Evidence::new("replies", replies as f64, "messages"),
             Evidence::new("gratuitous", gratuitous as f64, "messages"),
+            Evidence::new("answers that nobody asked for", unasked as f64, "messages").against(ARP_UNASKED),
         ];
         finding.evidence.extend(bound);
         finding.innocent_causes = &[
@@ -167,10 +195,37 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow]) -> Vec<Finding> {
             "fail-over between redundant routers or servers",
             "an address that DHCP gave to another machine, or a replaced network card",
             "proxy ARP, and network cards that share an address",
+            "captures of two networks that use the same addresses",
         ];
         (finding.display_filter, finding.capture_filter) = material.filters.claims(vlans, address, &devices);
         finding
     }).collect()
+}
+
+/// Whether each of these devices was first seen in a capture where no other one was, and has no peer with another one in
+/// common: captures of several networks may be given together, in which the same private addresses are somebody else's.
+fn are_in_captures_of_their_own(material: &Material<'_>, vlans: Vlans, devices: &[MacAddr]) -> bool {
+    if !material.has_several_captures {
+        return false;
+    }
+    let mut seen: BTreeMap<MacAddr, (BTreeSet<u32>, BTreeSet<MacAddr>)> =
+        devices.iter().map(|device| (*device, Default::default())).collect();
+    for (key, stats) in material.flows().filter(|(key, _)| network(key.vlans) == vlans) {
+        let Some(Pair { source, destination }) = key.devices else { continue };
+        for (device, peer) in [(source, destination), (destination, source)] {
+            if let Some((captures, peers)) = seen.get_mut(&device) {
+                captures.insert(stats.position.capture);
+                peers.extend(Some(peer).filter(|peer| !peer.is_multicast()));
+            }
+        }
+    }
+    let (mut captures, mut peers) = (BTreeSet::new(), BTreeSet::new());
+    seen.into_values().all(|(in_captures, with)| {
+        let is_apart = in_captures.is_disjoint(&captures) && with.is_disjoint(&peers);
+        captures.extend(in_captures);
+        peers.extend(with);
+        is_apart
+    })
 }
 
 /// Whether two of the times have something in common, as far as they are known.

@@ -27,6 +27,8 @@ pub(super) struct Material<'a> {
     pub(super) filters: Filters,
     /// From the first packet with a time to the last.
     pub(super) life: Life,
+    /// Whether some flows are first seen in another capture than the first.
+    pub(super) has_several_captures: bool,
     /// TCP attempts and what came back, of hosts that may have tried much: each direction once, the two of a
     /// connection behind each other.
     pub(super) attempts: Vec<(Connection, Direction)>,
@@ -97,6 +99,7 @@ impl<'a> Material<'a> {
             inside,
             filters: Filters::default(),
             life: None,
+            has_several_captures: false,
             attempts: Vec::new(),
             datagrams: Vec::new(),
             calls: Vec::new(),
@@ -104,9 +107,10 @@ impl<'a> Material<'a> {
             long: BTreeMap::new(),
         };
         let (sketch, callers) = (Sketch::of(table), Callers::of(table));
-        let start = || (None, ProtocolSet::EMPTY, sketch.clone(), callers.clone());
-        let parts = table.fold_by(threads, start, |(life, protocols, sketch, callers), key, stats| {
+        let start = || (None, 0, ProtocolSet::EMPTY, sketch.clone(), callers.clone());
+        let parts = table.fold_by(threads, start, |(life, last, protocols, sketch, callers), key, stats| {
             *life = join(*life, stats.life);
+            *last = stats.position.capture.max(*last);
             *protocols = protocols.union(stats.protocols);
             let (Some((transport, ports)), Some(hosts)) = (key.ports, key.hosts) else { return };
             sketch.add(hosts, stats.traffic.payload_bytes);
@@ -118,8 +122,9 @@ impl<'a> Material<'a> {
         });
         let (mut whole, mut callers) = (sketch, callers);
         let mut protocols = ProtocolSet::EMPTY;
-        for (life, some, sketch, part) in parts {
+        for (life, last, some, sketch, part) in parts {
             material.life = join(material.life, life);
+            material.has_several_captures |= last > 0;
             protocols = protocols.union(some);
             whole.merge(&sketch);
             callers.merge(&part);

@@ -484,6 +484,13 @@ fn arp_conflicts() {
     let t = Traffic::default;
     let claims = |t: Traffic, at, device| t.asks(at, mac(device), address, [127, 0, 0, 1]);
     let gratuitous = |t: Traffic, at, device| t.announces(at, mac(device), address);
+    // The owner answers once; then another device tells its victim.
+    let tells = |t: Traffic, times: i64| {
+        let t = t.answers(1, mac(1), address, CLIENT);
+        (0..times).fold(t, |t, n| t.answers((9 + n) * S, mac(2), address, CLIENT))
+    };
+    let told = |times: i64| tells(t().asks(0, mac(5), CLIENT, address), times + 1);
+    let told_only = tells(t(), 9);
     let two = |vlan: u8| {
         let tag = move |n: usize, _: &Sent| if n == 1 { vec![0x81, 0, 0, vlan] } else { Vec::new() };
         claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1).behind(tag)
@@ -494,12 +501,37 @@ fn arp_conflicts() {
         ("side by side", claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1), &["alert arp-conflict"]),
         ("one after the other", claims(claims(t(), 0, 1), S, 2), &["note arp-conflict"]),
         ("by announcements", gratuitous(gratuitous(t(), 0, 1), S, 2), &["note arp-conflict"]),
+        ("then told without being asked", told(5), &["alert arp-conflict"]),
+        ("then told, a little", told(4), &["note arp-conflict"]),
+        ("then told, without any question in the capture", told_only, &["note arp-conflict"]),
         ("with a priority tag", prioritised, &["alert arp-conflict"]),
         ("in two networks", elsewhere, &[]),
         ("probes", t().asks(0, mac(1), [0; 4], address).asks(S, mac(2), [0; 4], address), &[]),
         ("two addresses of one device", claims(t(), 0, 1).asks(S, mac(1), [10, 0, 0, 2], address), &[]),
     ] {
         check(name, &traffic, expected);
+    }
+}
+
+/// The same address in two captures: of one network, or of two.
+#[test]
+fn arp_conflicts_between_captures() {
+    let answers = |device, victim| {
+        repeat(9, |t, n| {
+            let at = i64::from(n) * S;
+            let mut t = t.answers(at, mac(device), [192, 168, 1, 1], CLIENT);
+            t.0.last_mut().unwrap().bytes[..6].copy_from_slice(&mac(victim));
+            t
+        })
+    };
+    for (name, captures, expected) in [
+        ("two networks", [answers(1, 10), answers(2, 20)], "note"),
+        ("one victim in both", [answers(1, 10), answers(2, 10)], "alert"),
+        ("both in the second", [answers(1, 10), answers(2, 20).and(answers(1, 30))], "alert"),
+        ("one capture", [answers(1, 10).and(answers(2, 20)), Traffic::default()], "alert"),
+    ] {
+        let found = find_in_captures(&captures);
+        assert_eq!(kinds(&found), [format!("{expected} arp-conflict")], "{name}");
     }
 }
 

@@ -347,6 +347,17 @@ pub(crate) fn observe<'a>(
     tunnels: Tunnels,
 ) -> (FlowTable, Observations) {
     let (mut table, mut observations) = (FlowTable::new(), Observations::default());
+    observe_into(&mut table, &mut observations, 0, packets, tunnels);
+    (table, observations)
+}
+
+fn observe_into<'a>(
+    table: &mut FlowTable,
+    observations: &mut Observations,
+    capture: u32,
+    packets: impl IntoIterator<Item = &'a Sent>,
+    tunnels: Tunnels,
+) {
     let mut options = DissectOptions::default();
     options.tunnels = tunnels;
     for sent in packets {
@@ -354,10 +365,18 @@ pub(crate) fn observe<'a>(
         packet.timestamp = Some(Timestamp::from_nanos(sent.at));
         packet.wire_len = sent.len as u32;
         let found = dissect(&packet, &options);
-        table.observe(0, &packet, &found);
+        table.observe(capture, &packet, &found);
         observations.observe(&packet, &found);
     }
-    (table, observations)
+}
+
+/// What is found in captures that are given together.
+pub(crate) fn find_in_captures(captures: &[Traffic]) -> Vec<Finding> {
+    let (mut table, mut observations) = (FlowTable::new(), Observations::default());
+    for (n, capture) in captures.iter().enumerate() {
+        observe_into(&mut table, &mut observations, n as u32, &capture.0, Tunnels::Outer);
+    }
+    findings(&table, &observations, &Inside::default())
 }
 
 pub(crate) fn find(traffic: &Traffic) -> Vec<Finding> {
