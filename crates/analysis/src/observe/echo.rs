@@ -40,7 +40,7 @@ pub(crate) struct Size {
     pub(crate) replies: u64,
     /// Those of them whose size is no request's of that identifier and number.
     pub(crate) mismatched: u64,
-    /// Bytes of ICMP, headers included.
+    /// Bytes of ICMP, headers included; of echoes that are not fragmented.
     pub(crate) bytes: u64,
     pub(crate) life: Option<(Timestamp, Timestamp)>,
     /// Whether there were more than are counted.
@@ -62,13 +62,15 @@ impl Echoes {
         let (Some(icmp), Some(hosts)) = (found.icmp, found.hosts) else { return };
         let (Some(id), Some(sequence)) = (icmp.id, icmp.sequence) else { return };
         let is_reply = matches!(icmp.kind, 0 | 129);
+        let is_fragment = hosts.fragment.is_some();
         let hosts = if is_reply { hosts.addresses.reversed() } else { hosts.addresses };
         let echo = Echo {
             requests: (!is_reply).into(),
             replies: is_reply.into(),
             life: packet.timestamp.map(|t| (t, t)),
         };
-        self.0.add(EchoKey { hosts, id, sequence, len: icmp.len }, echo);
+        // Of a first fragment, nothing tells how long the whole is: one fragmented echo is as good as another.
+        self.0.add(EchoKey { hosts, id, sequence, len: if is_fragment { 0 } else { icmp.len } }, echo);
     }
 
     pub(crate) fn is_whole(&self) -> bool {

@@ -369,8 +369,16 @@ fn icmp_tunnels() {
     let pings = |count: u16, odd: u16| {
         repeat(count, |t, n| t.ping(i64::from(n) * S, n, 56, if n < odd { 90 } else { 56 }))
     };
+    // More fragments follow, of what is larger than a packet: their sizes are those of the networks.
+    let fragmented = |count: u16, of: fn(&Sent) -> bool| {
+        let mut t = pings(count, count);
+        t.0.iter_mut().filter(|sent| of(sent)).for_each(|sent| sent.bytes[20] |= 0x20);
+        t
+    };
     for (name, traffic, expected) in [
-        ("19 replies", pings(19, 19), &[][..]),
+        ("fragments, of different sizes", fragmented(30, |_| true), &[][..]),
+        ("a fragmented reply to a small request", fragmented(30, |sent| !sent.is_up), &["alert icmp-tunnel"]),
+        ("19 replies", pings(19, 19), &[]),
         ("20 replies, a fifth of them odd", pings(20, 4), &["alert icmp-tunnel"]),
         ("fewer are odd", pings(20, 3), &[]),
         ("honest", pings(400, 0), &[]),
