@@ -50,6 +50,15 @@ fn is_whole(time: f64, capture: f64) -> bool {
     capture >= LONG_CAPTURE && time >= LONG_SHARE * capture
 }
 
+/// What part of the capture that is, where it is nearly all.
+fn share(time: f64, capture: f64) -> String {
+    match (100.0 * time / capture).floor() {
+        _ if !is_whole(time, capture) => String::new(),
+        percent if percent >= 99.0 => ", the whole capture".to_owned(),
+        percent => format!(", {percent} % of the capture"),
+    }
+}
+
 fn finding(material: &Material<'_>, hosts: Pair<IpAddr>, open: &[Open<'_>], capture: f64) -> Finding {
     let longest = open.iter().map(|open| seconds(open.life)).fold(0.0, f64::max);
     let sum = |bytes: fn(&Open<'_>) -> u64| open.iter().map(bytes).fold(0, u64::saturating_add);
@@ -75,7 +84,7 @@ fn finding(material: &Material<'_>, hosts: Pair<IpAddr>, open: &[Open<'_>], capt
     finding.sentence = format!(
         "{what} {}{}, {} sent and {} received; consistent with a session that someone keeps",
         Seconds(longest),
-        if is_whole(longest, capture) { ", the whole capture" } else { "" },
+        share(longest, capture),
         Bytes(up),
         Bytes(down),
     );

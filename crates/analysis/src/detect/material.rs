@@ -416,6 +416,9 @@ impl Callers {
                 }
                 return;
             }
+            if carried != Carried::Udp {
+                return;
+            }
             if self.is_unanswered(source) || self.is_unanswered(destination) {
                 selected.datagrams.push((it, Direction::of(&stats)));
             }
@@ -511,8 +514,8 @@ impl Exchange {
             let between = Clause::between(carried, hosts.source, hosts.destination);
             if is_short { between.server_port(port) } else { between }
         };
-        // Which ports were kept of many is chance: all of both protocols then.
-        let all = [(Carried::Tcp, 0), (Carried::Udp, 0)];
+        // Which ports were kept of many is chance: all of all protocols then.
+        let all = [(Carried::Tcp, 0), (Carried::Udp, 0), (Carried::Sctp, 0)];
         if is_short { self.services.iter().map(clause).collect() } else { all.iter().map(clause).collect() }
     }
 }
@@ -556,7 +559,7 @@ fn conversation(key: &FlowKey) -> Option<(Carried, Connection)> {
     let carried = match transport {
         Transport::Tcp => Carried::Tcp,
         Transport::Udp => Carried::Udp,
-        Transport::Sctp => return None,
+        Transport::Sctp => Carried::Sctp,
     };
     Some((carried, Connection { hosts, ports }))
 }

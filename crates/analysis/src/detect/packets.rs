@@ -24,6 +24,7 @@ pub(super) struct Clause {
 pub(super) enum Carried {
     Tcp,
     Udp,
+    Sctp,
     /// Of ICMP, the client's echo requests and the server's replies.
     Echo,
     /// Of TCP, what of the client's asks for connections, and what of the server's refuses.
@@ -57,12 +58,16 @@ impl Clause {
     fn display(&self) -> String {
         let v6 = self.is_v6();
         let ip = if v6 { "ipv6" } else { "ip" };
-        let carried = if matches!(self.protocol, Carried::Tcp | Carried::Attempts) { "tcp" } else { "udp" };
+        let carried = match self.protocol {
+            Carried::Tcp | Carried::Attempts => "tcp",
+            Carried::Sctp => "sctp",
+            _ => "udp",
+        };
         // An error message quotes the headers of what it is about, and Wireshark looks into them.
         let plain = format!("{carried} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
         let only = |what: &str| format!("{what} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
         let [up, down] = match (self.protocol, v6) {
-            (Carried::Tcp | Carried::Udp, _) => [plain.clone(), plain],
+            (Carried::Tcp | Carried::Udp | Carried::Sctp, _) => [plain.clone(), plain],
             (Carried::Attempts, _) => {
                 [only("tcp.flags.syn == 1 && tcp.flags.ack == 0"), only("tcp.flags.reset == 1")]
             }
@@ -82,6 +87,7 @@ impl Clause {
         let [up, down] = match (self.protocol, self.is_v6()) {
             (Carried::Tcp, _) => ["tcp", "tcp"],
             (Carried::Udp, _) => ["udp", "udp"],
+            (Carried::Sctp, _) => ["sctp", "sctp"],
             (Carried::Attempts, false) => ["tcp[13] & 0x12 = 2", "tcp[13] & 4 != 0"],
             (Carried::Attempts, true) => ["tcp and ip6[53] & 0x12 = 2", "tcp and ip6[53] & 4 != 0"],
             (Carried::Echo, false) => ["icmp[0] = 8", "icmp[0] = 0"],

@@ -27,6 +27,8 @@ fn scenes() -> Vec<Scene> {
     let web = ends(CLIENT, 40_000, OUTSIDE, 443);
     let over_udp = repeat(800, |t, n| t.datagram(i64::from(n) * S, (CLIENT, 40_000), (OUTSIDE, 443), 1400))
         .and(repeat(9, |t, n| t.datagram(i64::from(n) * S, (OUTSIDE, 443), (CLIENT, 40_000), 40)));
+    let mut over_sctp = over_udp.clone();
+    over_sctp.0.iter_mut().for_each(|sent| sent.bytes[23] = 132);
     let long_name = |n: u16| format!("{n:060}.example.com");
     let names = |name: fn(u16) -> String| {
         repeat(80, |t, n| {
@@ -110,6 +112,7 @@ fn scenes() -> Vec<Scene> {
     vec![
         scene("upload", t().connection(7, web, 1_200_000, 10, 2).about(&["bulk-upload"]), upload, &[], &[]),
         scene("upload over UDP", over_udp.about(&["bulk-upload"]), upload, &[], &[]),
+        scene("upload over SCTP", over_sctp.about(&["bulk-upload"]), upload, &[], &[]),
         // Either direction has the names.
         scene(
             "DNS tunnel",

@@ -308,6 +308,8 @@ fn uploads() {
             })
         })
     };
+    let mut over_sctp = vpn(CLIENT, OUTSIDE);
+    over_sctp.0.iter_mut().for_each(|sent| sent.bytes[23] = 132);
     for (name, traffic, expected) in [
         ("less than a note", one(99_999, 10, 1), &[][..]),
         ("a note", one(100_000, 10, 1), &["note bulk-upload"]),
@@ -318,6 +320,7 @@ fn uploads() {
         ("sent twice by the network, not by the application", one(999_999, 10, 2), &["note bulk-upload"]),
         ("captured twice and sent again", one(999_999, 10, 3), &["note bulk-upload"]),
         ("with an end that is forged", forged, &["alert bulk-upload"]),
+        ("over SCTP", over_sctp, &["alert bulk-upload"]),
         ("over UDP, with equal ports", vpn(CLIENT, OUTSIDE), &["alert bulk-upload"]),
         ("the same, to a lower address", vpn(CLIENT, [5, 9, 0, 1]), &["alert bulk-upload"]),
         ("the same, coming in", vpn(OUTSIDE, CLIENT), &[]),
