@@ -246,6 +246,11 @@ impl<'a> Material<'a> {
         })
     }
 
+    /// Whether some packets were cut off when they were captured.
+    pub(super) fn is_cut(&self) -> bool {
+        self.table.totals().cut_by_snap_length > 0
+    }
+
     /// Flows between devices, for the few questions about who carries whose packets.
     pub(super) fn flows(&self) -> impl Iterator<Item = (FlowKey, FlowStats)> {
         self.table.iter()

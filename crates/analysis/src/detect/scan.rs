@@ -9,7 +9,7 @@ use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_stealthy};
 use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{
     SCAN_BENIGN, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT, SCAN_SCANNER,
-    TRACEROUTE_FIRST, TRACEROUTE_LAST,
+    SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
 };
 use super::{Material, magnitude};
 use crate::life::{Life, join};
@@ -92,7 +92,7 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
                 None => Some(false),
             };
             (How::Asked, is_answered)
-        } else if is_stealthy(flags) && (flags & FIN != 0 || is_refused) {
+        } else if is_stealthy(flags) && (flags & FIN != 0 || is_refused || !material.is_cut()) {
             // Of a header that is cut off no flags are seen either, but then no refusal is.
             (How::Stealthy, Some(false))
         } else if flags == ACK && direction.payload == 0 && back.is_some_and(|back| back.tcp_flags == RST) {
@@ -196,7 +196,7 @@ impl Scan<'_> {
         }
         let refused =
             material.refused(source, failed.iter().map(|target| target.host)).filter(|n| *n > 0).count();
-        let severity = if is_one_port && self.is_sure(refused as u64, order.iter().copied()) {
+        let severity = if is_one_port && self.is_sure(refused as u64, failed.len(), order.iter().copied()) {
             Severity::Alert
         } else {
             Severity::Note
@@ -211,10 +211,11 @@ impl Scan<'_> {
             (String::new(), failed.len(), order.len())
         };
         finding.sentence = format!(
-            "{} of {} hosts that {source} tried {on}{}refused or did not answer; consistent with a sweep for hosts",
+            "{} of {} hosts that {source} tried {on}{}refused or did not answer{}; consistent with a sweep for hosts",
             Count(silent as u64),
             Count(tried as u64),
             self.manner(order.iter().copied()),
+            self.unheard(),
         );
         finding.life = order.iter().fold(None, |life, target| join(life, target.life));
         finding.evidence = vec![
@@ -247,7 +248,7 @@ impl Scan<'_> {
         let failed: usize = targets.iter().map(|target| target.failed).sum();
         let tried: usize = targets.iter().map(|target| target.ports).sum();
         let refused: u64 = material.refused(source, targets.iter().map(|target| target.host)).sum();
-        let is_sure = self.is_sure(refused, targets.iter().copied());
+        let is_sure = self.is_sure(refused, failed, targets.iter().copied());
         let severity = if is_sure { Severity::Alert } else { Severity::Note };
         let mut finding = Finding::new("scan", severity, NodeId::Host(source));
         let on = match targets {
@@ -260,11 +261,12 @@ impl Scan<'_> {
         let share = failed as f64 / tried as f64;
         finding.score = 0.5 * magnitude(failed as f64, SCAN_PORTS) + 0.5 * share;
         finding.sentence = format!(
-            "{} of {} {}ports on {on} that {source} tried {}refused or did not answer; consistent with a port scan",
+            "{} of {} {}ports on {on} that {source} tried {}refused or did not answer{}; consistent with a port scan",
             Count(failed as u64),
             Count(tried as u64),
             over(carried),
             self.manner(targets.iter().copied()),
+            self.unheard(),
         );
         finding.life = targets.iter().fold(None, |life, target| join(life, target.life));
         finding.evidence = vec![
@@ -286,13 +288,23 @@ impl Scan<'_> {
         finding
     }
 
-    /// Whether failure means something. Over TCP silence does, where the client hears anybody, and segments do that belong to no
-    /// connection; over UDP, only what is said by ICMP.
-    fn is_sure<'t>(&self, refused: u64, targets: impl Iterator<Item = &'t Target<'t>>) -> bool {
+    /// Whether so many failures mean something. Over TCP they do, where the client hears anybody, there are very many of
+    /// them, or no connection has such segments; over UDP, what is said by ICMP does.
+    fn is_sure<'t>(
+        &self,
+        refused: u64,
+        failed: usize,
+        targets: impl Iterator<Item = &'t Target<'t>>,
+    ) -> bool {
         match self.carried {
             Carried::Udp => refused as f64 >= SCAN_REFUSED,
-            _ => self.is_heard || Self::is_stealthy(targets),
+            _ => self.is_heard || failed as f64 >= SCAN_UNHEARD || Self::is_stealthy(targets),
         }
+    }
+
+    fn unheard(&self) -> &'static str {
+        let is_known = self.is_heard || self.carried == Carried::Udp;
+        if is_known { "" } else { " (it hears nobody in the capture)" }
     }
 
     /// What was tried, and refused.

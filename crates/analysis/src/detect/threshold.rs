@@ -78,6 +78,8 @@ thresholds! {
         "own choice: peer-to-peer programs fail on many hosts too, each on a port of its own";
     SCAN_REFUSED: "scan", "hosts or ports said to be unreachable, for an alert over UDP", 5.0, "",
         "own choice: silence over UDP is ordinary; a note below";
+    SCAN_UNHEARD: "scan", "failed hosts, or ports of one, for an alert where the client never hears anybody", 256.0, "",
+        "own choice: the capture may have nothing but SYNs, or lead nowhere for the client";
     TRACEROUTE_FIRST: "scan", "first of the UDP ports that traceroute uses, which do not count", 33_434.0, "",
         "traceroute(8): nobody is to answer there";
     TRACEROUTE_LAST: "scan", "last of these ports", 33_534.0, "", "traceroute(8), 30 hops of three datagrams and some more";

@@ -38,6 +38,9 @@ fn scans() {
             t.segment(i64::from(n) * S, ends(CLIENT, 40_000, [10, 0, 1, n], 445), true, SYN, 1, 0)
         })
     };
+    let silent_ports = |ports| {
+        repeat(ports, |t, n| t.segment(n.into(), ends(CLIENT, 40_000, INSIDE, 100 + n), true, SYN, 1, 0))
+    };
     // Whatever is said to who refused or kept silent.
     let talked_at = |t: Traffic, payload: usize| {
         let attempts: Vec<Sent> = t.0.iter().filter(|sent| sent.is_up).cloned().collect();
@@ -57,6 +60,8 @@ fn scans() {
         ("silence", silent(12).heard(), &["alert scan"]),
         // Only SYNs are captured, or nothing comes back to this address, as over IPv6 that leads nowhere.
         ("who never hears anybody", silent(12), &["note scan"]),
+        ("255 silent ports, the same", silent_ports(255), &["note scan"]),
+        ("256 silent ports, the same", silent_ports(256), &["alert scan"]),
         ("ten hosts", sweep(10, same), &["alert scan"]),
         ("ports of their own", sweep(40, own), &["note scan"]),
         ("half on one port", sweep(10, |n| if n < 5 { 445 } else { own(n) }), &["alert scan"]),
@@ -107,13 +112,16 @@ fn stealthy_scans() {
     let ports = |n| (INSIDE, 100 + n);
     let hosts = |n: u16| ([10, 0, 1, n as u8], 80);
     let alert = &["alert scan"][..];
+    let mut cut = probes(SYN, None, ports);
+    cut.0.iter_mut().for_each(|sent| sent.bytes.truncate(14 + 20 + 8));
     for (name, traffic, expected) in [
         ("FIN", probes(FIN, None, ports), alert),
         ("FIN to hosts", probes(FIN, None, hosts), alert),
         ("FIN, refused", probes(FIN, Some(RST_ACK), ports), alert),
         ("Xmas", probes(FIN | PSH | URG, Some(RST_ACK), ports), alert),
         ("no flag", probes(0, Some(RST_ACK), ports), alert),
-        ("headers cut off before the flags", probes(0, Some(0), ports), &[]),
+        ("no flag, not refused", probes(0, None, ports), alert),
+        ("headers cut off before the flags", cut, &[]),
         ("ACK", probes(ACK, Some(RST), ports), alert),
         ("ACK, not refused", probes(ACK, None, ports), &[]),
         // A firewall that has forgotten them.
