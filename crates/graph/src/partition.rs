@@ -103,26 +103,39 @@ impl<K: Packed> Partition<K> {
     /// Adds another partition's flows, made with the same hasher, which `hash` asks. Chunks whose flows are
     /// new here stay where they are. O(flows of `other`).
     pub(crate) fn merge(&mut self, other: Self, hash: impl Fn(&K) -> u32) {
+        let mut found = Vec::with_capacity(CHUNK);
         for mut chunk in other.chunks {
-            chunk.retain_mut(|row| match self.find(hash(&row.key), &row.key) {
-                Some(mine) => {
+            // A chunk's flows differ, so where they stand does not hang on each other: looked up together, as in
+            // a batch, for the look-ups wait for memory.
+            found.clear();
+            found.extend(chunk.iter().map(|row| {
+                let hash = hash(&row.key);
+                (hash, self.guess(hash))
+            }));
+            let mut hashes = Vec::with_capacity(chunk.len());
+            let mut at = found.iter();
+            chunk.retain_mut(|row| {
+                let Some(&(hash, guess)) = at.next() else { return true };
+                let mine = guess.and_then(|row_of| {
+                    if self.is_of(row_of, &row.key) { Some(row_of) } else { self.find(hash, &row.key) }
+                });
+                if let Some(mine) = mine {
                     let (at, place) = split(mine);
                     row.stats.unpack(&other.sets).add_to(&mut self.chunks[at][place].stats, &mut self.sets);
-                    false
-                }
-                None => {
+                } else {
                     row.stats = row.stats.unpack(&other.sets).pack(&mut self.sets);
-                    true
+                    hashes.push(hash);
                 }
+                mine.is_none()
             });
             if chunk.len() < CHUNK / 2 {
-                for row in &chunk {
-                    self.push(hash(&row.key), *row);
+                for (row, hash) in chunk.iter().zip(hashes) {
+                    self.push(hash, *row);
                 }
             } else {
                 let at = self.chunks.len();
-                for (place, row) in chunk.iter().enumerate() {
-                    self.index_row(hash(&row.key), at, place);
+                for (place, hash) in hashes.into_iter().enumerate() {
+                    self.index_row(hash, at, place);
                 }
                 self.len += chunk.len();
                 self.chunks.push(chunk);
