@@ -6,7 +6,7 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, 
 
 use super::Material;
 use super::amount::{Count, at_least};
-use super::threshold::{ARP_DEVICES, ARP_UNASKED};
+use super::threshold::{ARP_DEVICES, ARP_MANY, ARP_UNASKED};
 use crate::life::{Life, join};
 use crate::observe::{Claim, Claims, Question, network};
 
@@ -162,7 +162,8 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>
         let unasked = newest.map_or(0, |row| asked.unasked(row));
         let is_told = unasked as f64 >= ARP_UNASKED;
         let is_elsewhere = are_in_captures_of_their_own(material, vlans, &devices);
-        let is_alert = (overlap || is_told) && !is_elsewhere;
+        let is_many = devices.len() as f64 >= ARP_MANY;
+        let is_alert = (overlap || is_told || is_many) && !is_elsewhere;
         let severity = if is_alert { Severity::Alert } else { Severity::Note };
         let subject = newest.map_or(devices[0], |(_, _, device, _)| *device);
         let mut finding = Finding::new("arp-conflict", severity, NodeId::Device(subject));

@@ -109,6 +109,8 @@ thresholds! {
         "own choice: UDP knows no connections, and clocks and name servers keep their ports";
     ARP_DEVICES: "arp-conflict", "devices that claim one address", 2.0, "devices",
         "RFC 5227: an address belongs to one interface";
+    ARP_MANY: "arp-conflict", "devices that claim one address one after the other, for an alert", 16.0, "devices",
+        "own choice: an address that DHCP gives anew passes on a few times a day";
     ARP_UNASKED: "arp-conflict", "answers that nobody asked for, for an alert where one device claims after the other", 5.0, "messages",
         "own choice: a few questions may be missing from the capture; poisoning has to go on";
 }

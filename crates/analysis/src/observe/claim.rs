@@ -48,15 +48,21 @@ pub(crate) fn network(vlans: Vlans) -> Vlans {
     if vlans == (Vlans { outer: Some(0), inner: None }) { Vlans::default() } else { vlans }
 }
 
-/// Claims kept at most, and questions, about 40 MB each.
-const LIMIT: usize = 1 << 18;
+/// Claims kept at most, about 100 MB: more than a forger makes in passing.
+const CLAIMS: usize = 1 << 20;
+/// Questions kept at most, by device and by address, about 30 MB each.
+const QUESTIONS: usize = 1 << 18;
 
 const REQUEST: u16 = 1;
 const REPLY: u16 = 2;
 
 impl Default for Claims {
     fn default() -> Self {
-        Self { claims: Bounded::new(LIMIT), questions: Bounded::new(LIMIT), asked: Bounded::new(LIMIT) }
+        Self {
+            claims: Bounded::new(CLAIMS),
+            questions: Bounded::new(QUESTIONS),
+            asked: Bounded::new(QUESTIONS),
+        }
     }
 }
 

@@ -434,15 +434,17 @@ fn long_connections() {
 #[test]
 fn floods_of_observations() {
     const MANY: u32 = (1 << 18) + (1 << 16);
+    // Of claims, there is room for more.
+    const CLAIMS: u32 = (1 << 20) + (1 << 17);
     let low = |n: u32| [(n >> 16) as u8, (n >> 8) as u8, n as u8];
     let device = |n: u32| [[2, 9, 0], low(n)].concat().try_into().unwrap();
     let address = |n: u32| [[10].as_slice(), &low(n)].concat().try_into().unwrap();
     let gateway = [192, 168, 0, 1];
-    let times = |of: &dyn Fn(Traffic, u32) -> Traffic| (0..MANY).fold(Traffic::default(), of);
+    let of = |many: u32, of: &dyn Fn(Traffic, u32) -> Traffic| (0..many).fold(Traffic::default(), of);
+    let times = |each: &dyn Fn(Traffic, u32) -> Traffic| of(MANY, each);
     let sweep =
         times(&|t, n| t.asks(n.into(), mac(1), gateway, address(n))).answers(9, mac(2), CLIENT, gateway);
-    let claims = |at: i64| times(&|t, n| t.answers(at + i64::from(n), device(n), gateway, CLIENT));
-    let claimed = claims(0).and(claims(S));
+    let claimed = of(CLAIMS, &|t, n| t.answers(n.into(), device(n), gateway, CLIENT));
     let echoes = times(&|t, n| t.ping_of(n.into(), (n >> 8) as u16, n as u16, 56, 90));
     let tunnel = times(&|mut t, n| {
         t = t.dns(n.into(), &format!("{n:060}.example.com"));
@@ -450,7 +452,7 @@ fn floods_of_observations() {
         t
     });
     // Others beside them.
-    let noise = times(&|t, n| t.announces(n.into(), device(n), address(n)));
+    let noise = of(CLAIMS, &|t, n| t.announces(n.into(), device(n), address(n)));
     let curious = times(&|t, n| t.asks(n.into(), device(n), address(n), gateway));
     let small = repeat(254, |t, n| t.asks(i64::from(n), mac(1), gateway, [10, 255, 0, n as u8]));
     let small = small.answers(9, mac(2), CLIENT, gateway);
@@ -510,6 +512,7 @@ fn arp_conflicts() {
     };
     let told = |times: i64| tells(t().asks(0, mac(5), CLIENT, address), times + 1);
     let told_only = tells(t(), 9);
+    let in_turn = |devices: u8| (0..devices).fold(t(), |t, n| claims(t, i64::from(n) * S, n + 1));
     let two = |vlan: u8| {
         let tag = move |n: usize, _: &Sent| if n == 1 { vec![0x81, 0, 0, vlan] } else { Vec::new() };
         claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1).behind(tag)
@@ -520,6 +523,8 @@ fn arp_conflicts() {
         ("side by side", claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1), &["alert arp-conflict"]),
         ("one after the other", claims(claims(t(), 0, 1), S, 2), &["note arp-conflict"]),
         ("by announcements", gratuitous(gratuitous(t(), 0, 1), S, 2), &["note arp-conflict"]),
+        ("15 devices in turn", in_turn(15), &["note arp-conflict"]),
+        ("16 devices in turn", in_turn(16), &["alert arp-conflict"]),
         ("then told without being asked", told(5), &["alert arp-conflict"]),
         ("then told, a little", told(4), &["note arp-conflict"]),
         ("then told, without any question in the capture", told_only, &["note arp-conflict"]),
