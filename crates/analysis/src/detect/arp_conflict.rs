@@ -159,7 +159,10 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>
         let gratuitous: u64 = claims.iter().map(|(.., claim)| claim.gratuitous).sum();
         let messages: u64 = claims.iter().map(|(.., claim)| claim.messages).sum();
         // Nor does new hardware tell single hosts again and again what they have not asked.
-        let unasked = newest.map_or(0, |row| asked.unasked(row));
+        // Where nobody asked the others either, the questions are not in the capture.
+        let of_others = claims.iter().filter(|row| Some(row.2) != newest.map(|newest| newest.2));
+        let usual = of_others.map(|row| asked.unasked(row)).max().unwrap_or(0);
+        let unasked = newest.map_or(0, |row| asked.unasked(row)).saturating_sub(usual);
         let is_told = unasked as f64 >= ARP_UNASKED;
         let is_elsewhere = are_in_captures_of_their_own(material, vlans, &devices);
         let is_many = devices.len() as f64 >= ARP_MANY;

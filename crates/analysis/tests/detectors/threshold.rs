@@ -511,6 +511,7 @@ fn arp_conflicts() {
         (0..times).fold(t, |t, n| t.answers((9 + n) * S, mac(2), address, CLIENT))
     };
     let told = |times: i64| tells(t().asks(0, mac(5), CLIENT, address), times + 1);
+    let told_alike = (0..9).fold(told(9), |t, n| t.answers(2 + n, mac(1), address, CLIENT));
     let told_only = tells(t(), 9);
     let in_turn = |devices: u8| (0..devices).fold(t(), |t, n| claims(t, i64::from(n) * S, n + 1));
     let two = |vlan: u8| {
@@ -527,6 +528,7 @@ fn arp_conflicts() {
         ("16 devices in turn", in_turn(16), &["alert arp-conflict"]),
         ("then told without being asked", told(5), &["alert arp-conflict"]),
         ("then told, a little", told(4), &["note arp-conflict"]),
+        ("then told, where nobody asked the owner either", told_alike, &["note arp-conflict"]),
         ("then told, without any question in the capture", told_only, &["note arp-conflict"]),
         ("with a priority tag", prioritised, &["alert arp-conflict"]),
         ("in two networks", elsewhere, &[]),
