@@ -9,7 +9,7 @@ use pcapviz_capture::{Pair, ProtocolSet, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
-use super::sketch::{Counts, LargeSenders, Sketch};
+use super::sketch::{Counts, Few, LargeSenders, Sketch};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
 };
@@ -130,23 +130,25 @@ impl<'a> Material<'a> {
             callers.merge(&part);
         }
         material.filters = Filters::of(table, protocols);
-        callers.select(&mut material);
-        drop(callers);
-        material.look_closely(&whole.large());
+        material.look_closely(&callers, &whole.large());
         material
     }
 
-    /// A second pass over the flows, for the hosts of which one sent much to the other, and for what went on for
-    /// long.
-    fn look_closely(&mut self, senders: &LargeSenders) {
+    /// A second pass over the flows, for the hosts of which one sent much to the other, or tried much, and for what went on
+    /// for long.
+    fn look_closely(&mut self, callers: &Callers, senders: &LargeSenders) {
         let capture = seconds(self.life);
         let long = if capture >= LONG_CAPTURE { LONG.min(LONG_SHARE * capture) } else { LONG };
-        if capture < long && senders.is_empty() {
+        let has_callers = callers.may_hold_any();
+        if capture < long && senders.is_empty() && !has_callers {
             return;
         }
         let parts = self.table.fold_by(self.threads, Closer::default, |closer, key, stats| {
-            let Closer { exchanges, directions } = closer;
+            let Closer { exchanges, directions, selected } = closer;
             let Some((carried, connection)) = conversation(&key) else { return };
+            if has_callers {
+                callers.select(selected, carried, connection, &stats, self.inside);
+            }
             let hosts = connection.hosts;
             if senders.may_hold(hosts) || senders.may_hold(hosts.reversed()) {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
@@ -165,7 +167,11 @@ impl<'a> Material<'a> {
                 known.and_modify(|known| known.add(&direction)).or_insert(direction);
             }
         });
-        let Closer { exchanges, directions } = parts.into_iter().fold(Closer::default(), Closer::merged);
+        let Closer { exchanges, directions, selected } =
+            parts.into_iter().fold(Closer::default(), Closer::merged);
+        self.attempts = pair_up(selected.attempts);
+        self.datagrams = pair_up(selected.datagrams);
+        self.calls = selected.calls;
         self.exchanges = exchanges.into_iter().collect();
         for (&(carried, connection), &direction) in &directions {
             let is_up = self.is_client(carried, connection, direction.tcp_flags);
@@ -230,12 +236,14 @@ impl<'a> Material<'a> {
         if hosts.is_empty() {
             return Heard::default();
         }
+        let may_be = Few::of(hosts);
+        let is_one = |host: IpAddr| may_be.may_hold(host) && hosts.contains(&host);
         let parts = self.table.fold_by(self.threads, Heard::default, |heard, key, stats| {
             let Some(of) = key.hosts else { return };
-            if hosts.contains(&of.destination) {
+            if is_one(of.destination) {
                 heard.receives.insert(of.destination);
             }
-            if stats.tcp_flags & ACK != 0 && hosts.contains(&of.source) {
+            if stats.tcp_flags & ACK != 0 && is_one(of.source) {
                 heard.acknowledges.insert(of.source);
             }
         });
@@ -317,6 +325,7 @@ impl Heard {
 struct Closer {
     exchanges: HashMap<Pair<IpAddr>, Exchange, RandomState>,
     directions: BTreeMap<(Carried, Connection), Direction>,
+    selected: Selected,
 }
 
 impl Closer {
@@ -328,6 +337,9 @@ impl Closer {
             let known = self.directions.entry(of);
             known.and_modify(|known| known.add(&direction)).or_insert(direction);
         }
+        append(&mut self.selected.attempts, other.selected.attempts);
+        append(&mut self.selected.datagrams, other.selected.datagrams);
+        append(&mut self.selected.calls, other.selected.calls);
         self
     }
 }
@@ -400,44 +412,37 @@ impl Callers {
         is_call_out(it, inside) && f64::from(self.calls.at_most(it.hosts)) > BEACON_GAPS
     }
 
-    /// Takes the flows of these hosts and clients out of the table.
-    fn select(&self, material: &mut Material<'_>) {
-        let (tcp, udp) = (self.tried.reaches(LEAST), self.asked.reaches(LEAST.min(BEACON_GAPS)));
-        if !tcp && !udp {
-            return;
-        }
-        let inside = material.inside;
-        let parts = material.table.fold_by(material.threads, Selected::default, |selected, key, stats| {
-            let Some((carried, it)) = conversation(&key) else { return };
-            let Pair { source, destination } = it.hosts;
-            if carried == Carried::Tcp {
-                let flags = stats.tcp_flags;
-                // What asks, refuses or accepts; an ACK with nothing.
-                let tells = flags & (SYN | RST) != 0
-                    || is_stealthy(flags)
-                    || (flags == ACK && stats.traffic.payload_bytes == 0);
-                if tells && (self.tried_much(source) || self.tried_much(destination)) {
-                    selected.attempts.push((it, Direction::of(&stats)));
-                }
-                return;
+    fn may_hold_any(&self) -> bool {
+        self.tried.reaches(LEAST) || self.asked.reaches(LEAST.min(BEACON_GAPS))
+    }
+
+    /// Takes a flow that is one of these hosts' and clients'.
+    fn select(
+        &self,
+        selected: &mut Selected,
+        carried: Carried,
+        it: Connection,
+        stats: &FlowStats,
+        inside: &Inside,
+    ) {
+        let Pair { source, destination } = it.hosts;
+        if carried == Carried::Tcp {
+            let flags = stats.tcp_flags;
+            // What asks, refuses or accepts; an ACK with nothing.
+            let tells = flags & (SYN | RST) != 0
+                || is_stealthy(flags)
+                || (flags == ACK && stats.traffic.payload_bytes == 0);
+            if tells && (self.tried_much(source) || self.tried_much(destination)) {
+                selected.attempts.push((it, Direction::of(stats)));
             }
-            if carried != Carried::Udp {
-                return;
-            }
+        } else if carried == Carried::Udp {
             if self.is_unanswered(source) || self.is_unanswered(destination) {
-                selected.datagrams.push((it, Direction::of(&stats)));
+                selected.datagrams.push((it, Direction::of(stats)));
             }
             if self.comes_back(&it, inside) {
-                selected.calls.push((it, Direction::of(&stats)));
+                selected.calls.push((it, Direction::of(stats)));
             }
-        });
-        for part in parts {
-            append(&mut material.attempts, part.attempts);
-            append(&mut material.datagrams, part.datagrams);
-            append(&mut material.calls, part.calls);
         }
-        pair_up(&mut material.attempts);
-        pair_up(&mut material.datagrams);
     }
 }
 
@@ -456,7 +461,7 @@ fn append<T>(all: &mut Vec<T>, part: Vec<T>) {
 }
 
 /// Sorts directions so that the two of each connection lie behind each other, and adds up those that were seen in several places.
-fn pair_up(directions: &mut Vec<(Connection, Direction)>) {
+fn pair_up(mut directions: Vec<(Connection, Direction)>) -> Vec<(Connection, Direction)> {
     directions.sort_unstable_by_key(|(it, _)| (*it.min(&it.reversed()), *it));
     directions.dedup_by(|(it, other), (kept, direction)| {
         let is_same = it == kept;
@@ -465,6 +470,7 @@ fn pair_up(directions: &mut Vec<(Connection, Direction)>) {
         }
         is_same
     });
+    directions
 }
 
 /// The two directions of each connection, that of which it is asked first; the other where it was seen.

@@ -140,3 +140,32 @@ fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
     };
     hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
 }
+
+/// Tells most hosts from a few at once, by a bit for each of a few hashes that multiply alone.
+pub(super) struct Few(Vec<u64>);
+
+impl Few {
+    const BITS: u32 = 16;
+
+    pub(super) fn of<'a>(hosts: impl IntoIterator<Item = &'a IpAddr>) -> Self {
+        let mut bits = vec![0; (1 << Self::BITS) / 64];
+        for place in hosts.into_iter().map(|host| Self::place(*host)) {
+            bits[place / 64] |= 1 << (place % 64);
+        }
+        Self(bits)
+    }
+
+    /// Whether it may be one of them.
+    pub(super) fn may_hold(&self, host: IpAddr) -> bool {
+        let place = Self::place(host);
+        self.0[place / 64] >> (place % 64) & 1 != 0
+    }
+
+    fn place(host: IpAddr) -> usize {
+        let bits = match host {
+            IpAddr::V4(ip) => ip.to_bits().into(),
+            IpAddr::V6(ip) => ip.to_bits() as u64 ^ (ip.to_bits() >> 64) as u64,
+        };
+        (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS)) as usize
+    }
+}
