@@ -359,10 +359,10 @@ struct Callers {
 
 impl Callers {
     fn of(table: &FlowTable) -> Self {
-        // So many that one flow from each of ten million hosts fills no counter up.
-        let len = table.len().clamp(1 << 10, 1 << 21).next_power_of_two();
+        // So many that one flow from each of millions of hosts fills no counter up, and few enough to stay in a cache.
+        let len = table.len().clamp(1 << 10, 1 << 20).next_power_of_two();
         Self {
-            tried: Counts::new(len),
+            tried: Counts::new(2 * len),
             asked: Counts::new(len),
             answered: Counts::new(len),
             calls: Counts::new(len),

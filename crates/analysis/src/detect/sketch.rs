@@ -27,6 +27,7 @@ impl Sketch {
         Self { sums: vec![0; len], hasher: RandomState::default() }
     }
 
+    #[inline]
     pub(super) fn add(&mut self, hosts: Pair<IpAddr>, bytes: u64) {
         let place = place(&self.hasher, hosts, self.sums.len());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -60,6 +61,7 @@ impl LargeSenders {
         self.places.iter().all(|bits| *bits == 0)
     }
 
+    #[inline]
     pub(super) fn may_hold(&self, hosts: Pair<IpAddr>) -> bool {
         let place = place(&self.hasher, hosts, self.places.len() * 64);
         self.places[place / 64] >> (place % 64) & 1 != 0
@@ -101,12 +103,14 @@ impl<N: Saturating> Counts<N> {
         Self { rows: [vec![N::default(); len], vec![N::default(); len]], hasher: RandomState::default() }
     }
 
+    #[inline]
     fn places(&self, key: impl Hash) -> [usize; 2] {
         let hash = self.hasher.hash_one(key);
         let len = self.rows[0].len();
         [hash as usize & (len - 1), (hash >> 32) as usize & (len - 1)]
     }
 
+    #[inline]
     pub(super) fn add(&mut self, key: impl Hash) {
         let places = self.places(key);
         for (row, place) in self.rows.iter_mut().zip(places) {
@@ -120,6 +124,7 @@ impl<N: Saturating> Counts<N> {
         }
     }
 
+    #[inline]
     pub(super) fn at_most(&self, key: impl Hash) -> u32 {
         let [a, b] = self.places(key);
         let (a, b): (u32, u32) = (self.rows[0][a].into(), self.rows[1][b].into());
@@ -133,6 +138,7 @@ impl<N: Saturating> Counts<N> {
 }
 
 /// Where the sum of a pair stands among `len`, a power of two.
+#[inline]
 fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
     let bits = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => ip.to_bits().into(),
@@ -156,11 +162,13 @@ impl Few {
     }
 
     /// Whether it may be one of them.
+    #[inline]
     pub(super) fn may_hold(&self, host: IpAddr) -> bool {
         let place = Self::place(host);
         self.0[place / 64] >> (place % 64) & 1 != 0
     }
 
+    #[inline]
     fn place(host: IpAddr) -> usize {
         let bits = match host {
             IpAddr::V4(ip) => ip.to_bits().into(),
