@@ -9,7 +9,7 @@ use pcapviz_capture::{Pair, ProtocolSet, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
-use super::sketch::{Counts, Few, LargeSenders, Sketch};
+use super::sketch::{Counts, FULL, Few, LargeSenders, Sketch};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
 };
@@ -349,67 +349,63 @@ impl Closer {
 #[derive(Clone)]
 struct Callers {
     /// TCP flows that ask for something, by who sent them.
-    tried: Counts<u8>,
+    tried: Counts<1>,
     /// UDP flows by client: sent, and answered.
-    asked: Counts<u16>,
-    answered: Counts<u16>,
+    asked: Counts<2>,
     /// UDP flows by client and server outside.
-    calls: Counts<u8>,
+    calls: Counts<1>,
 }
 
 impl Callers {
     fn of(table: &FlowTable) -> Self {
         // So many that one flow from each of millions of hosts fills no counter up, and few enough to stay in a cache.
         let len = table.len().clamp(1 << 10, 1 << 20).next_power_of_two();
-        Self {
-            tried: Counts::new(2 * len),
-            asked: Counts::new(len),
-            answered: Counts::new(len),
-            calls: Counts::new(len),
-        }
+        Self { tried: Counts::new(len), asked: Counts::new(len), calls: Counts::new(len) }
     }
 
+    #[inline]
     fn add_tcp(&mut self, hosts: Pair<IpAddr>, tcp_flags: u8) {
         if tcp_flags & SYN != 0 || is_stealthy(tcp_flags) {
-            self.tried.add(hosts.source);
+            self.tried.add(alone(hosts.source), 0);
         } else if tcp_flags == RST {
             // What an ACK out of nowhere gets.
-            self.tried.add(hosts.destination);
+            self.tried.add(alone(hosts.destination), 0);
         }
     }
 
+    #[inline]
     fn add_udp(&mut self, it: &Connection, inside: &Inside) {
         if it.ports.source > it.ports.destination {
-            self.asked.add(it.hosts.source);
+            self.asked.add(alone(it.hosts.source), 0);
         } else {
-            self.answered.add(it.hosts.destination);
+            self.asked.add(alone(it.hosts.destination), 1);
         }
         if is_call_out(it, inside) {
-            self.calls.add(it.hosts);
+            self.calls.add(it.hosts, 0);
         }
     }
 
     fn merge(&mut self, other: &Self) {
         self.tried.merge(&other.tried);
         self.asked.merge(&other.asked);
-        self.answered.merge(&other.answered);
         self.calls.merge(&other.calls);
     }
 
+    #[inline]
     fn tried_much(&self, host: IpAddr) -> bool {
-        f64::from(self.tried.at_most(host)) >= LEAST
+        self.tried.at_most(alone(host), LEAST).is_some()
     }
 
-    /// Whether few of the flows that a client sends seem to be answered.
+    /// Whether few of the flows that a client sends seem to be answered. A full counter tells nothing.
+    #[inline]
     fn is_unanswered(&self, host: IpAddr) -> bool {
-        let (asked, answered) = (self.asked.at_most(host), self.answered.at_most(host));
-        // A full counter tells nothing.
-        let is_full = asked.max(answered) >= u16::MAX.into();
-        f64::from(asked) >= LEAST && (is_full || asked / 2 >= answered)
+        let counts = self.asked.at_most(alone(host), LEAST);
+        counts.is_some_and(|[asked, answered]| asked.max(answered) >= FULL || asked / 2 >= answered)
     }
 
+    #[inline]
     fn comes_back(&self, it: &Connection, inside: &Inside) -> bool {
-        is_call_out(it, inside) && f64::from(self.calls.at_most(it.hosts)) > BEACON_GAPS
+        is_call_out(it, inside) && self.calls.at_most(it.hosts, BEACON_GAPS + 1.0).is_some()
     }
 
     fn may_hold_any(&self) -> bool {
@@ -444,6 +440,11 @@ impl Callers {
             }
         }
     }
+}
+
+/// A host, where hosts are counted by themselves.
+fn alone(host: IpAddr) -> Pair<IpAddr> {
+    Pair { source: host, destination: host }
 }
 
 /// Fewer flows make no scan.

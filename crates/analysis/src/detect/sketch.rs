@@ -1,9 +1,9 @@
 //! Upper bounds of many numbers in little memory: of millions of hosts, few matter to a detector, and these tell which.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::Pair;
 use pcapviz_graph::FlowTable;
 
@@ -68,83 +68,75 @@ impl LargeSenders {
     }
 }
 
-/// An upper bound of how often each key was counted (two rows of a count-min sketch: Cormode and Muthukrishnan, 2005).
+/// Upper bounds of how often hosts, or pairs of them, were counted as each of several kinds (two rows of a count-min sketch:
+/// Cormode and Muthukrishnan, 2005). The same on every machine.
 #[derive(Clone)]
-pub(super) struct Counts<N> {
-    rows: [Vec<N>; 2],
-    hasher: RandomState,
+pub(super) struct Counts<const KINDS: usize> {
+    rows: [Vec<[u16; KINDS]>; 2],
 }
 
-/// A number that stays at its highest value.
-pub(super) trait Saturating: Copy + Default + Into<u32> {
-    fn plus(self, other: Self) -> Self;
-    const ONE: Self;
-}
+/// What a count stays at.
+pub(super) const FULL: u32 = u16::MAX as u32;
 
-impl Saturating for u8 {
-    const ONE: Self = 1;
-
-    fn plus(self, other: Self) -> Self {
-        self.saturating_add(other)
-    }
-}
-
-impl Saturating for u16 {
-    const ONE: Self = 1;
-
-    fn plus(self, other: Self) -> Self {
-        self.saturating_add(other)
-    }
-}
-
-impl<N: Saturating> Counts<N> {
+impl<const KINDS: usize> Counts<KINDS> {
     /// With rows of a length that is a power of two.
     pub(super) fn new(len: usize) -> Self {
-        Self { rows: [vec![N::default(); len], vec![N::default(); len]], hasher: RandomState::default() }
+        Self { rows: [vec![[0; KINDS]; len], vec![[0; KINDS]; len]] }
     }
 
     #[inline]
-    fn places(&self, key: impl Hash) -> [usize; 2] {
-        let hash = self.hasher.hash_one(key);
+    fn places(&self, hosts: Pair<IpAddr>) -> [usize; 2] {
+        let hash = FixedState::with_seed(0x7472_6965).hash_one((bits(hosts.source), bits(hosts.destination)));
         let len = self.rows[0].len();
         [hash as usize & (len - 1), (hash >> 32) as usize & (len - 1)]
     }
 
     #[inline]
-    pub(super) fn add(&mut self, key: impl Hash) {
-        let places = self.places(key);
+    pub(super) fn add(&mut self, hosts: Pair<IpAddr>, kind: usize) {
+        let places = self.places(hosts);
         for (row, place) in self.rows.iter_mut().zip(places) {
-            row[place] = row[place].plus(N::ONE);
+            row[place][kind] = row[place][kind].saturating_add(1);
         }
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
         for (row, more) in self.rows.iter_mut().zip(&other.rows) {
-            row.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.plus(*more));
+            let sums = row.as_flattened_mut().iter_mut();
+            sums.zip(more.as_flattened()).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
         }
     }
 
+    /// The counts of these hosts, at most; nothing where the first kind's is less than so many.
     #[inline]
-    pub(super) fn at_most(&self, key: impl Hash) -> u32 {
-        let [a, b] = self.places(key);
-        let (a, b): (u32, u32) = (self.rows[0][a].into(), self.rows[1][b].into());
-        a.min(b)
+    pub(super) fn at_most(&self, hosts: Pair<IpAddr>, least: f64) -> Option<[u32; KINDS]> {
+        let [a, b] = self.places(hosts);
+        let one = self.rows[0][a];
+        if f64::from(one[0]) < least {
+            return None;
+        }
+        let other = self.rows[1][b];
+        let counts = std::array::from_fn(|kind| u32::from(one[kind].min(other[kind])));
+        (f64::from(counts[0]) >= least).then_some(counts)
     }
 
-    /// Whether any key may have been counted so often.
-    pub(super) fn reaches(&self, count: f64) -> bool {
-        self.rows[0].iter().any(|sum| f64::from((*sum).into()) >= count)
+    /// Whether anything may have been counted so often as the first kind.
+    pub(super) fn reaches(&self, least: f64) -> bool {
+        self.rows[0].iter().any(|counts| f64::from(counts[0]) >= least)
     }
 }
 
 /// Where the sum of a pair stands among `len`, a power of two.
 #[inline]
 fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
-    let bits = |ip: IpAddr| match ip {
+    hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
+}
+
+#[inline]
+fn bits(ip: IpAddr) -> u128 {
+    match ip {
         IpAddr::V4(ip) => ip.to_bits().into(),
         IpAddr::V6(ip) => ip.to_bits(),
-    };
-    hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
+    }
 }
 
 /// Tells most hosts from a few at once, by a bit for each of a few hashes that multiply alone.
@@ -170,10 +162,8 @@ impl Few {
 
     #[inline]
     fn place(host: IpAddr) -> usize {
-        let bits = match host {
-            IpAddr::V4(ip) => ip.to_bits().into(),
-            IpAddr::V6(ip) => ip.to_bits() as u64 ^ (ip.to_bits() >> 64) as u64,
-        };
-        (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS)) as usize
+        let bits = bits(host);
+        ((bits as u64 ^ (bits >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::BITS))
+            as usize
     }
 }
