@@ -317,3 +317,19 @@ fn be32<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
 fn be64<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
     u64::from(be32(bytes, at)) << 32 | u64::from(be32(bytes, at + 4))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_differ_in_one_bit_are_others() {
+        let headers = Headers { words: [5; 7] };
+        assert!(headers.are(&headers));
+        for bit in 0..7 * 64 {
+            let mut other = headers;
+            other.words[bit / 64] ^= 1 << (bit % 64);
+            assert!(!headers.are(&other), "bit {bit}");
+        }
+    }
+}
