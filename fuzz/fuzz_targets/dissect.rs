@@ -1,7 +1,7 @@
 //! The dissector takes any bytes of any link type and any claimed length: no panic, no hang, a bounded number
-//! of layers, each packet is either in a layer's graph or has one reason why not, and what is remembered of headers
-//! changes nothing. The input is two bytes of
-//! link type, one of options, one of frame check sequence length, four of claimed length, and the packet.
+//! of layers, each packet is either in a layer's graph or has one reason why not, and what is remembered of
+//! headers changes nothing. The input is two bytes of link type, one of options, one of frame check sequence
+//! length, four of claimed length, and the packet.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,8 @@
-use crate::{LinkType, Packet, Timestamp};
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+
+use crate::Packet;
 
 /// Tells packets that a mirror port delivered twice: the same bytes as one of the four packets before, no
 /// more than 10 ms later.
@@ -25,15 +29,25 @@ pub struct DuplicateWindow {
 /// How many packets back a double is looked for.
 const LOOK_BACK: usize = 4;
 
+/// Bytes of a packet that are kept. Longer ones are not frames (USB, D-Bus): what is beyond is known by its hash.
+const KEPT: usize = 1 << 16;
+
 /// A packet as it was: to keep a copy costs less than to hash it, and packets that differ do so in their headers.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// Differs where packets do, nearly always: told by one comparison, which the processor foresees.
-    mark: u64,
-    captured: Vec<u8>,
     /// `None` where there was no packet yet.
-    wire_len: Option<u32>,
+    about: Option<About>,
+    kept: Vec<u8>,
+}
+
+/// What is told of a packet before its bytes are compared.
+#[derive(Clone, Copy, Debug)]
+struct About {
+    mark: u64,
+    captured_len: usize,
+    wire_len: u32,
     nanos: Option<i64>,
+    beyond: u64,
 }
 
 const WINDOW_NANOS: u64 = 10_000_000;
@@ -41,15 +55,12 @@ const WINDOW_NANOS: u64 = 10_000_000;
 impl DuplicateWindow {
     /// Whether the packet is a double of one just before it; it is remembered either way. O(its length).
     pub fn is_duplicate(&mut self, packet: &Packet<'_>) -> bool {
-        let mark = mark(packet);
-        let may_be = self.recent.iter().fold(false, |found, earlier| found | (earlier.mark == mark));
-        let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(packet));
-        let seen = &mut self.recent[self.next];
-        seen.take(packet, mark);
+        let about = About::of(packet);
+        let kept = packet.captured.get(..KEPT).unwrap_or(packet.captured);
+        let found = self.look(about, kept);
         if self.head.len() < LOOK_BACK {
-            self.head.push((seen.clone(), found));
+            self.head.push((Seen { about: Some(about), kept: kept.to_vec() }, found));
         }
-        self.next = (self.next + 1) % LOOK_BACK;
         found
     }
 
@@ -57,38 +68,54 @@ impl DuplicateWindow {
     /// their own window began empty, were not told.
     pub fn duplicates_in(&self, next: &Self) -> u64 {
         let mut window = Self { head: Vec::new(), ..self.clone() };
-        next.head.iter().map(|(seen, told)| u64::from(window.is_duplicate(&seen.packet()) && !told)).sum()
+        let mut missed = 0;
+        for (seen, told) in &next.head {
+            missed += u64::from(seen.about.is_some_and(|about| window.look(about, &seen.kept)) && !told);
+        }
+        missed
+    }
+
+    #[inline]
+    fn look(&mut self, about: About, kept: &[u8]) -> bool {
+        let mark = |seen: &Seen| seen.about.is_some_and(|earlier| earlier.mark == about.mark);
+        let may_be = self.recent.iter().fold(false, |found, earlier| found | mark(earlier));
+        let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(about, kept));
+        let seen = &mut self.recent[self.next];
+        seen.about = Some(about);
+        seen.kept.clear();
+        seen.kept.extend_from_slice(kept);
+        self.next = (self.next + 1) % LOOK_BACK;
+        found
     }
 }
 
 impl Seen {
-    #[inline]
-    fn take(&mut self, packet: &Packet<'_>, mark: u64) {
-        self.mark = mark;
-        self.captured.clear();
-        self.captured.extend_from_slice(packet.captured);
-        self.wire_len = Some(packet.wire_len);
-        self.nanos = packet.timestamp.map(|t| t.as_nanos());
-    }
-
-    #[inline]
-    fn is_as(&self, later: &Packet<'_>) -> bool {
-        let near = || match (self.nanos, later.timestamp) {
-            (Some(a), Some(b)) => a.abs_diff(b.as_nanos()) <= WINDOW_NANOS,
+    fn is_as(&self, later: About, kept: &[u8]) -> bool {
+        let near = |about: &About| match (about.nanos, later.nanos) {
+            (Some(a), Some(b)) => a.abs_diff(b) <= WINDOW_NANOS,
             _ => true,
         };
-        self.wire_len == Some(later.wire_len) && near() && self.captured == later.captured
-    }
-
-    fn packet(&self) -> Packet<'_> {
-        let mut packet = Packet::new(LinkType::NULL, &self.captured);
-        packet.wire_len = self.wire_len.unwrap_or_default();
-        packet.timestamp = self.nanos.map(Timestamp::from_nanos);
-        packet
+        let lens = |about: &About| (about.captured_len, about.wire_len, about.beyond);
+        self.about.is_some_and(|about| lens(&about) == lens(&later) && near(&about)) && self.kept == kept
     }
 }
 
-/// Of the packet's length and of bytes that are numbers of its own in most: IPv4's identification, TCP's sequence.
+impl About {
+    #[inline]
+    fn of(packet: &Packet<'_>) -> Self {
+        let beyond = packet.captured.get(KEPT..).unwrap_or_default();
+        Self {
+            mark: mark(packet),
+            captured_len: packet.captured.len(),
+            wire_len: packet.wire_len,
+            nanos: packet.timestamp.map(|t| t.as_nanos()),
+            beyond: if beyond.is_empty() { 0 } else { FixedState::default().hash_one(beyond) },
+        }
+    }
+}
+
+/// Of the packet's length and of two words that differ in most packets, where IPv4's identification and TCP's sequence
+/// number stand: one comparison, which the processor foresees. Doubles have the same.
 #[inline]
 fn mark(packet: &Packet<'_>) -> u64 {
     let word = |at| {
@@ -100,29 +127,68 @@ fn mark(packet: &Packet<'_>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{LinkType, Timestamp};
+
+    /// A packet to be: its bytes' number, which of them differs, how long it is, when it comes.
+    type Spec = (u8, usize, usize, i64);
+
+    fn bytes(&(byte, at, len, _): &Spec) -> Vec<u8> {
+        let mut bytes = vec![7; len];
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        bytes
+    }
+
+    fn told(window: &mut DuplicateWindow, packets: &[Spec]) -> Vec<bool> {
+        let tell = |spec: &Spec| {
+            let bytes = bytes(spec);
+            let mut packet = Packet::new(LinkType::ETHERNET, &bytes);
+            packet.timestamp = Some(Timestamp::from_nanos(spec.3 * 4_000_000));
+            window.is_duplicate(&packet)
+        };
+        packets.iter().map(tell).collect()
+    }
 
     proptest! {
         #[test]
+        fn doubles_are_the_same_bytes_among_the_four_before(packets in prop::collection::vec(spec(), 0..24)) {
+            let mut before: VecDeque<(Vec<u8>, i64)> = VecDeque::new();
+            let mut expected = Vec::new();
+            for packet in &packets {
+                let (bytes, time) = (bytes(packet), packet.3);
+                expected.push(before.iter().any(|(b, t)| *b == bytes && (time - t).abs() * 4 <= 10));
+                before.push_back((bytes, time));
+                while before.len() > 4 {
+                    before.pop_front();
+                }
+            }
+            prop_assert_eq!(told(&mut DuplicateWindow::default(), &packets), expected);
+        }
+
+        #[test]
         fn parts_tell_as_many_as_the_whole(
-            packets in prop::collection::vec((0..3_u8, 0..8_i64), 0..24),
+            packets in prop::collection::vec(spec(), 0..24),
             cut in 0..24_usize,
         ) {
-            let count = |window: &mut DuplicateWindow, packets: &[(u8, i64)]| {
-                packets.iter().filter(|(byte, time)| {
-                    let bytes = [*byte];
-                    let mut packet = Packet::new(LinkType::ETHERNET, &bytes);
-                    packet.timestamp = Some(Timestamp::from_nanos(time * 4_000_000));
-                    window.is_duplicate(&packet)
-                }).count() as u64
+            let count = |window: &mut DuplicateWindow, packets: &[Spec]| {
+                told(window, packets).into_iter().filter(|double| *double).count() as u64
             };
-            let fresh = DuplicateWindow::default();
-            let (mut whole, mut first, mut second) = (fresh.clone(), fresh.clone(), fresh);
+            let [mut whole, mut first, mut second] = [(); 3].map(|()| DuplicateWindow::default());
             let (head, tail) = packets.split_at(cut.min(packets.len()));
             let parts = count(&mut first, head) + count(&mut second, tail);
             prop_assert_eq!(parts + first.duplicates_in(&second), count(&mut whole, &packets));
         }
+    }
+
+    /// Few, so that doubles are frequent; some longer than what is kept, and different only beyond it.
+    fn spec() -> impl Strategy<Value = Spec> {
+        let at = prop::sample::select(vec![0, 20, 41, 59, KEPT + 5]);
+        (0..3_u8, at, prop::sample::select(vec![0, 1, 60, 60, KEPT + 9]), 0..8_i64)
     }
 }

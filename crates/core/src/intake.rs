@@ -38,8 +38,8 @@ pub(crate) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub(crate) fn new(selection: &'a Selection, duplicates: DuplicateWindow) -> Self {
-        Self { selection, duplicates, first: None, latest: None, admitted: 0 }
+    pub(crate) fn new(selection: &'a Selection) -> Self {
+        Self { selection, duplicates: DuplicateWindow::default(), first: None, latest: None, admitted: 0 }
     }
 
     /// Whether as many packets as asked for have been admitted.

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::thread;
 
-use pcapviz_capture::{
-    CaptureError, CaptureReader, DissectOptions, Dissector, DuplicateWindow, HelloWindow, Named,
-};
+use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, Dissector, HelloWindow, Named};
 use pcapviz_graph::{CaptureSummary, Defragmenter, Life, NameSource, join_lives};
 
 use crate::intake::{Intake, Selection};
@@ -81,7 +79,6 @@ impl<'a> Reading<'a> {
             progress.expect(len);
         }
         let parts = if self.selection.looks_back() { vec![reader] } else { reader.split(threads) };
-        let fresh = DuplicateWindow::default();
         let bytes_before = shard.table.totals().bytes;
         // The first part goes on with the shard at hand, the others begin their own.
         let sibling = shard.sibling();
@@ -93,7 +90,7 @@ impl<'a> Reading<'a> {
             .enumerate()
             .map(|(i, (reader, shard))| {
                 let hellos = if i == 0 { HelloWindow::default() } else { HelloWindow::of_later_part() };
-                Part { hellos, ..Part::new(*self, number, reader, fresh.clone(), shard) }
+                Part { hellos, ..Part::new(*self, number, reader, shard) }
             })
             .collect();
         thread::scope(|scope| {
@@ -143,14 +140,8 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    fn new(
-        reading: Reading<'a>,
-        number: u32,
-        reader: CaptureReader,
-        window: DuplicateWindow,
-        shard: Shard,
-    ) -> Self {
-        let intake = Intake::new(reading.selection, window);
+    fn new(reading: Reading<'a>, number: u32, reader: CaptureReader, shard: Shard) -> Self {
+        let intake = Intake::new(reading.selection);
         let defragmenter = reading.selection.defragment.then(Defragmenter::default);
         Self {
             reading,

@@ -347,7 +347,7 @@ fn flows<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = (FlowKe
 mod tests {
     use std::collections::HashMap;
 
-    use pcapviz_capture::{DissectOptions, LinkType, Timestamp, dissect};
+    use pcapviz_capture::{DissectOptions, Dissector, LinkType, Timestamp, dissect};
     use proptest::prelude::*;
 
     use super::*;
@@ -437,6 +437,25 @@ mod tests {
             prop_assert!(same(&left, &whole), "merged from the left");
             prop_assert!(same(&right, &whole), "merged from the right");
             prop_assert!(same(&family, &whole), "merged by partitions");
+        }
+
+        #[test]
+        fn remembered_rows_are_those_looked_up(packets in prop::collection::vec((0..40_u8, 0..40_u8, 1..3_usize), 0..200)) {
+            let (mut table, mut batched, mut batch) = (FlowTable::new(), FlowTable::new(), FlowBatch::default());
+            let mut dissector = Dissector::new(DissectOptions::default());
+            for (i, (source, destination, times)) in packets.into_iter().enumerate() {
+                let frame = frame(&Spec { source, destination, kind: 2, time: None, extra: i % 7 });
+                let packet = Packet::new(LinkType::ETHERNET, &frame);
+                // Often enough for a batch to be full, so that the row is remembered.
+                for _ in 0..times * 20 {
+                    let found = dissector.dissect(&packet);
+                    prop_assert!(found.headers.is_some());
+                    table.observe(0, &packet, &found);
+                    batched.observe_in(&mut batch, 0, &packet, &found);
+                }
+            }
+            batched.settle(&mut batch);
+            prop_assert!(same(&table, &batched));
         }
 
         #[test]

@@ -8,10 +8,10 @@ use super::{Application, DissectOptions, Dissection, Hosts, Pair, Ports, Transpo
 use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
 
 /// Dissects packets one after another: those with the headers that nearly all have by a look at fixed places, the others
-/// by a walk. It remembers the headers of the latest ones: a packet that has those of one before, but for what each has
-/// for itself (lengths, identification, time to live, TCP's numbers and flags), is known at once.
+/// by a walk. It remembers the headers of the latest ones: a packet with the addresses, ports and tag of one before is known
+/// at once.
 ///
-/// What it finds is what [`dissect`](dissect()) does, in a fraction of the time. It takes 64 KB once there are packets.
+/// What it finds is what [`dissect`](dissect()) does, in a fraction of the time. It takes 50 KB once there are packets.
 ///
 /// ```
 /// use pcapviz_capture::{DissectOptions, Dissector, LinkType, Packet, dissect};
@@ -36,8 +36,8 @@ pub struct Dissector {
     number: u64,
 }
 
-/// A number for the headers that packets share: those that one [`Dissector`] gives the same number are of one flow, and
-/// differ only in lengths, identification, time to live, and TCP's numbers and flags.
+/// A number for the headers that packets share: those that one [`Dissector`] gives the same number have the same
+/// addresses, ports and tag, and differ in nothing else that tells flows apart.
 ///
 /// Headers that come again after they were forgotten have another number. Numbers of different dissectors differ,
 /// but for a chance of 1 in 2^40 or so.
@@ -212,10 +212,10 @@ impl Headers {
         }
     }
 
-    /// Where they are remembered. Whoever sends headers that share a place makes them be walked again, no more.
+    /// Where they are remembered. Whoever sends headers that share a place makes them be learnt and looked up again, no more.
     #[inline]
     fn place(&self) -> usize {
-        // Multiply and shift (Dietzfelbinger and others, 1997), with odd numbers drawn once.
+        // Multiply and shift (Dietzfelbinger and others, 1997), with odd numbers.
         const FACTORS: [u64; 7] = [
             0x9e37_79b9_7f4a_7c15,
             0xbf58_476d_1ce4_e5b9,
@@ -316,4 +316,20 @@ fn be32<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
 #[inline]
 fn be64<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
     u64::from(be32(bytes, at)) << 32 | u64::from(be32(bytes, at + 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_differ_in_one_bit_are_others() {
+        let headers = Headers { words: [5; 7] };
+        assert!(headers.are(&headers));
+        for bit in 0..7 * 64 {
+            let mut other = headers;
+            other.words[bit / 64] ^= 1 << (bit % 64);
+            assert!(!headers.are(&other), "bit {bit}");
+        }
+    }
 }

@@ -297,7 +297,8 @@ pub struct Dissection<'a> {
     pub application: Option<Application<'a>>,
     /// How the walk ended.
     pub end: End,
-    /// Which headers these are to the [`Dissector`] that found them; `None` for rare ones, and without a dissector.
+    /// Which headers these are to the [`Dissector`] that found them; `None` for rare ones, and without a dissector. Whoever
+    /// changes addresses, ports or tags of what was found sets this to `None`: they are known by it from then on.
     pub headers: Option<HeadersId>,
 }
 
