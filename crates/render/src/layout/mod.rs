@@ -11,6 +11,7 @@ mod network;
 mod overlap;
 mod pack;
 mod parallel;
+mod pivots;
 mod point;
 mod polish;
 mod random;

@@ -2,9 +2,10 @@
 
 use super::network::Network;
 use super::pack::PAGE;
+use super::pivots::Pivots;
 use super::point::{bounds, turn};
 use super::polish::runs_through;
-use super::stress::{AllPairs, Pivots, Pull, Stress};
+use super::stress::{AllPairs, Pull, Stress};
 use super::{Point, overlap, polish};
 
 /// Up to this many nodes edges are kept clear of boxes.
@@ -44,8 +45,8 @@ pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, rea
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 6, pushes: 4, least: 0.0 });
     } else {
         // So many fill the page evenly already: a little of it takes stress away and no order.
-        let stress = Pivots::new(net, &vec![1.0; net.len()], &|h| h);
-        let pull = Pull { edge: 20.0, keep: 0.65 };
+        let stress = Pivots::new(net, &vec![1.0; net.len()]);
+        let pull = Pull { edge: 15.0, keep: 0.6 };
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 1, pushes: 4, least: 0.0 });
     }
     overlap::separate(places, boxes, gap);
@@ -125,15 +126,7 @@ fn rounds(net: &Network, stress: &impl Stress, places: &mut Vec<Point>, boxes: &
         let hop = (stress.hop(places) * SHRINK).max(turns.least);
         stress.round(net, places, &mut next, hop, turns.pull);
         std::mem::swap(places, &mut next);
-        push(places, boxes, turns.pushes);
-    }
-}
-
-fn push(places: &mut [Point], boxes: &[Point], most: usize) {
-    for _ in 0..most {
-        if overlap::push(places, boxes) == 0 {
-            return;
-        }
+        overlap::push(places, boxes, turns.pushes);
     }
 }
 
@@ -156,7 +149,7 @@ fn uncovered(net: &Network, stress: &impl Stress, places: &mut Vec<Point>, boxes
                 hidden += usize::from(uncover(&mut tried, (a, b), node, boxes[node]));
             }
         }
-        push(&mut tried, boxes, 10);
+        overlap::push(&mut tried, boxes, 10);
         if page(&tried, boxes) > most {
             return;
         }
