@@ -2,6 +2,7 @@
 
 mod auto;
 mod bands;
+mod carve;
 mod circular;
 mod force;
 mod graphviz;

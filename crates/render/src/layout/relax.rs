@@ -6,7 +6,7 @@ use super::pivots::Pivots;
 use super::point::{bounds, turn};
 use super::polish::runs_through;
 use super::stress::{AllPairs, Pull, Stress};
-use super::{Point, overlap, polish};
+use super::{Point, carve, overlap, polish};
 
 /// Up to this many nodes edges are kept clear of boxes.
 const SMALL: usize = 200;
@@ -61,7 +61,10 @@ fn relax_few(
     reach: f64,
     gap: f64,
 ) {
-    let stress = AllPairs::new(net, &|h| farther(h, 2.2));
+    /// More than this need more room between hubs, or their leaves mix.
+    const FEW: usize = 120;
+    let by = if net.len() > FEW { 2.2 } else { 1.4 };
+    let stress = AllPairs::new(net, &|h| farther(h, by));
     let sizes = boxes.iter().map(|b| (b.x + b.y) / 2.0).sum::<f64>() / boxes.len() as f64;
     let pull = Pull { edge: 1.0, keep: 0.3 };
     let turns = Turns { pull, rounds: 40, pushes: 10, least: reach + sizes };
@@ -88,6 +91,40 @@ fn relax_few(
         if cost < least {
             least = cost;
             *places = tried;
+        }
+    }
+    carved(boxes, places, gap, &stress, &cost);
+}
+
+/// Takes empty room out for as long as that makes the places easier to read.
+fn carved(
+    boxes: &[Point],
+    places: &mut Vec<Point>,
+    gap: f64,
+    stress: &AllPairs,
+    cost: &impl Fn(&[Point]) -> f64,
+) {
+    /// So many seams in a row without any gain are enough.
+    const PATIENCE: usize = 40;
+    /// Stress grows by no more than this, unless the page is so large that its text is hard to read on a sheet or a screen
+    /// (wider than this, in points), and most of it empty (so many times as large as the boxes).
+    const GROWTH: f64 = 1.04;
+    const LARGE: f64 = 2100.0;
+    const EMPTY: f64 = 5.5;
+    let most = stress.least(places) * GROWTH;
+    let large = (boxes.iter().map(|b| b.x * b.y).sum::<f64>() * EMPTY * PAGE).max(LARGE * LARGE);
+    let mut least = cost(places);
+    let mut tried = places.clone();
+    let mut idle = 0;
+    while idle < PATIENCE && carve::carve(boxes, &mut tried, gap, &|places| stress.least(places)) {
+        if stress.least(&tried) > most && page(&tried, boxes) < large {
+            return;
+        }
+        let cost = cost(&tried);
+        idle += 1;
+        if cost < least {
+            (least, idle) = (cost, 0);
+            places.clone_from(&tried);
         }
     }
 }
