@@ -62,7 +62,7 @@ fn relax_few(
     gap: f64,
 ) {
     /// More than this need more room between hubs, or their leaves mix.
-    const FEW: usize = 120;
+    const FEW: usize = 100;
     let by = if net.len() > FEW { 2.2 } else { 1.4 };
     let stress = AllPairs::new(net, &|h| farther(h, by));
     let sizes = boxes.iter().map(|b| (b.x + b.y) / 2.0).sum::<f64>() / boxes.len() as f64;
