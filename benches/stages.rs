@@ -5,7 +5,7 @@ use divan::counter::ItemsCount;
 use pcapviz_analysis::{Topology, key_nodes, top_talkers};
 use pcapviz_benches::traffic;
 use pcapviz_capture::{
-    CaptureReader, DissectOptions, DuplicateWindow, LinkType, Packet, dissect, identify, sightings,
+    CaptureReader, DissectOptions, Dissector, DuplicateWindow, LinkType, Packet, dissect, identify, sightings,
 };
 use pcapviz_graph::{FlowBatch, FlowTable, GraphLayer};
 
@@ -70,6 +70,14 @@ fn dissect_headers(bencher: Bencher<'_, '_>) {
     let options = DissectOptions::default();
     per_packet(bencher, |packet| {
         divan::black_box(dissect(packet, &options));
+    });
+}
+
+#[divan::bench]
+fn dissect_remembered_headers(bencher: Bencher<'_, '_>) {
+    let mut dissector = Dissector::new(DissectOptions::default());
+    per_packet(bencher, |packet| {
+        divan::black_box(dissector.dissect(packet));
     });
 }
 

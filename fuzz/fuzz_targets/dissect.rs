@@ -1,12 +1,13 @@
 //! The dissector takes any bytes of any link type and any claimed length: no panic, no hang, a bounded number
-//! of layers, and each packet is either in a layer's graph or has one reason why not. The input is two bytes of
+//! of layers, each packet is either in a layer's graph or has one reason why not, and what is remembered of headers
+//! changes nothing. The input is two bytes of
 //! link type, one of options, one of frame check sequence length, four of claimed length, and the packet.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use pcapviz_capture::{
-    DissectOptions, GraphLayer, LinkType, Packet, Tunnels, device_sightings, dissect, identify, layers,
-    sightings,
+    DissectOptions, Dissector, GraphLayer, LinkType, Packet, Tunnels, device_sightings, dissect, identify,
+    layers, sightings,
 };
 
 /// The cap on headers, with room to grow.
@@ -34,6 +35,12 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(there, found.absence(layer, packet.link_type).is_none(), "{layer:?}");
         }
         assert!(found.ports.is_none() || found.hosts.is_some());
+        let mut dissector = Dissector::new(options.clone());
+        for _ in 0..2 {
+            let mut remembered = dissector.dissect(&packet);
+            remembered.headers = None;
+            assert_eq!(format!("{remembered:?}"), format!("{found:?}"));
+        }
         device_sightings(&packet, &found, &options, |_| ());
         if let Some(application) = &found.application {
             identify(application);

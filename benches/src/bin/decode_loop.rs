@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use pcapviz_benches::traffic;
-use pcapviz_capture::{CaptureReader, DissectOptions, dissect};
+use pcapviz_capture::{CaptureReader, DissectOptions, Dissector};
 use pcapviz_graph::{FlowBatch, FlowTable};
 
 const PACKETS: usize = 40_000;
@@ -14,8 +14,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (mut table, mut batch) = (FlowTable::new(), FlowBatch::default());
     if std::env::args().all(|argument| argument != "--baseline") {
         let mut reader = CaptureReader::from_bytes("traffic", bytes)?;
+        let mut dissector = Dissector::new(DissectOptions::default());
         while let Some(packet) = reader.next_packet()? {
-            table.observe_in(&mut batch, 0, &packet, &dissect(&packet, &DissectOptions::default()));
+            table.observe_in(&mut batch, 0, &packet, &dissector.dissect(&packet));
         }
         table.settle(&mut batch);
     }

@@ -1,6 +1,4 @@
-use std::hash::BuildHasher;
-
-use crate::Packet;
+use crate::{LinkType, Packet, Timestamp};
 
 /// Tells packets that a mirror port delivered twice: the same bytes as one of the four packets before, no
 /// more than 10 ms later.
@@ -18,31 +16,24 @@ use crate::Packet;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct DuplicateWindow {
-    // Seeded at random: a sender cannot make two packets that are held for one.
-    hasher: foldhash::fast::RandomState,
     recent: [Seen; LOOK_BACK],
     next: usize,
     /// The first packets, with whether each was a double.
-    head: [Option<(Seen, bool)>; LOOK_BACK],
-    packets: usize,
+    head: Vec<(Seen, bool)>,
 }
 
 /// How many packets back a double is looked for.
 const LOOK_BACK: usize = 4;
 
-#[derive(Clone, Copy, Debug)]
+/// A packet as it was: to keep a copy costs less than to hash it, and packets that differ do so in their headers.
+#[derive(Clone, Debug, Default)]
 struct Seen {
-    hash: u64,
-    captured_len: usize,
-    wire_len: u32,
+    /// Differs where packets do, nearly always: told by one comparison, which the processor foresees.
+    mark: u64,
+    captured: Vec<u8>,
+    /// `None` where there was no packet yet.
+    wire_len: Option<u32>,
     nanos: Option<i64>,
-}
-
-/// No packet: none is as long.
-impl Default for Seen {
-    fn default() -> Self {
-        Self { hash: 0, captured_len: usize::MAX, wire_len: 0, nanos: None }
-    }
 }
 
 const WINDOW_NANOS: u64 = 10_000_000;
@@ -50,54 +41,61 @@ const WINDOW_NANOS: u64 = 10_000_000;
 impl DuplicateWindow {
     /// Whether the packet is a double of one just before it; it is remembered either way. O(its length).
     pub fn is_duplicate(&mut self, packet: &Packet<'_>) -> bool {
-        let seen = Seen {
-            hash: self.hasher.hash_one(packet.captured),
-            captured_len: packet.captured.len(),
-            wire_len: packet.wire_len,
-            nanos: packet.timestamp.map(|t| t.as_nanos()),
-        };
-        let found = self.holds(&seen);
-        self.remember(seen);
-        if self.packets < LOOK_BACK {
-            self.head[self.packets] = Some((seen, found));
-            self.packets += 1;
+        let mark = mark(packet);
+        let may_be = self.recent.iter().fold(false, |found, earlier| found | (earlier.mark == mark));
+        let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(packet));
+        let seen = &mut self.recent[self.next];
+        seen.take(packet, mark);
+        if self.head.len() < LOOK_BACK {
+            self.head.push((seen.clone(), found));
         }
+        self.next = (self.next + 1) % LOOK_BACK;
         found
     }
 
     /// How many packets of the next part of the capture are doubles of this part's last ones and, since
-    /// their own window began empty, were not told. Both windows must be clones of one.
+    /// their own window began empty, were not told.
     pub fn duplicates_in(&self, next: &Self) -> u64 {
-        let mut window = self.clone();
-        let mut missed = 0;
-        for (seen, told) in next.head.iter().flatten() {
-            missed += u64::from(!told && window.holds(seen));
-            window.remember(*seen);
-        }
-        missed
-    }
-
-    fn holds(&self, seen: &Seen) -> bool {
-        self.recent.iter().any(|earlier| earlier.same_as(seen))
-    }
-
-    fn remember(&mut self, seen: Seen) {
-        self.recent[self.next] = seen;
-        self.next = (self.next + 1) % LOOK_BACK;
+        let mut window = Self { head: Vec::new(), ..self.clone() };
+        next.head.iter().map(|(seen, told)| u64::from(window.is_duplicate(&seen.packet()) && !told)).sum()
     }
 }
 
 impl Seen {
-    fn same_as(&self, later: &Self) -> bool {
-        let near = || match (self.nanos, later.nanos) {
-            (Some(a), Some(b)) => a.abs_diff(b) <= WINDOW_NANOS,
+    #[inline]
+    fn take(&mut self, packet: &Packet<'_>, mark: u64) {
+        self.mark = mark;
+        self.captured.clear();
+        self.captured.extend_from_slice(packet.captured);
+        self.wire_len = Some(packet.wire_len);
+        self.nanos = packet.timestamp.map(|t| t.as_nanos());
+    }
+
+    #[inline]
+    fn is_as(&self, later: &Packet<'_>) -> bool {
+        let near = || match (self.nanos, later.timestamp) {
+            (Some(a), Some(b)) => a.abs_diff(b.as_nanos()) <= WINDOW_NANOS,
             _ => true,
         };
-        self.hash == later.hash
-            && self.captured_len == later.captured_len
-            && self.wire_len == later.wire_len
-            && near()
+        self.wire_len == Some(later.wire_len) && near() && self.captured == later.captured
     }
+
+    fn packet(&self) -> Packet<'_> {
+        let mut packet = Packet::new(LinkType::NULL, &self.captured);
+        packet.wire_len = self.wire_len.unwrap_or_default();
+        packet.timestamp = self.nanos.map(Timestamp::from_nanos);
+        packet
+    }
+}
+
+/// Of the packet's length and of bytes that are numbers of its own in most: IPv4's identification, TCP's sequence.
+#[inline]
+fn mark(packet: &Packet<'_>) -> u64 {
+    let word = |at| {
+        packet.captured.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |&bytes| u64::from_le_bytes(bytes))
+    };
+    let len = u64::from(packet.wire_len);
+    (word(16) ^ word(38).rotate_left(24)).wrapping_add(len)
 }
 
 #[cfg(test)]
@@ -105,7 +103,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{LinkType, Timestamp};
 
     proptest! {
         #[test]

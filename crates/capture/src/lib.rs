@@ -33,8 +33,9 @@ pub use application::{
     sightings,
 };
 pub use dissect::{
-    Absence, Application, Arp, DissectOptions, Dissection, End, Fields, Fragment, GraphLayer, Hosts, Icmp,
-    Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Vlans, dissect, layers,
+    Absence, Application, Arp, DissectOptions, Dissection, Dissector, End, Fields, Fragment, GraphLayer,
+    HeadersId, Hosts, Icmp, Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels,
+    Vlans, dissect, layers,
 };
 pub use duplicate::DuplicateWindow;
 pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};

@@ -16,11 +16,13 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// The time this many nanoseconds after 1970-01-01T00:00:00Z.
+    #[inline]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
     /// Nanoseconds since 1970-01-01T00:00:00Z.
+    #[inline]
     pub const fn as_nanos(self) -> i64 {
         self.0
     }

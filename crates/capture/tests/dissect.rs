@@ -1,7 +1,10 @@
 //! Each link type and encapsulation, from the numbers of its own specification.
 
+use std::collections::HashMap;
+
 use pcapviz_capture::{
-    Absence, DissectOptions, Dissection, Fields, GraphLayer, LinkType, Packet, Tunnels, dissect, layers,
+    Absence, DissectOptions, Dissection, Dissector, Fields, GraphLayer, HeadersId, LinkType, Packet, Tunnels,
+    dissect, layers,
 };
 use pcapviz_testkit::frame::{
     Ethernet, Frame, Header, Ipv4, Ipv6, Tcp, Udp, ah, arp_request, extension, fragment6, geneve, gre, gtp,
@@ -780,6 +783,28 @@ fn samples() -> Vec<(u16, Frame)> {
     ]
 }
 
+/// Packets of a few flows as most are, and some that only look like it.
+fn plain(which: usize) -> Frame {
+    let answer = Ipv4 { source: [10, 0, 0, 2].into(), destination: [10, 0, 0, 1].into(), ..Ipv4::default() };
+    let port = if which & 1 == 0 { 40_000 } else { 40_001 };
+    match which / 2 {
+        0 => Ethernet::default().carry(Ipv4::default().carry(Tcp::ports(port, 443).carry(b"hello"))),
+        1 => Ethernet::default().carry(answer.carry(Tcp::ports(443, port).carry(b""))),
+        2 => Ethernet::default().carry(Ipv4::default().carry(Udp::ports(port, 53).carry(b"query"))),
+        3 => Ethernet::default().carry(Ipv6::default().carry(Tcp::ports(port, 80).carry(b"GET"))),
+        4 => Ethernet::default().carry(Ipv6::default().carry(Udp::ports(port, 5353).carry(b"query"))),
+        5 => Ethernet::default()
+            .carry(vlan(7).carry(Ipv4::default().carry(Tcp::ports(port, 22).carry(b"ssh")))),
+        6 => Ethernet::default().carry(vlan(7).carry(Ipv6::default().carry(Udp::ports(port, 1).carry(b"x")))),
+        _ => over_udp(4789, vxlan(5).carry(inner_frame())),
+    }
+}
+
+/// Bytes to write over, nearly always few.
+fn damage() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    prop_oneof![2 => Just(Vec::new()), 2 => prop::collection::vec(any::<(prop::sample::Index, u8)>(), 1..3)]
+}
+
 proptest! {
     #[test]
     fn never_panics(link_type in 0u16..320, bytes in prop::collection::vec(any::<u8>(), 0..200), wire_len: u32, fcs_len in 0u8..8) {
@@ -807,6 +832,35 @@ proptest! {
         let mut packet = Packet::new(LinkType(link_type), frame.bytes());
         packet.wire_len = wire_len;
         dissect(&packet, &options(Tunnels::Inner));
+    }
+
+    #[test]
+    fn remembered_headers_change_nothing(
+        packets in prop::collection::vec((0usize..16, damage(), 0u32..300, 0usize..200, 0u8..8), 1..40),
+        inner: bool,
+    ) {
+        let options = options(if inner { Tunnels::Inner } else { Tunnels::Outer });
+        let mut dissector = Dissector::new(options.clone());
+        let mut known: HashMap<HeadersId, String> = HashMap::new();
+        for (which, damage, wire_len, len, fcs_len) in packets {
+            let mut frame = plain(which);
+            for (at, byte) in damage {
+                let at = at.index(frame.bytes().len());
+                frame = frame.patch(at, &[byte]);
+            }
+            // Half of them are whole.
+            let frame = if len < 100 { frame.cut(len) } else { frame };
+            let mut packet = Packet::new(LinkType::ETHERNET, frame.bytes());
+            packet.wire_len = packet.wire_len.max(wire_len);
+            packet.fcs_len = fcs_len.saturating_sub(4);
+            let mut found = dissector.dissect(&packet);
+            let flow = (found.devices, found.vlans, found.hosts, found.ports.map(|p| (p.ports, p.transport)));
+            if let Some(headers) = found.headers.take() {
+                let flow = format!("{flow:?}");
+                prop_assert_eq!(known.entry(headers).or_insert_with(|| flow.clone()), &flow);
+            }
+            prop_assert_eq!(format!("{found:?}"), format!("{:?}", dissect(&packet, &options)));
+        }
     }
 
     #[test]

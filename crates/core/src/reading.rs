@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::thread;
 
-use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, DuplicateWindow, HelloWindow, Named};
+use pcapviz_capture::{
+    CaptureError, CaptureReader, DissectOptions, Dissector, DuplicateWindow, HelloWindow, Named,
+};
 use pcapviz_graph::{CaptureSummary, Defragmenter, Life, NameSource, join_lives};
 
 use crate::intake::{Intake, Selection};
@@ -130,6 +132,7 @@ struct Part<'a> {
     /// Packets in the parts before, where they have been joined to this one.
     before: u64,
     intake: Intake<'a>,
+    dissector: Dissector,
     defragmenter: Option<Defragmenter>,
     hellos: HelloWindow,
     shard: Shard,
@@ -155,6 +158,7 @@ impl<'a> Part<'a> {
             reader,
             before: 0,
             intake,
+            dissector: Dissector::new(reading.options.clone()),
             defragmenter,
             hellos: HelloWindow::default(),
             shard,
@@ -174,9 +178,9 @@ impl<'a> Part<'a> {
                     self.life = join_lives(self.life, packet.timestamp.map(|time| (time, time)));
                     match self.intake.admit(&packet, self.shard.table.totals_mut()) {
                         Ok(()) => {
-                            let options = self.reading.options;
+                            let (dissector, hellos) = (&mut self.dissector, &mut self.hellos);
                             let defragmenter = self.defragmenter.as_mut();
-                            self.shard.observe(self.number, &packet, options, &mut self.hellos, defragmenter);
+                            self.shard.observe(self.number, &packet, dissector, hellos, defragmenter);
                         }
                         Err(reason) => self.shard.table.leave_out(&packet, reason),
                     }

@@ -1,7 +1,6 @@
 use pcapviz_analysis::Observations;
 use pcapviz_capture::{
-    DissectOptions, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect,
-    identify, sightings,
+    Dissector, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, identify, sightings,
 };
 use pcapviz_enrich::NameTable;
 use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable};
@@ -24,11 +23,11 @@ impl Shard {
         &mut self,
         capture: u32,
         packet: &Packet<'_>,
-        options: &DissectOptions,
+        dissector: &mut Dissector,
         hellos: &mut HelloWindow,
         defragmenter: Option<&mut Defragmenter>,
     ) {
-        let mut found = dissect(packet, options);
+        let mut found = dissector.dissect(packet);
         let time = packet.timestamp;
         if let Some(application) = &found.application {
             if let Some(protocol) = identify(application) {
@@ -37,7 +36,7 @@ impl Shard {
             sightings(application, |sighting| self.see(time, sighting));
         }
         hellos.observe(time, found.application.as_ref(), |time, sighting| self.see(time, sighting));
-        device_sightings(packet, &found, options, |sighting| self.see(time, sighting));
+        device_sightings(packet, &found, dissector.options(), |sighting| self.see(time, sighting));
         self.claims.observe(time, &found);
         self.observations.observe(packet, &found);
         match defragmenter {

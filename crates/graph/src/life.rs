@@ -12,6 +12,7 @@ pub type Life = Option<(Timestamp, Timestamp)>;
 /// assert_eq!(join_lives(Some((two, three)), Some((one, two))), Some((one, three)));
 /// assert_eq!(join_lives(None, Some((one, two))), Some((one, two)));
 /// ```
+#[inline]
 pub fn join_lives(a: Life, b: Life) -> Life {
     match (a, b) {
         (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),

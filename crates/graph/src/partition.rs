@@ -15,17 +15,6 @@ pub(crate) struct Partition<K> {
     len: usize,
 }
 
-/// What became of a flow that was to be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Added {
-    /// It had a row.
-    Known,
-    /// It has one now.
-    New,
-    /// It has none.
-    No,
-}
-
 /// A flow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<K> {
@@ -63,19 +52,24 @@ impl<K: Packed> Partition<K> {
         self.len
     }
 
-    /// Adds to the flow's row, or gives it one if it `may_grow`. O(1).
+    /// Adds to the flow's row, or gives it one; which row, and whether it is new. O(1).
     #[inline]
-    pub(crate) fn add(&mut self, hash: u32, key: &K, addend: &impl Addend, may_grow: bool) -> Added {
-        if let Some(row) = self.find(hash, key) {
-            self.add_to(row, addend);
-            return Added::Known;
+    pub(crate) fn add(&mut self, hash: u32, key: &K, addend: &impl Addend) -> (u32, bool) {
+        match self.add_to_known(hash, key, addend) {
+            Some(row) => (row, false),
+            None => {
+                let stats = addend.pack(&mut self.sets);
+                (self.push(hash, Row { key: *key, stats }), true)
+            }
         }
-        if may_grow {
-            let stats = addend.pack(&mut self.sets);
-            self.push(hash, Row { key: *key, stats });
-            return Added::New;
-        }
-        Added::No
+    }
+
+    /// Adds to the flow's row, if it has one. O(1).
+    #[inline]
+    pub(crate) fn add_to_known(&mut self, hash: u32, key: &K, addend: &impl Addend) -> Option<u32> {
+        let row = self.find(hash, key)?;
+        self.add_to(row, addend);
+        Some(row)
     }
 
     /// Adds to a row that is known to be the flow's.
@@ -83,6 +77,14 @@ impl<K: Packed> Partition<K> {
     pub(crate) fn add_to(&mut self, row: u32, addend: &impl Addend) {
         let (chunk, place) = split(row);
         addend.add_to(&mut self.chunks[chunk][place].stats, &mut self.sets);
+    }
+
+    /// The same, and whether there is such a row.
+    #[inline]
+    pub(crate) fn try_add_to(&mut self, row: u32, addend: &impl Addend) -> bool {
+        let (chunk, place) = split(row);
+        let row = self.chunks.get_mut(chunk).and_then(|chunk| chunk.get_mut(place));
+        row.map(|row| addend.add_to(&mut row.stats, &mut self.sets)).is_some()
     }
 
     /// The row that a flow with this hash most likely has.
@@ -101,24 +103,39 @@ impl<K: Packed> Partition<K> {
     /// Adds another partition's flows, made with the same hasher, which `hash` asks. Chunks whose flows are
     /// new here stay where they are. O(flows of `other`).
     pub(crate) fn merge(&mut self, other: Self, hash: impl Fn(&K) -> u32) {
+        let mut found = Vec::with_capacity(CHUNK);
         for mut chunk in other.chunks {
-            chunk.retain_mut(|row| match self.find(hash(&row.key), &row.key) {
-                Some(mine) => {
+            // A chunk's flows differ, so where they stand does not hang on each other: looked up together, as in
+            // a batch, for the look-ups wait for memory.
+            found.clear();
+            found.extend(chunk.iter().map(|row| {
+                let hash = hash(&row.key);
+                (hash, self.guess(hash))
+            }));
+            let mut hashes = Vec::with_capacity(chunk.len());
+            let mut at = found.iter();
+            chunk.retain_mut(|row| {
+                let Some(&(hash, guess)) = at.next() else { return true };
+                let mine = guess.and_then(|row_of| {
+                    if self.is_of(row_of, &row.key) { Some(row_of) } else { self.find(hash, &row.key) }
+                });
+                if let Some(mine) = mine {
                     let (at, place) = split(mine);
                     row.stats.unpack(&other.sets).add_to(&mut self.chunks[at][place].stats, &mut self.sets);
-                    false
-                }
-                None => {
+                } else {
                     row.stats = row.stats.unpack(&other.sets).pack(&mut self.sets);
-                    true
+                    hashes.push(hash);
                 }
+                mine.is_none()
             });
             if chunk.len() < CHUNK / 2 {
-                chunk.iter().for_each(|row| self.push(hash(&row.key), *row));
+                for (row, hash) in chunk.iter().zip(hashes) {
+                    self.push(hash, *row);
+                }
             } else {
                 let at = self.chunks.len();
-                for (place, row) in chunk.iter().enumerate() {
-                    self.index_row(hash(&row.key), at, place);
+                for (place, hash) in hashes.into_iter().enumerate() {
+                    self.index_row(hash, at, place);
                 }
                 self.len += chunk.len();
                 self.chunks.push(chunk);
@@ -143,9 +160,9 @@ impl<K: Packed> Partition<K> {
         self.index.find(spread(hash), same).map(|slot| slot.row)
     }
 
-    /// Adds a flow that is not there yet.
+    /// Adds a flow that is not there yet, and says which row it has.
     #[inline]
-    fn push(&mut self, hash: u32, row: Row<K>) {
+    fn push(&mut self, hash: u32, row: Row<K>) -> u32 {
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => {
                 if chunk.len() == chunk.capacity() {
@@ -160,13 +177,14 @@ impl<K: Packed> Partition<K> {
             }
         }
         let chunk = self.chunks.len() - 1;
-        self.index_row(hash, chunk, self.chunks[chunk].len() - 1);
         self.len += 1;
+        self.index_row(hash, chunk, self.chunks[chunk].len() - 1)
     }
 
-    fn index_row(&mut self, hash: u32, chunk: usize, place: usize) {
-        let slot = Slot { hash, row: join(chunk, place) };
-        self.index.insert_unique(spread(hash), slot, |slot| spread(slot.hash));
+    fn index_row(&mut self, hash: u32, chunk: usize, place: usize) -> u32 {
+        let row = join(chunk, place);
+        self.index.insert_unique(spread(hash), Slot { hash, row }, |slot| spread(slot.hash));
+        row
     }
 }
 

@@ -8,7 +8,7 @@ use pcapviz_capture::{Dissection, GraphLayer, Packet};
 
 use crate::outline::Numbered;
 use crate::packed::{Addend, Arrival, Packed, PackedStats, PackedV4, PackedV6};
-use crate::partition::{Added, Partition};
+use crate::partition::Partition;
 use crate::totals::absences;
 use crate::{FlowBatch, FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
 
@@ -113,7 +113,7 @@ impl FlowTable {
         }
         if found.devices.is_some() || found.hosts.is_some() {
             let arrival = Arrival::of(capture, packet, found);
-            self.len += batch.add(&FlowKey::of(found), arrival, self.seed, &mut self.v4, &mut self.v6);
+            self.len += batch.add(found, arrival, self.seed, &mut self.v4, &mut self.v6);
         }
         self.totals.observe_present(packet, found);
         absences(packet, found).for_each(|absence| batch.leave_out(absence, &mut self.totals));
@@ -133,16 +133,12 @@ impl FlowTable {
     #[inline]
     pub(crate) fn add(&mut self, key: &FlowKey, addend: &impl Addend, may_grow: bool) -> bool {
         let added = if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
-            let key = PackedV6::pack(key);
-            let (partition, hash) = place(self.seed, &key);
-            self.v6[partition].add(hash, &key, addend, may_grow)
+            add_to(&mut self.v6, self.seed, &PackedV6::pack(key), addend, may_grow)
         } else {
-            let key = PackedV4::pack(key);
-            let (partition, hash) = place(self.seed, &key);
-            self.v4[partition].add(hash, &key, addend, may_grow)
+            add_to(&mut self.v4, self.seed, &PackedV4::pack(key), addend, may_grow)
         };
-        self.len += usize::from(added == Added::New);
-        added != Added::No
+        self.len += usize::from(added == Some(true));
+        added.is_some()
     }
 
     /// Adds another table's flows and totals. Commutative and associative; O(flows of `other`).
@@ -281,6 +277,24 @@ impl FlowTable {
 
     pub(crate) fn v6(&self) -> &[Partition<PackedV6>] {
         &self.v6
+    }
+}
+
+/// Adds to a flow, and says whether it is new; `None` where it had to be and has no row.
+#[inline]
+fn add_to<K: Packed>(
+    partitions: &mut [Partition<K>],
+    seed: u64,
+    key: &K,
+    addend: &impl Addend,
+    may_grow: bool,
+) -> Option<bool> {
+    let (partition, hash) = place(seed, key);
+    let partition = &mut partitions[partition];
+    if may_grow {
+        Some(partition.add(hash, key, addend).1)
+    } else {
+        partition.add_to_known(hash, key, addend).map(|_| false)
     }
 }
 

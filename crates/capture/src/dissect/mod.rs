@@ -10,6 +10,7 @@
 //! themselves, so that what they say is not carried about in a [`Step`]; all others are [`Next::Other`].
 
 mod bytes;
+mod dissector;
 mod ether;
 mod ip;
 mod layers;
@@ -26,6 +27,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use self::walk::Walker;
 use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
 pub(crate) use bytes::Bytes;
+pub use dissector::{Dissector, HeadersId};
 pub use layers::{Fields, Layer, Layers, layers};
 pub use outcome::{Absence, End, GraphLayer, Stop, StopReason};
 
@@ -295,6 +297,8 @@ pub struct Dissection<'a> {
     pub application: Option<Application<'a>>,
     /// How the walk ended.
     pub end: End,
+    /// Which headers these are to the [`Dissector`] that found them; `None` for rare ones, and without a dissector.
+    pub headers: Option<HeadersId>,
 }
 
 /// One header, as its function read it.

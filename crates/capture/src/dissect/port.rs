@@ -60,7 +60,12 @@ pub(super) fn payload<'a>(ports: Ports, bytes: Bytes<'a>, visitor: &mut impl Vis
     {
         return tell(visitor, bytes, Ok(step));
     }
-    let protocol = service(ports.transport, low).or_else(|| service(ports.transport, high));
-    visitor.header(bytes.offset(), protocol, Fields::Application);
+    visitor.header(bytes.offset(), application(ports.transport, ports.ports), Fields::Application);
     (Next::End(End::Done), bytes)
+}
+
+/// The application that these ports are known for.
+pub(super) fn application(transport: Transport, ports: Pair<u16>) -> Option<Protocol> {
+    let Pair { source, destination } = ports;
+    service(transport, source.min(destination)).or_else(|| service(transport, source.max(destination)))
 }

@@ -32,6 +32,7 @@ impl Dissection<'_> {
             innermost: None,
             application: None,
             end: End::Done,
+            headers: None,
         }
     }
 }

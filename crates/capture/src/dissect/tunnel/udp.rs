@@ -10,7 +10,19 @@ use crate::Protocol;
 /// The tunnel that this port is known for, if its header stands here.
 #[inline]
 pub(in crate::dissect) fn over_udp(port: u16, bytes: Bytes<'_>) -> Option<Step<'_>> {
-    let read: fn(Bytes<'_>) -> Option<Step<'_>> = match port {
+    tunnel_of(port)?(bytes)
+}
+
+/// Whether a tunnel is known for this port.
+pub(in crate::dissect) fn may_be_tunnel(port: u16) -> bool {
+    tunnel_of(port).is_some()
+}
+
+type ReadTunnel = for<'a> fn(Bytes<'a>) -> Option<Step<'a>>;
+
+#[inline]
+fn tunnel_of(port: u16) -> Option<ReadTunnel> {
+    Some(match port {
         1701 => l2tp::over_udp,
         2152 | 3386 => gtp,
         3544 => teredo,
@@ -27,8 +39,7 @@ pub(in crate::dissect) fn over_udp(port: u16, bytes: Bytes<'_>) -> Option<Step<'
         37008 => tzsp,
         51820 => wireguard,
         _ => return None,
-    };
-    read(bytes)
+    })
 }
 
 /// VXLAN (RFC 7348), with the group policy extension's bits or without.

@@ -1,0 +1,319 @@
+//! Dissecting packet after packet, most of which have the same few headers, and those of one just before.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::tunnel::udp::may_be_tunnel;
+use super::{Application, DissectOptions, Dissection, Hosts, Pair, Ports, Transport, Vlans, dissect, port};
+use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
+
+/// Dissects packets one after another: those with the headers that nearly all have by a look at fixed places, the others
+/// by a walk. It remembers the headers of the latest ones: a packet that has those of one before, but for what each has
+/// for itself (lengths, identification, time to live, TCP's numbers and flags), is known at once.
+///
+/// What it finds is what [`dissect`](dissect()) does, in a fraction of the time. It takes 64 KB once there are packets.
+///
+/// ```
+/// use pcapviz_capture::{DissectOptions, Dissector, LinkType, Packet, dissect};
+///
+/// let mut frame = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0\x45\0\0\x1d\0\x01\0\0\x40\x11\0\0".to_vec();
+/// frame.extend(b"\x0a\0\0\x01\x0a\0\0\x02\x13\x88\x1f\x90\0\x09\0\0a");
+/// let options = DissectOptions::default();
+/// let mut dissector = Dissector::new(options.clone());
+/// for _ in 0..2 {
+///     let packet = Packet::new(LinkType::ETHERNET, &frame);
+///     let found = dissector.dissect(&packet);
+///     assert_eq!(found.ports, dissect(&packet, &options).ports);
+///     assert!(found.headers.is_some());
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Dissector {
+    options: DissectOptions,
+    /// What is remembered, in the place that its headers give it; empty until there is a packet.
+    known: Vec<Option<Known>>,
+    /// The latest number given.
+    number: u64,
+}
+
+/// A number for the headers that packets share: those that one [`Dissector`] gives the same number are of one flow, and
+/// differ only in lengths, identification, time to live, and TCP's numbers and flags.
+///
+/// Headers that come again after they were forgotten have another number. Numbers of different dissectors differ,
+/// but for a chance of 1 in 2^40 or so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HeadersId(u64);
+
+impl HeadersId {
+    /// A dissector remembers as many headers as there are places.
+    pub const PLACES: usize = 256;
+
+    /// The place that these headers have in their dissector, below [`PLACES`](Self::PLACES): what is known of those
+    /// that had it before is of no more use.
+    #[inline]
+    pub fn place(self) -> usize {
+        self.0 as usize % Self::PLACES
+    }
+}
+
+/// Headers, and what they say.
+#[derive(Clone, Debug)]
+struct Known {
+    headers: Headers,
+    id: HeadersId,
+    devices: Pair<MacAddr>,
+    vlans: Vlans,
+    hosts: Hosts,
+    ports: Ports,
+    protocols: ProtocolSet,
+    innermost: Protocol,
+}
+
+/// The headers of nearly every packet, without what differs from packet to packet of a flow: Ethernet, perhaps a VLAN
+/// tag, IPv4 without options or fragments or IPv6 without extensions, and the ports of TCP or UDP.
+#[derive(Clone, Copy, Debug)]
+struct Headers {
+    /// Ethernet's 14 bytes, the middle two of them twice; ports, VLAN tag (16 bits), IP protocol and length of the IP header
+    /// (8 bits each); the addresses.
+    words: [u64; 7],
+}
+
+/// What differs from packet to packet.
+struct Varying<'a> {
+    tcp_flags: u8,
+    tcp_sequence: u32,
+    payload_len: u32,
+    payload: &'a [u8],
+}
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+/// The EtherType of a VLAN tag (IEEE 802.1Q).
+const TAGGED: u16 = 0x8100;
+/// Lengths of the IP headers, in bytes.
+const V4_LEN: u8 = 20;
+const V6_LEN: u8 = 40;
+
+impl Dissector {
+    /// One that remembers nothing yet.
+    pub fn new(options: DissectOptions) -> Self {
+        // Far from where another's numbers begin.
+        Self { options, known: Vec::new(), number: RandomState::new().hash_one(0) }
+    }
+
+    /// How it dissects.
+    pub fn options(&self) -> &DissectOptions {
+        &self.options
+    }
+
+    /// Walks a packet's headers and says who talked to whom, as [`dissect`](dissect()) does.
+    #[inline]
+    pub fn dissect<'a>(&mut self, packet: &Packet<'a>) -> Dissection<'a> {
+        let Some((headers, varying)) = read(packet) else { return dissect(packet, &self.options) };
+        let place = headers.place();
+        match self.known.get(place) {
+            Some(Some(known)) if known.headers.are(&headers) => known.with(&varying),
+            // What a tunnel holds is another matter in each packet.
+            _ if headers.may_be_tunnel() => dissect(packet, &self.options),
+            _ => self.learn(place, headers).with(&varying),
+        }
+    }
+
+    #[inline(never)]
+    fn learn(&mut self, place: usize, headers: Headers) -> &Known {
+        let places = HeadersId::PLACES as u64;
+        self.number = (self.number / places).wrapping_add(1).wrapping_mul(places).wrapping_add(place as u64);
+        if self.known.is_empty() {
+            self.known.resize(HeadersId::PLACES, None);
+        }
+        self.known[place].insert(headers.known(HeadersId(self.number)))
+    }
+}
+
+impl Known {
+    /// What is found in another packet with these headers.
+    #[inline]
+    fn with<'a>(&self, varying: &Varying<'a>) -> Dissection<'a> {
+        let ports = Ports {
+            tcp_flags: varying.tcp_flags,
+            tcp_sequence: varying.tcp_sequence,
+            payload_len: varying.payload_len,
+            ..self.ports
+        };
+        Dissection {
+            devices: Some(self.devices),
+            vlans: self.vlans,
+            hosts: Some(self.hosts),
+            ports: Some(ports),
+            protocols: self.protocols,
+            innermost: Some(self.innermost),
+            application: Some(Application {
+                addresses: self.hosts.addresses,
+                ports,
+                payload: varying.payload,
+            }),
+            headers: Some(self.id),
+            ..Dissection::nothing()
+        }
+    }
+}
+
+impl Headers {
+    /// Whether they are the same: without a branch for each word.
+    #[inline]
+    fn are(&self, other: &Self) -> bool {
+        let mut difference = 0;
+        for i in 0..self.words.len() {
+            difference |= self.words[i] ^ other.words[i];
+        }
+        difference == 0
+    }
+
+    /// Whether the ports may be a tunnel's.
+    fn may_be_tunnel(&self) -> bool {
+        let [protocol, ports] = [self.words[2] >> 8 & 0xff, self.words[2] >> 32];
+        protocol == u64::from(UDP) && (may_be_tunnel((ports >> 16) as u16) || may_be_tunnel(ports as u16))
+    }
+
+    /// What they say, as a walk over them would.
+    fn known(self, id: HeadersId) -> Known {
+        let [start, middle, third, addresses @ ..] = self.words;
+        let mac = |bits: u64| MacAddr(bits.to_be_bytes()[2..].try_into().unwrap_or_default());
+        let devices = Pair { source: mac(middle >> 16), destination: mac(start >> 16) };
+        let tag = (middle as u16 == TAGGED).then_some((third >> 16) as u16);
+        let (protocol, is_v4) = ((third >> 8) as u8, third as u8 == V4_LEN);
+        let transport = if protocol == TCP { Transport::Tcp } else { Transport::Udp };
+        let pair = Pair { source: (third >> 48) as u16, destination: (third >> 32) as u16 };
+        let addresses: Pair<IpAddr> = if is_v4 {
+            let ip = |bits: u64| IpAddr::V4(Ipv4Addr::from_bits(bits as u32));
+            Pair { source: ip(addresses[0] >> 32), destination: ip(addresses[0]) }
+        } else {
+            let ip = |high: u64, low: u64| {
+                IpAddr::V6(Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)))
+            };
+            Pair { source: ip(addresses[0], addresses[1]), destination: ip(addresses[2], addresses[3]) }
+        };
+        let application = port::application(transport, pair);
+        let transport_protocol = if protocol == TCP { Protocol::Tcp } else { Protocol::Udp };
+        let mut protocols = ProtocolSet::EMPTY;
+        protocols.insert(Protocol::Ethernet);
+        protocols.insert(if is_v4 { Protocol::Ipv4 } else { Protocol::Ipv6 });
+        protocols.insert(transport_protocol);
+        [tag.map(|_| Protocol::Vlan), application].into_iter().flatten().for_each(|it| protocols.insert(it));
+        Known {
+            headers: self,
+            id,
+            devices,
+            vlans: Vlans { outer: tag.map(|tag| tag & 0xfff), inner: None },
+            hosts: Hosts { addresses, protocol, fragment: None },
+            ports: Ports { ports: pair, transport, tcp_flags: 0, tcp_sequence: 0, payload_len: 0 },
+            protocols,
+            innermost: application.unwrap_or(transport_protocol),
+        }
+    }
+
+    /// Where they are remembered. Whoever sends headers that share a place makes them be walked again, no more.
+    #[inline]
+    fn place(&self) -> usize {
+        // Multiply and shift (Dietzfelbinger and others, 1997), with odd numbers drawn once.
+        const FACTORS: [u64; 7] = [
+            0x9e37_79b9_7f4a_7c15,
+            0xbf58_476d_1ce4_e5b9,
+            0x94d0_49bb_1331_11eb,
+            0xd6e8_feb8_6659_fd93,
+            0xa076_1d64_78bd_642f,
+            0xe703_7ed1_a0b4_28db,
+            0x8ebc_6af0_9c88_c6e3,
+        ];
+        let mut sum = 0_u64;
+        for (i, factor) in FACTORS.into_iter().enumerate() {
+            sum = sum.wrapping_add(self.words[i].wrapping_mul(factor));
+        }
+        (sum >> (u64::BITS - HeadersId::PLACES.ilog2())) as usize
+    }
+}
+
+/// Such headers, and what varies, of a packet that has nothing else. All that its walk would look at is looked at here.
+#[inline]
+fn read<'a>(packet: &Packet<'a>) -> Option<(Headers, Varying<'a>)> {
+    if packet.link_type != LinkType::ETHERNET || packet.fcs_len != 0 {
+        return None;
+    }
+    let captured = packet.captured;
+    let start = captured.first_chunk::<14>()?;
+    let (ether_type, tag, ip) = match be16(start, 12) {
+        TAGGED => {
+            let tag = captured.get(14..)?.first_chunk::<4>()?;
+            (be16(tag, 2), be16(tag, 0), 18)
+        }
+        ether_type => (ether_type, 0, 14),
+    };
+    let rest = captured.get(ip..)?;
+    let mut words = [be64(start, 0), be64(start, 6), 0, 0, 0, 0, 0];
+    let (protocol, ports, header_len, total_len) = match ether_type {
+        0x0800 => {
+            let header = rest.first_chunk::<24>()?;
+            let is_fragment = be16(header, 6) & 0x3fff != 0;
+            // Segmentation offload leaves the length 0.
+            let len = usize::from(be16(header, 2));
+            if header[0] != 0x45 || is_fragment || len < 20 {
+                return None;
+            }
+            words[3] = be64(header, 12);
+            (header[9], be32(header, 20), V4_LEN, len)
+        }
+        0x86dd => {
+            let header = rest.first_chunk::<44>()?;
+            let len = usize::from(be16(header, 4));
+            if header[0] >> 4 != 6 || len == 0 {
+                return None;
+            }
+            words[3..].copy_from_slice(&[8, 16, 24, 32].map(|at| be64(header, at)));
+            (header[6], be32(header, 40), V6_LEN, usize::from(V6_LEN) + len)
+        }
+        _ => return None,
+    };
+    words[2] =
+        u64::from(ports) << 32 | u64::from(tag) << 16 | u64::from(protocol) << 8 | u64::from(header_len);
+    let header_len = usize::from(header_len);
+    let wire_len = (packet.wire_len as usize).max(captured.len()) - ip;
+    let transport = rest.get(..total_len).unwrap_or(rest).get(header_len..)?;
+    let varying = Varying::read(protocol, transport, wire_len.min(total_len).checked_sub(header_len)?)?;
+    Some((Headers { words }, varying))
+}
+
+impl<'a> Varying<'a> {
+    /// Of a transport header and what it carries, so many bytes on the wire.
+    #[inline]
+    fn read(protocol: u8, transport: &'a [u8], wire_len: usize) -> Option<Self> {
+        let (tcp_flags, tcp_sequence, header_len, len) = match protocol {
+            TCP => {
+                let header = transport.first_chunk::<20>()?;
+                (header[13], be32(header, 4), (usize::from(header[12] >> 4) * 4).max(20), wire_len)
+            }
+            UDP => {
+                let len = usize::from(be16(transport.first_chunk::<8>()?, 4));
+                (0, 0, 8, len.min(wire_len))
+            }
+            _ => return None,
+        };
+        let payload = transport.get(..len).unwrap_or(transport).get(header_len..)?;
+        let payload_len = u32::try_from(len.checked_sub(header_len)?).ok()?;
+        Some(Self { tcp_flags, tcp_sequence, payload_len, payload })
+    }
+}
+
+#[inline]
+fn be16<const N: usize>(bytes: &[u8; N], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+#[inline]
+fn be32<const N: usize>(bytes: &[u8; N], at: usize) -> u32 {
+    u32::from(be16(bytes, at)) << 16 | u32::from(be16(bytes, at + 2))
+}
+
+#[inline]
+fn be64<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    u64::from(be32(bytes, at)) << 32 | u64::from(be32(bytes, at + 4))
+}
