@@ -1,8 +1,10 @@
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use maxminddb::Reader;
 use pcapviz_graph::{Annotations, NodeId, Place};
@@ -26,6 +28,9 @@ pub struct GeoDatabases {
     language: String,
 }
 
+/// The parts of a record that may have names in several languages.
+const PLACES: [&str; 2] = ["city", "country"];
+
 struct Database {
     path: PathBuf,
     /// Such as `GeoLite2-City`.
@@ -35,6 +40,10 @@ struct Database {
     found: AtomicU64,
     useful: AtomicU64,
     broken: AtomicU64,
+    /// Whether there were names in the language that was asked for.
+    is_translated: AtomicBool,
+    /// In which languages there were names where there was none in that.
+    languages: Mutex<BTreeSet<String>>,
 }
 
 impl GeoDatabases {
@@ -92,7 +101,7 @@ impl Enricher for GeoDatabases {
                 enriched.nodes += 1;
             }
         }
-        enriched.warnings = self.databases.iter().filter_map(Database::warning).collect();
+        enriched.warnings = self.databases.iter().filter_map(|it| it.warning(&self.language)).collect();
         Ok(enriched)
     }
 }
@@ -112,7 +121,16 @@ impl Database {
         let kind = reader.metadata().database_type.clone();
         let kind = if kind.is_empty() { "unnamed database".to_owned() } else { kind };
         let count = AtomicU64::default;
-        Ok(Self { path: path.to_owned(), kind, reader, found: count(), useful: count(), broken: count() })
+        Ok(Self {
+            path: path.to_owned(),
+            kind,
+            reader,
+            found: count(),
+            useful: count(),
+            broken: count(),
+            is_translated: AtomicBool::default(),
+            languages: Mutex::default(),
+        })
     }
 
     /// Fills what the place does not have yet; says whether there was anything.
@@ -130,18 +148,32 @@ impl Database {
         let is_useful = known != Place::default();
         self.found.fetch_add(1, Ordering::Relaxed);
         self.useful.fetch_add(is_useful.into(), Ordering::Relaxed);
+        if let Some(names) = PLACES.iter().find_map(|key| record.get(key)?.get("names")) {
+            if names.is_in(language) {
+                self.is_translated.store(true, Ordering::Relaxed);
+            } else if !self.is_translated.load(Ordering::Relaxed)
+                && let Ok(mut languages) = self.languages.lock()
+            {
+                languages.extend(names.keys().map(str::to_owned));
+            }
+        }
         complete(place, known)
     }
 
     /// What went wrong with this database so far.
-    fn warning(&self) -> Option<String> {
+    fn warning(&self, language: &str) -> Option<String> {
         let [found, useful, broken] =
             [&self.found, &self.useful, &self.broken].map(|n| n.load(Ordering::Relaxed));
+        let languages = self.languages.lock().map(|all| all.iter().cloned().collect::<Vec<_>>());
+        let languages = languages.unwrap_or_default();
         let name = format!("{} ({})", self.path.display(), self.kind);
         if broken > 0 {
             Some(format!("{name}: {broken} addresses could not be looked up: the database is damaged"))
         } else if found > 0 && useful == 0 {
             Some(format!("{name}: this kind of database says neither places nor owners"))
+        } else if !languages.is_empty() && !self.is_translated.load(Ordering::Relaxed) {
+            let languages = languages.join(", ");
+            Some(format!("{name}: no names in {language:?}, only in {languages}; English ones stand in"))
         } else {
             None
         }

@@ -67,6 +67,17 @@ fn annotates_hosts() {
     assert_eq!((enriched.nodes, enriched.warnings), (1, vec![]));
     assert_eq!(annotations.get(nodes[0]).unwrap().place.as_ref().unwrap().city.as_deref(), Some("London"));
 
+    // A language that it has, in a variant or not, and one that it has not.
+    for (language, warned) in [("de", false), ("pt", false), ("en-GB", false), ("xx", true)] {
+        let databases = GeoDatabases::open([folder.join("GeoLite2-City-Test.mmdb")], language).unwrap();
+        let warnings = databases.enrich(&nodes, &mut Annotations::default()).unwrap().warnings;
+        assert_eq!(warnings.len(), usize::from(warned), "{language}: {warnings:?}");
+        assert!(
+            warnings.iter().all(|w| w.contains("no names in \"xx\"") && w.contains("only in de, en, ")),
+            "{warnings:?}"
+        );
+    }
+
     // A database of another kind is no error, and is said.
     let databases = GeoDatabases::open([folder.join("GeoIP2-Connection-Type-Test.mmdb")], "en").unwrap();
     let nodes = [NodeId::Host([1, 0, 1, 1].into())];

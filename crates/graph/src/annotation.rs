@@ -177,8 +177,26 @@ impl Annotations {
         self.notes.get(&node).or_else(|| self.notes.get(&node.host()))
     }
 
-    /// The notes of a node, to write to.
+    /// The notes of a node, to write to. An end point's own begin as those of its host, which they stand in place of
+    /// from then on.
+    ///
+    /// ```
+    /// use pcapviz_graph::{Annotations, NodeId};
+    ///
+    /// let address = "192.0.2.7".parse()?;
+    /// let mut annotations = Annotations::default();
+    /// annotations.entry(NodeId::Host(address)).vendor = Some("ACME".to_owned());
+    /// annotations.entry(NodeId::Endpoint(address, 443)).extra.insert("key".to_owned(), "a service".to_owned());
+    /// let notes = annotations.get(NodeId::Endpoint(address, 443)).ok_or("none")?;
+    /// assert_eq!((notes.vendor.as_deref(), notes.extra.len()), (Some("ACME"), 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn entry(&mut self, node: NodeId) -> &mut Notes {
+        if !self.notes.contains_key(&node)
+            && let Some(of_host) = self.notes.get(&node.host()).cloned()
+        {
+            self.notes.insert(node, of_host);
+        }
         self.notes.entry(node).or_default()
     }
 

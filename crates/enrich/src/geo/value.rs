@@ -54,14 +54,28 @@ impl Value {
     /// Of a map from languages to names: the name in this one, in a variant of it (`pt` and `pt-BR`), or
     /// else in English.
     pub(super) fn translation(&self, language: &str) -> Option<String> {
+        self.name_in(language).or_else(|| self.get("en"))?.text()
+    }
+
+    /// Of a map from languages to names: whether there is one in this language, or in a variant of it.
+    pub(super) fn is_in(&self, language: &str) -> bool {
+        self.name_in(language).is_some()
+    }
+
+    fn name_in(&self, language: &str) -> Option<&Self> {
         let Self::Map(names) = self else { return None };
         let main = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-        let (_, name) = names
+        names
             .iter()
             .find(|(tag, _)| tag.eq_ignore_ascii_case(language))
             .or_else(|| names.iter().find(|(tag, _)| main(tag) == main(language)))
-            .or_else(|| names.iter().find(|(tag, _)| tag == "en"))?;
-        name.text()
+            .map(|(_, name)| name)
+    }
+
+    /// The keys of a map.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        let entries = if let Self::Map(entries) = self { entries.as_slice() } else { &[] };
+        entries.iter().map(|(key, _)| key.as_str())
     }
 }
 

@@ -1,6 +1,6 @@
 use super::leaves::Fan;
 use super::network::Network;
-use super::pack::pack;
+use super::pack::{Piece, pack_pieces};
 use super::point::{bounds, turn};
 use super::{Layout, LayoutError, Placement, Point, Problem};
 use super::{overlap, parallel, polish, relax, stress};
@@ -49,9 +49,22 @@ impl Layout for Auto {
             centres.iter_mut().for_each(|c| *c = *c - low);
             (centres, high - low)
         });
-        let sizes: Vec<Point> = placed.iter().map(|(_, size)| *size).collect();
+        let piece = |(part, (centres, size)): (&Part, &(Vec<Point>, Point))| Piece {
+            size: *size,
+            boxes: part
+                .nodes
+                .iter()
+                .zip(centres)
+                .map(|(&node, &centre)| {
+                    (centre - problem.boxes[node] * 0.5, centre + problem.boxes[node] * 0.5)
+                })
+                .collect(),
+            lines: part.net.edges().map(|(a, b, _)| (centres[a], centres[b])).collect(),
+        };
+        let pieces: Vec<Piece> = parts.iter().zip(&placed).map(piece).collect();
         let mut centres = vec![Point::default(); net.len()];
-        for ((part, (local, _)), corner) in parts.iter().zip(&placed).zip(pack(&sizes, COMPONENT_GAP)) {
+        for ((part, (local, _)), corner) in parts.iter().zip(&placed).zip(pack_pieces(&pieces, COMPONENT_GAP))
+        {
             for (&node, &place) in part.nodes.iter().zip(local) {
                 centres[node] = place + corner;
             }

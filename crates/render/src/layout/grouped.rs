@@ -1,6 +1,7 @@
 //! Nodes that belong together, each group laid out alone, then the groups like large nodes.
 
 use super::auto::Auto;
+use super::network::Network;
 use super::point::bounds;
 use super::{Bands, Layout, LayoutError, Placement, Point, Problem, bands};
 
@@ -86,6 +87,10 @@ pub(crate) fn place(
         places[unit_of[node]] + Point::new(0.0, head)
     };
     (0..groups.len()).for_each(|node| centres[node] += shift(node));
+    if bands.is_none() && routes.iter().all(Vec::is_empty) {
+        let net = Network::new(problem);
+        face(&net, &problem.boxes, &units, &mut centres);
+    }
     for (route, &(a, _)) in routes.iter_mut().zip(&problem.edges) {
         route.iter_mut().for_each(|p| *p += shift(a));
     }
@@ -95,6 +100,78 @@ pub(crate) fn place(
     };
     let frames = units.iter().enumerate().filter_map(frame).collect();
     Ok((Placement { centres, routes }, frames))
+}
+
+/// Mirrors groups, and lets nodes of a group change places, where that makes edges shorter: so that nodes face those of
+/// other groups that they talk with, and fewer edges cross frames. O(edges * nodes) for each round.
+fn face(net: &Network, boxes: &[Point], units: &[&[usize]], centres: &mut [Point]) {
+    const ROUNDS: usize = 4;
+    /// Larger groups only mirror.
+    const SWAPPED: usize = 80;
+    /// What is gained by less than this is not worth a change, in points.
+    const WORTH: f64 = 1.0;
+    let length = |node: usize, at: Point, centres: &[Point]| -> f64 {
+        net.neighbours(node).iter().map(|&other| (at - centres[other]).length()).sum()
+    };
+    for _ in 0..ROUNDS {
+        let mut better = false;
+        for &nodes in units.iter().filter(|nodes| nodes.len() > 1) {
+            let sizes: Vec<Point> = nodes.iter().map(|&node| boxes[node]).collect();
+            let here: Vec<Point> = nodes.iter().map(|&node| centres[node]).collect();
+            let (low, high) = bounds(&here, &sizes);
+            let middle = (low + high) * 0.5;
+            // Edges within the group are as long in a mirror.
+            let mut least =
+                nodes.iter().map(|&node| length(node, centres[node], centres)).sum::<f64>() - WORTH;
+            let mut best = None;
+            for (x, y) in [(-1.0, 1.0), (1.0, -1.0), (-1.0, -1.0)] {
+                let mut tried = centres.to_vec();
+                nodes
+                    .iter()
+                    .zip(&here)
+                    .for_each(|(&node, &at)| tried[node] = middle + (at - middle).scaled(x, y));
+                let all = nodes.iter().map(|&node| length(node, tried[node], &tried)).sum::<f64>();
+                if all < least {
+                    (least, best) = (all, Some(tried));
+                }
+            }
+            if let Some(best) = best {
+                centres.copy_from_slice(&best);
+                better = true;
+            }
+            if nodes.len() > SWAPPED {
+                continue;
+            }
+            let fits = |node: usize, at: Point, other: usize, centres: &[Point]| {
+                let half = boxes[node] * 0.5;
+                let inside = low.x <= at.x - half.x
+                    && low.y <= at.y - half.y
+                    && at.x + half.x <= high.x
+                    && at.y + half.y <= high.y;
+                inside
+                    && nodes.iter().filter(|&&it| it != node && it != other).all(|&it| {
+                        let (d, need) = (at - centres[it], half + boxes[it] * 0.5);
+                        d.x.abs() >= need.x || d.y.abs() >= need.y
+                    })
+            };
+            for (nth, &a) in nodes.iter().enumerate() {
+                for &b in &nodes[nth + 1..] {
+                    let (at, to) = (centres[a], centres[b]);
+                    let before = length(a, at, centres) + length(b, to, centres);
+                    centres.swap(a, b);
+                    let after = length(a, to, centres) + length(b, at, centres);
+                    if after + WORTH < before && fits(a, to, b, centres) && fits(b, at, a, centres) {
+                        better = true;
+                    } else {
+                        centres.swap(a, b);
+                    }
+                }
+            }
+        }
+        if !better {
+            return;
+        }
+    }
 }
 
 impl Problem {
@@ -115,5 +192,25 @@ impl Problem {
             }
         }
         (part, edges)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_of_a_group_face_whom_they_talk_with() {
+        // A group in a row; its first node talks with one at the far right, its last with one at the far left.
+        let net = Network::from_edges(5, [(0, 3, 1.0), (2, 4, 1.0)].into_iter());
+        let boxes = [Point::new(60.0, 20.0); 5];
+        let places = [0.0, 100.0, 200.0, 900.0, -700.0].map(|x| Point::new(x, 0.0));
+        let mut centres = places;
+        face(&net, &boxes, &[&[0, 1, 2], &[3], &[4]], &mut centres);
+        assert_eq!(centres, [200.0, 100.0, 0.0, 900.0, -700.0].map(|x| Point::new(x, 0.0)));
+        // Now that they do, nothing moves.
+        let before = centres;
+        face(&net, &boxes, &[&[0, 1, 2], &[3], &[4]], &mut centres);
+        assert_eq!(centres, before);
     }
 }

@@ -166,16 +166,33 @@ fn typical(sizes: &[Point]) -> Point {
     Point::new(width, sizes.iter().map(|s| s.y).fold(0.0, f64::max))
 }
 
-/// How far along the circle the next box must stand, at this angle, not to overlap.
-fn pitch(slot: Point, angle: f64) -> f64 {
-    (slot.x / angle.sin().abs()).min(slot.y / angle.cos().abs())
+/// How many boxes stand on a circle of radius 1, if they were so small: at each angle a box takes what it is wide
+/// across the circle, or high along it, whichever is less.
+fn turn(slot: Point) -> f64 {
+    4.0 * Quarter::new(slot).all
 }
 
-/// How many boxes stand on a circle of radius 1, if they were so small.
-fn turn(slot: Point) -> f64 {
-    const STEPS: usize = 360;
-    (0..STEPS).map(|i| 1.0 / pitch(slot, TAU * (i as f64 + 0.5) / STEPS as f64)).sum::<f64>() * TAU
-        / STEPS as f64
+/// How many boxes stand on the first quarter of a circle of radius 1, from beside the middle to under it.
+struct Quarter {
+    slot: Point,
+    /// Up to this angle boxes stand above each other, then beside each other.
+    corner: f64,
+    all: f64,
+}
+
+impl Quarter {
+    fn new(slot: Point) -> Self {
+        let mut quarter = Self { slot, corner: slot.x.atan2(slot.y), all: 0.0 };
+        quarter.all = quarter.before(PI / 2.0);
+        quarter
+    }
+
+    /// How many stand before an angle: the integral of `max(cos / height, sin / width)`.
+    fn before(&self, angle: f64) -> f64 {
+        let above = angle.min(self.corner).sin() / self.slot.y;
+        let beside = (self.corner.cos() - angle.max(self.corner).cos()) / self.slot.x;
+        above + beside
+    }
 }
 
 /// Angles measured by how many boxes stand there: wide ones need more of it above and below than beside.
@@ -190,16 +207,19 @@ impl Measure {
     const STEPS: usize = 720;
 
     fn new(slot: Point, tightness: f64) -> Self {
-        let each: Vec<f64> = (0..Self::STEPS)
-            .map(|i| 1.0 / pitch(slot, TOP + TAU * (i as f64 + 0.5) / Self::STEPS as f64))
+        // A quarter like a mirror of the one before it, begun at the top.
+        let quarter = Quarter::new(slot);
+        let steps = Self::STEPS / 4;
+        let below: Vec<f64> = (0..=steps)
+            .map(|step| quarter.before(PI / 2.0 * step as f64 / steps as f64) / quarter.all)
             .collect();
-        let sum: f64 = each.iter().sum();
-        let mut before = vec![0.0];
-        let mut so_far = 0.0;
-        for density in each {
-            so_far += tightness * density / sum + (1.0 - tightness) / Self::STEPS as f64;
-            before.push(so_far);
-        }
+        let before = (0..=Self::STEPS)
+            .map(|step| {
+                let (nth, of) = (step / steps, step % steps);
+                let part = if nth % 2 == 0 { 1.0 - below[steps - of] } else { below[of] };
+                tightness * (nth as f64 + part) / 4.0 + (1.0 - tightness) * step as f64 / Self::STEPS as f64
+            })
+            .collect();
         Self { before }
     }
 

@@ -2,6 +2,7 @@
 
 mod auto;
 mod bands;
+mod carve;
 mod circular;
 mod force;
 mod graphviz;
@@ -11,6 +12,7 @@ mod network;
 mod overlap;
 mod pack;
 mod parallel;
+mod pivots;
 mod point;
 mod polish;
 mod random;

@@ -15,15 +15,25 @@ pub(super) fn separate(centres: &mut [Point], boxes: &[Point], gap: f64) {
         *point = Point::default();
     }
     let padded: Vec<Point> = boxes.iter().map(|b| *b + Point::new(gap, gap)).collect();
+    let mut near = Near::new(&padded);
     for round in 0..ROUNDS {
-        if push(centres, &padded) == 0 {
+        if near.push(centres, &padded) == 0 {
             return;
         }
         if round >= PATIENCE {
-            centres.iter_mut().for_each(|p| *p = *p * 1.02);
+            near.stretch(centres, 1.02);
         }
     }
     settle(centres, &padded);
+}
+
+/// Up to so many rounds of pushing boxes apart that overlap.
+pub(super) fn push(centres: &mut [Point], boxes: &[Point], rounds: usize) {
+    let mut near = Near::new(boxes);
+    let mut round = 0;
+    while round < rounds && near.push(centres, boxes) > 0 {
+        round += 1;
+    }
 }
 
 /// Spreads boxes over a page with room for all of them, so that it is filled evenly: the page is halved again
@@ -72,34 +82,82 @@ fn collide(a: Point, size_a: Point, b: Point, size_b: Point) -> bool {
     (a.x - b.x).abs() + ROUNDING < need.x && (a.y - b.y).abs() + ROUNDING < need.y
 }
 
-/// One round of pushing; how many pairs overlapped.
-pub(super) fn push(centres: &mut [Point], boxes: &[Point]) -> usize {
+/// Pairs of boxes that lie on each other or nearly so: good for several rounds, until one has moved as far as makes a
+/// difference (Verlet: "Computer experiments on classical fluids", 1967).
+struct Near {
+    pairs: Vec<(u32, u32)>,
+    /// Where everything was when the pairs were found.
+    then: Vec<Point>,
+    /// Boxes that were farther apart than this are not among the pairs.
+    slack: f64,
+}
+
+impl Near {
+    /// How far apart boxes may be to be looked at, by their mean height.
+    const SLACK: f64 = 0.25;
+
+    fn new(boxes: &[Point]) -> Self {
+        Self { pairs: Vec::new(), then: Vec::new(), slack: mean(boxes).y * Self::SLACK }
+    }
+
+    /// One round of pushing; how many pairs overlapped.
+    fn push(&mut self, centres: &mut [Point], boxes: &[Point]) -> usize {
+        let is_far = |(now, then): (&Point, &Point)| {
+            (now.x - then.x).abs().max((now.y - then.y).abs()) > self.slack / 2.0
+        };
+        if self.then.is_empty() || centres.iter().zip(&self.then).any(is_far) {
+            self.find(centres, boxes);
+        }
+        let mut pairs = 0;
+        for &(a, b) in &self.pairs {
+            pairs += usize::from(part(centres, boxes, a as usize, b as usize));
+        }
+        pairs
+    }
+
+    fn find(&mut self, centres: &[Point], boxes: &[Point]) {
+        let slack = Point::new(self.slack, self.slack);
+        let grown: Vec<Point> = boxes.iter().map(|size| *size + slack).collect();
+        self.pairs.clear();
+        Grid::new(centres, &grown).each_pair(|a, b| {
+            if collide(centres[a], grown[a], centres[b], grown[b]) {
+                self.pairs.push((a as u32, b as u32));
+            }
+        });
+        self.then.clear();
+        self.then.extend_from_slice(centres);
+    }
+
+    /// Stretches the page: boxes that were apart only come farther apart.
+    fn stretch(&mut self, centres: &mut [Point], by: f64) {
+        centres.iter_mut().chain(&mut self.then).for_each(|p| *p = *p * by);
+    }
+}
+
+/// Pushes two boxes apart; whether they lay on each other.
+fn part(centres: &mut [Point], boxes: &[Point], a: usize, b: usize) -> bool {
     /// A little more than needed, so that rounding does not bring the pair back.
     const MORE: f64 = 1e-3;
-    let mut pairs = 0;
-    for (a, b) in Grid::new(centres, boxes).pairs() {
-        if !collide(centres[a], boxes[a], centres[b], boxes[b]) {
-            continue;
-        }
-        pairs += 1;
-        let d = centres[b] - centres[a];
-        let need = (boxes[a] + boxes[b]) * 0.5;
-        let grow = (need.x / d.x.abs()).min(need.y / d.y.abs());
-        // Along the line between the centres that keeps the shape; from nearly the same place, the short way.
-        let shift = if grow < 2.0 {
-            d * (grow - 1.0 + MORE)
-        } else if need.x - d.x.abs() < need.y - d.y.abs() {
-            Point::new((need.x - d.x.abs() + MORE).copysign(d.x), 0.0)
-        } else {
-            Point::new(0.0, (need.y - d.y.abs() + MORE).copysign(d.y))
-        };
-        // The larger box moves less.
-        let (area_a, area_b) = (boxes[a].x * boxes[a].y, boxes[b].x * boxes[b].y);
-        let share = if area_a + area_b > 0.0 { area_b / (area_a + area_b) } else { 0.5 };
-        centres[a] = centres[a] - shift * share;
-        centres[b] += shift * (1.0 - share);
+    if !collide(centres[a], boxes[a], centres[b], boxes[b]) {
+        return false;
     }
-    pairs
+    let d = centres[b] - centres[a];
+    let need = (boxes[a] + boxes[b]) * 0.5;
+    let grow = (need.x / d.x.abs()).min(need.y / d.y.abs());
+    // Along the line between the centres that keeps the shape; from nearly the same place, the short way.
+    let shift = if grow < 2.0 {
+        d * (grow - 1.0 + MORE)
+    } else if need.x - d.x.abs() < need.y - d.y.abs() {
+        Point::new((need.x - d.x.abs() + MORE).copysign(d.x), 0.0)
+    } else {
+        Point::new(0.0, (need.y - d.y.abs() + MORE).copysign(d.y))
+    };
+    // The larger box moves less.
+    let (area_a, area_b) = (boxes[a].x * boxes[a].y, boxes[b].x * boxes[b].y);
+    let share = if area_a + area_b > 0.0 { area_b / (area_a + area_b) } else { 0.5 };
+    centres[a] = centres[a] - shift * share;
+    centres[b] += shift * (1.0 - share);
+    true
 }
 
 /// Puts each box that lies on another to the nearest free place, larger ones first.
@@ -143,7 +201,7 @@ fn mean(boxes: &[Point]) -> Point {
 }
 
 /// Boxes by the cells that they touch.
-pub(super) struct Grid {
+struct Grid {
     columns: usize,
     starts: Vec<u32>,
     items: Vec<u32>,
@@ -151,7 +209,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    pub(super) fn new(centres: &[Point], boxes: &[Point]) -> Self {
+    fn new(centres: &[Point], boxes: &[Point]) -> Self {
         let (low, high) = super::point::bounds(centres, boxes);
         let mut cell = mean(boxes);
         let extent = high - low;
@@ -204,17 +262,19 @@ impl Grid {
     }
 
     /// Every pair that shares a cell, each once.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
-        (0..self.starts.len() - 1).flat_map(move |c| {
-            let items = &self.items[self.starts[c] as usize..self.starts[c + 1] as usize];
-            let (x, y) = ((c % self.columns) as u32, (c / self.columns) as u32);
-            items.iter().enumerate().flat_map(move |(nth, &a)| {
-                items[nth + 1..].iter().filter_map(move |&b| {
+    fn each_pair(&self, mut f: impl FnMut(usize, usize)) {
+        for (cell, bounds) in self.starts.windows(2).enumerate() {
+            let items = &self.items[bounds[0] as usize..bounds[1] as usize];
+            let (x, y) = ((cell % self.columns) as u32, (cell / self.columns) as u32);
+            for (nth, &a) in items.iter().enumerate() {
+                for &b in &items[nth + 1..] {
                     // Only in the first cell that both touch.
                     let (sa, sb) = (&self.spans[a as usize], &self.spans[b as usize]);
-                    (sa[0].max(sb[0]) == x && sa[2].max(sb[2]) == y).then_some((a as usize, b as usize))
-                })
-            })
-        })
+                    if sa[0].max(sb[0]) == x && sa[2].max(sb[2]) == y {
+                        f(a as usize, b as usize);
+                    }
+                }
+            }
+        }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::network::Network;
 use super::pack::PAGE;
+use super::pivots::Pivots;
 use super::point::{bounds, turn};
 use super::polish::runs_through;
-use super::stress::{AllPairs, Pivots, Pull, Stress};
-use super::{Point, overlap, polish};
+use super::stress::{AllPairs, Pull, Stress};
+use super::{Point, carve, overlap, polish};
 
 /// Up to this many nodes edges are kept clear of boxes.
 const SMALL: usize = 200;
@@ -44,8 +45,8 @@ pub(super) fn relax(net: &Network, boxes: &[Point], places: &mut Vec<Point>, rea
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 6, pushes: 4, least: 0.0 });
     } else {
         // So many fill the page evenly already: a little of it takes stress away and no order.
-        let stress = Pivots::new(net, &vec![1.0; net.len()], &|h| h);
-        let pull = Pull { edge: 20.0, keep: 0.65 };
+        let stress = Pivots::new(net, &vec![1.0; net.len()]);
+        let pull = Pull { edge: 15.0, keep: 0.6 };
         rounds(net, &stress, places, &padded, Turns { pull, rounds: 1, pushes: 4, least: 0.0 });
     }
     overlap::separate(places, boxes, gap);
@@ -60,7 +61,10 @@ fn relax_few(
     reach: f64,
     gap: f64,
 ) {
-    let stress = AllPairs::new(net, &|h| farther(h, 2.2));
+    /// More than this need more room between hubs, or their leaves mix.
+    const FEW: usize = 100;
+    let by = if net.len() > FEW { 2.2 } else { 1.4 };
+    let stress = AllPairs::new(net, &|h| farther(h, by));
     let sizes = boxes.iter().map(|b| (b.x + b.y) / 2.0).sum::<f64>() / boxes.len() as f64;
     let pull = Pull { edge: 1.0, keep: 0.3 };
     let turns = Turns { pull, rounds: 40, pushes: 10, least: reach + sizes };
@@ -87,6 +91,40 @@ fn relax_few(
         if cost < least {
             least = cost;
             *places = tried;
+        }
+    }
+    carved(boxes, places, gap, &stress, &cost);
+}
+
+/// Takes empty room out for as long as that makes the places easier to read.
+fn carved(
+    boxes: &[Point],
+    places: &mut Vec<Point>,
+    gap: f64,
+    stress: &AllPairs,
+    cost: &impl Fn(&[Point]) -> f64,
+) {
+    /// So many seams in a row without any gain are enough.
+    const PATIENCE: usize = 40;
+    /// Stress grows by no more than this, unless the page is so large that its text is hard to read on a sheet or a screen
+    /// (wider than this, in points), and most of it empty (so many times as large as the boxes).
+    const GROWTH: f64 = 1.04;
+    const LARGE: f64 = 2100.0;
+    const EMPTY: f64 = 5.5;
+    let most = stress.least(places) * GROWTH;
+    let large = (boxes.iter().map(|b| b.x * b.y).sum::<f64>() * EMPTY * PAGE).max(LARGE * LARGE);
+    let mut least = cost(places);
+    let mut tried = places.clone();
+    let mut idle = 0;
+    while idle < PATIENCE && carve::carve(boxes, &mut tried, gap, &|places| stress.least(places)) {
+        if stress.least(&tried) > most && page(&tried, boxes) < large {
+            return;
+        }
+        let cost = cost(&tried);
+        idle += 1;
+        if cost < least {
+            (least, idle) = (cost, 0);
+            places.clone_from(&tried);
         }
     }
 }
@@ -125,15 +163,7 @@ fn rounds(net: &Network, stress: &impl Stress, places: &mut Vec<Point>, boxes: &
         let hop = (stress.hop(places) * SHRINK).max(turns.least);
         stress.round(net, places, &mut next, hop, turns.pull);
         std::mem::swap(places, &mut next);
-        push(places, boxes, turns.pushes);
-    }
-}
-
-fn push(places: &mut [Point], boxes: &[Point], most: usize) {
-    for _ in 0..most {
-        if overlap::push(places, boxes) == 0 {
-            return;
-        }
+        overlap::push(places, boxes, turns.pushes);
     }
 }
 
@@ -156,7 +186,7 @@ fn uncovered(net: &Network, stress: &impl Stress, places: &mut Vec<Point>, boxes
                 hidden += usize::from(uncover(&mut tried, (a, b), node, boxes[node]));
             }
         }
-        push(&mut tried, boxes, 10);
+        overlap::push(&mut tried, boxes, 10);
         if page(&tried, boxes) > most {
             return;
         }

@@ -1,14 +1,14 @@
 //! Placing a connected graph so that distances on the page are like those in the graph.
 //!
 //! Stress majorisation (Gansner, Koren, North: "Graph drawing by stress majorization", 2004), over all
-//! pairs where they are few, else over edges and pivots (Ortmann, Klimenta, Brandes: "A sparse stress
-//! model", 2017), begun from pivot scaling (Brandes, Pich: "Eigensolver methods for progressive
+//! pairs where they are few, else over edges and [`Pivots`], begun from pivot scaling (Brandes, Pich: "Eigensolver methods for progressive
 //! multidimensional scaling of large data", 2007).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use super::network::Network;
+use super::pivots::Pivots;
 use super::random::Random;
 use super::{Point, force, parallel};
 
@@ -17,7 +17,8 @@ pub(super) const FULL: usize = 120;
 
 /// Positions for few nodes by the distances between all of them. O(nodes^2) for each round.
 pub(super) fn place_few(distances: &[Vec<f32>]) -> Vec<Point> {
-    majorise(distances, pivot_scaling(distances))
+    let places = pivot_scaling(distances.len(), distances.len(), |node, other| distances[other][node]);
+    majorise(distances, places)
 }
 
 /// How far apart all nodes want to be: shortest ways, each edge seen over `reach`, with the nodes' radii.
@@ -92,26 +93,28 @@ fn distances(net: &Network, from: usize, length: &impl Fn(usize, usize) -> f64) 
     distances
 }
 
-/// Positions by the two strongest axes of the distances from some nodes to all: `distances[pivot][node]`.
-fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
+/// Positions by the two strongest axes of the distances from each node to each pivot. O(nodes * pivots^2).
+fn pivot_scaling(nodes: usize, pivots: usize, distance: impl Fn(usize, usize) -> f32 + Sync) -> Vec<Point> {
     const ROUNDS: usize = 60;
-    let (pivots, nodes) = (distances.len(), distances.first().map_or(0, Vec::len));
     if pivots == 0 {
         return vec![Point::default(); nodes];
     }
     // Squared distances, centred by row and column.
-    let square = |d: f32| f64::from(d) * f64::from(d);
-    let row: Vec<f64> =
-        distances.iter().map(|d| d.iter().map(|&d| square(d)).sum::<f64>() / nodes as f64).collect();
-    let mut column = vec![0.0; nodes];
-    parallel::fill(&mut column, |i| distances.iter().map(|d| square(d[i])).sum::<f64>() / pivots as f64);
-    let all = row.iter().sum::<f64>() / pivots as f64;
-    let centred: Vec<Vec<f64>> = parallel::map(pivots, |p| {
-        (0..nodes).map(|i| -0.5 * (square(distances[p][i]) - row[p] - column[i] + all)).collect()
+    let square = |node: usize, pivot: usize| f64::from(distance(node, pivot)).powi(2);
+    let mut of_node = vec![0.0; nodes];
+    parallel::fill(&mut of_node, pivots, |node| {
+        (0..pivots).map(|pivot| square(node, pivot)).sum::<f64>() / pivots as f64
     });
-    let product: Vec<Vec<f64>> = parallel::map(pivots, |p| {
-        (0..pivots).map(|q| centred[p].iter().zip(&centred[q]).map(|(a, b)| a * b).sum()).collect()
+    let all = of_node.iter().sum::<f64>() / nodes as f64;
+    let centred: Vec<Vec<f64>> = parallel::map(pivots, |pivot| {
+        let mut column: Vec<f64> = (0..nodes).map(|node| square(node, pivot)).collect();
+        let of_pivot = column.iter().sum::<f64>() / nodes as f64;
+        column.iter_mut().zip(&of_node).for_each(|(d, of_node)| *d = -0.5 * (*d - of_pivot - of_node + all));
+        column
     });
+    let half: Vec<Vec<f64>> =
+        parallel::map(pivots, |p| (0..=p).map(|q| dot(&centred[p], &centred[q])).collect());
+    let product = |p: usize, q: usize| half[p.max(q)][p.min(q)];
     // The two strongest eigenvectors, by power iteration.
     let mut random = Random::new(1);
     let mut axes: Vec<Vec<f64>> = Vec::new();
@@ -119,12 +122,12 @@ fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
         let mut axis: Vec<f64> = (0..pivots).map(|_| random.unit() - 0.5).collect();
         for _ in 0..ROUNDS {
             let mut next: Vec<f64> =
-                product.iter().map(|row| row.iter().zip(&axis).map(|(a, b)| a * b).sum()).collect();
+                (0..pivots).map(|p| (0..pivots).map(|q| product(p, q) * axis[q]).sum()).collect();
             for other in &axes {
-                let along: f64 = next.iter().zip(other).map(|(a, b)| a * b).sum();
+                let along = dot(&next, other);
                 next.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
             }
-            let norm = next.iter().map(|a| a * a).sum::<f64>().sqrt();
+            let norm = dot(&next, &next).sqrt();
             if norm < 1e-12 {
                 break;
             }
@@ -134,23 +137,36 @@ fn pivot_scaling(distances: &[Vec<f32>]) -> Vec<Point> {
         axes.push(axis);
     }
     let mut places = vec![Point::default(); nodes];
-    parallel::fill(&mut places, |i| {
-        let along = |axis: &[f64]| axis.iter().zip(&centred).map(|(a, c)| a * c[i]).sum::<f64>();
-        Point::new(along(&axes[0]), along(&axes[1]))
-    });
+    for (pivot, column) in centred.iter().enumerate() {
+        let axes = Point::new(axes[0][pivot], axes[1][pivot]);
+        places.iter_mut().zip(column).for_each(|(place, &d)| *place += axes * d);
+    }
     // To the scale of the distances, and no two nodes in one place.
     let (mut page, mut graph) = (0.0, 0.0);
-    for i in (0..nodes).step_by(nodes.div_ceil(500)) {
-        graph += distances.iter().map(|d| f64::from(d[i])).sum::<f64>() / pivots as f64;
-        page += places[i].length();
+    let mut longest = 0.0_f32;
+    for node in (0..nodes).step_by(nodes.div_ceil(500)) {
+        let ways = (0..pivots).map(|pivot| distance(node, pivot));
+        longest = ways.clone().fold(longest, f32::max);
+        graph += ways.map(f64::from).sum::<f64>() / pivots as f64;
+        page += places[node].length();
     }
     let scale = if page > 0.0 { graph / page / std::f64::consts::SQRT_2 } else { 1.0 };
-    let longest = distances.iter().flatten().fold(0.0_f32, |a, b| a.max(*b));
     for place in &mut places {
         let jitter = Point::new(random.unit() - 0.5, random.unit() - 0.5) * (0.01 * f64::from(longest));
         *place = *place * scale + jitter;
     }
     places
+}
+
+/// The sum of the products, in lanes, which the order of floating-point additions would forbid the compiler.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 4;
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        (0..LANES).for_each(|lane| sums[lane] += a[lane] * b[lane]);
+    }
+    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f64>()
 }
 
 /// Majorisation over all pairs, node by node, each pair weighed by its inverse squared distance.
@@ -183,7 +199,7 @@ fn majorise(distances: &[Vec<f32>], mut places: Vec<Point>) -> Vec<Point> {
 }
 
 /// Where `other`, at its distance, wants this node.
-fn wanted(this: Point, other: Point, distance: f64, first: bool) -> Point {
+pub(super) fn wanted(this: Point, other: Point, distance: f64, first: bool) -> Point {
     let d = this - other;
     let length = d.length();
     if length > 1e-9 {
@@ -194,21 +210,22 @@ fn wanted(this: Point, other: Point, distance: f64, first: bool) -> Point {
 }
 
 /// Positions for many nodes of a connected graph, edges about 1 long; `mass` is how many nodes each of them
-/// stands for. O(pivots * (edges + nodes log nodes)).
+/// stands for. O(nodes * pivots^2 + pivots * edges).
 ///
 /// Pivots alone leave nodes that have few neighbours where their hops put them, on each other's edges: forces take a
 /// third of the crossings away, and stress after them keeps what they found.
 pub(super) fn place_many(net: &Network, mass: &[f32]) -> Vec<Point> {
-    const FORCES: usize = 60;
-    const ROUNDS: usize = 30;
-    let stress = Pivots::new(net, mass, &|hops| hops);
-    let mut places = pivot_scaling(&stress.distances);
-    force::balance(net, mass, &mut places, FORCES);
+    const ROUNDS: usize = 20;
+    // What is larger takes longer to unfold.
+    let forces = if net.len() > 5_000 { 120 } else { 60 };
+    let stress = Pivots::new(net, mass);
+    let mut places = pivot_scaling(net.len(), stress.len(), |node, pivot| stress.hops(node, pivot));
+    force::balance(net, mass, &mut places, forces);
     let mut next = places.clone();
     for _ in 0..ROUNDS {
         // Joined nodes weigh more: they stay together, and edges cross less. Less than the whole way, since all
         // move at once.
-        stress.round(net, &places, &mut next, 1.0, Pull { edge: 16.0, keep: 0.3 });
+        stress.round(net, &places, &mut next, 1.0, Pull { edge: 8.0, keep: 0.3 });
         std::mem::swap(&mut places, &mut next);
     }
     places
@@ -291,65 +308,6 @@ impl Stress for AllPairs {
     }
 }
 
-/// Edges, and pivots that speak for the nodes around them.
-pub(super) struct Pivots {
-    chosen: Vec<usize>,
-    /// By pivot and node, in hops.
-    distances: Vec<Vec<f32>>,
-    /// For each node, what each pivot wants of it: its distance and its weight.
-    wishes: Vec<Vec<(f64, f64)>>,
-}
-
-impl Pivots {
-    /// `wish` is the distance that two nodes so many hops apart want, `mass` how many nodes each stands for.
-    /// O(pivots * (edges + nodes log nodes)).
-    pub(super) fn new(net: &Network, mass: &[f32], wish: &(impl Fn(f32) -> f32 + Sync)) -> Self {
-        let pivots = match net.len() {
-            ..=3000 => 150,
-            3001..=20_000 => 100,
-            _ => 50,
-        };
-        let chosen = choose_pivots(net, pivots);
-        let distances: Vec<Vec<f32>> = parallel::map(chosen.len(), |p| hops(net, chosen[p]));
-        let shares = pivot_shares(&distances, mass);
-        let wishes = parallel::map(net.len(), |i| {
-            let each = (0..chosen.len()).map(|p| {
-                let want = f64::from(wish(distances[p][i]));
-                (want, if want > 0.0 { f64::from(shares[p][i]) / (want * want) } else { 0.0 })
-            });
-            each.collect()
-        });
-        Self { chosen, distances, wishes }
-    }
-}
-
-impl Stress for Pivots {
-    fn hop(&self, places: &[Point]) -> f64 {
-        let rows = self.wishes.iter().zip(places).map(|(wishes, &place)| {
-            let far = self.chosen.iter().zip(wishes).filter(|(_, (_, weight))| *weight > 0.0);
-            far.fold((0.0, 0.0), |(squares, sum), (&pivot, &(want, weight))| {
-                let length = (place - places[pivot]).length();
-                (squares + weight * length * length, sum + weight * length * want)
-            })
-        });
-        ratio(total(rows))
-    }
-
-    fn round(&self, net: &Network, places: &[Point], next: &mut [Point], hop: f64, pull: Pull) {
-        let pivots: Vec<Point> = self.chosen.iter().map(|&pivot| places[pivot]).collect();
-        parallel::fill(next, |i| {
-            let mut sum = Sum::default();
-            for &j in net.neighbours(i) {
-                sum.add(wanted(places[i], places[j], hop, i < j), pull.edge);
-            }
-            for (&pivot, &(distance, weight)) in pivots.iter().zip(&self.wishes[i]) {
-                sum.add(wanted(places[i], pivot, distance * hop, true), weight);
-            }
-            sum.place(places[i], pull.keep)
-        });
-    }
-}
-
 fn total(rows: impl Iterator<Item = (f64, f64)>) -> (f64, f64) {
     rows.fold((0.0, 0.0), |(a, b), (c, d)| (a + c, b + d))
 }
@@ -360,24 +318,24 @@ fn ratio((squares, sum): (f64, f64)) -> f64 {
 
 /// The weighted middle of where others want a node.
 #[derive(Default)]
-struct Sum {
-    places: Point,
-    weights: f64,
+pub(super) struct Sum {
+    pub(super) places: Point,
+    pub(super) weights: f64,
 }
 
 impl Sum {
-    fn add(&mut self, place: Point, weight: f64) {
+    pub(super) fn add(&mut self, place: Point, weight: f64) {
         self.places += place * weight;
         self.weights += weight;
     }
 
-    fn place(&self, old: Point, keep: f64) -> Point {
+    pub(super) fn place(&self, old: Point, keep: f64) -> Point {
         if self.weights > 0.0 { old * keep + self.places * ((1.0 - keep) / self.weights) } else { old }
     }
 }
 
 /// Hops from one node to all others of a connected graph.
-fn hops(net: &Network, from: usize) -> Vec<f32> {
+pub(super) fn hops(net: &Network, from: usize) -> Vec<f32> {
     let mut hops = vec![f32::INFINITY; net.len()];
     hops[from] = 0.0;
     let mut queue = VecDeque::from([from]);
@@ -390,55 +348,4 @@ fn hops(net: &Network, from: usize) -> Vec<f32> {
         }
     }
     hops
-}
-
-/// Nodes far from each other, by hops: each next is the farthest from those before, the first has the
-/// highest degree.
-fn choose_pivots(net: &Network, count: usize) -> Vec<usize> {
-    let hub = (0..net.len()).max_by_key(|&i| (net.degree(i), Reverse(i))).unwrap_or(0);
-    let mut nearest = vec![u32::MAX; net.len()];
-    let mut chosen = vec![hub];
-    let mut queue = VecDeque::new();
-    while let Some(&last) = chosen.last() {
-        nearest[last] = 0;
-        queue.push_back(last);
-        while let Some(node) = queue.pop_front() {
-            for &other in net.neighbours(node) {
-                if nearest[node] + 1 < nearest[other] {
-                    nearest[other] = nearest[node] + 1;
-                    queue.push_back(other);
-                }
-            }
-        }
-        let farthest = (0..net.len()).max_by_key(|&i| (nearest[i], net.degree(i), Reverse(i))).unwrap_or(hub);
-        if chosen.len() >= count.min(net.len()) || nearest[farthest] == 0 {
-            break;
-        }
-        chosen.push(farthest);
-    }
-    chosen
-}
-
-/// How much mass each pivot speaks for to each node: that of its region which is nearer to it than half the
-/// way to the node.
-fn pivot_shares(distances: &[Vec<f32>], mass: &[f32]) -> Vec<Vec<f32>> {
-    let mut region = vec![0_u32; mass.len()];
-    parallel::fill(&mut region, |i| {
-        (0..distances.len()).min_by(|&a, &b| distances[a][i].total_cmp(&distances[b][i])).unwrap_or(0) as u32
-    });
-    let mut members: Vec<Vec<(f32, f32)>> = vec![Vec::new(); distances.len()];
-    for (i, &p) in region.iter().enumerate() {
-        members[p as usize].push((distances[p as usize][i], mass[i]));
-    }
-    parallel::map(distances.len(), |p| {
-        let mut own = members[p].clone();
-        own.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let sums: Vec<f32> = std::iter::once(0.0)
-            .chain(own.iter().scan(0.0, |sum, (_, mass)| {
-                *sum += mass;
-                Some(*sum)
-            }))
-            .collect();
-        distances[p].iter().map(|&d| sums[own.partition_point(|&(m, _)| m <= d / 2.0)]).collect()
-    })
 }

@@ -200,7 +200,8 @@ fn lines(
     }
     if detail == Detail::Full {
         lines.extend(second.map(|text| (fit(&caption.with_source(text), ADDRESS), ADDRESS, theme.ink())));
-        lines.extend(caption.details.iter().map(|text| (fit(text, DETAIL), DETAIL, theme.ink_soft())));
+        let details = caption.details.iter().flat_map(|text| ruler.wrap(text, DETAIL, WIDEST));
+        lines.extend(details.map(|text| (text, DETAIL, theme.ink_soft())));
     }
     if matches!(detail, Detail::Full | Detail::Brief) {
         lines.push((fit(&caption.volume, DETAIL), DETAIL, theme.ink_soft()));

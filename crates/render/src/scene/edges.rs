@@ -264,7 +264,7 @@ fn marks(subject: &Subject<'_>, nodes: &[PlacedNode], placement: &Placement, str
                 let bent = has(edges, edge.target, edge.source);
                 let plain = arc(from, to, if bent { parted(from, to) } else { 0.0 });
                 if edges.len() <= MOST_LED_AROUND {
-                    around(plain, nodes, (edge.source, edge.target), bent)
+                    around(plain, nodes, subject.hulls, (edge.source, edge.target), bent)
                 } else {
                     plain
                 }
@@ -362,15 +362,24 @@ fn parted(from: &PlacedNode, to: &PlacedNode) -> f64 {
 fn around(
     plain: Vec<Point>,
     nodes: &[PlacedNode],
+    hulls: &[Hull],
     (source, target): (usize, usize),
     bent: bool,
 ) -> Vec<Point> {
     /// Bows by the length of the edge.
     const BOWS: [f64; 6] = [0.1, -0.1, 0.18, -0.18, 0.28, -0.28];
     let (from, to) = (&nodes[source], &nodes[target]);
+    // Frames that neither end stands in.
+    let ends = [from, to].map(PlacedNode::room);
+    let frames: Vec<Rect> = hulls
+        .iter()
+        .map(|hull| hull.rect)
+        .filter(|frame| !ends.iter().any(|end| frame.contains(end)))
+        .collect();
     let met = |way: &[Point]| {
         let others = nodes.iter().enumerate().filter(|&(i, _)| i != source && i != target);
-        others.map(|(_, node)| met(way, node)).sum::<usize>()
+        let frames = frames.iter().filter(|frame| runs_into(way, frame)).count();
+        others.map(|(_, node)| met(way, node)).sum::<usize>() + frames
     };
     let mut least = met(&plain);
     if least == 0 {
@@ -390,16 +399,18 @@ fn around(
 
 /// How much a line of one piece is in a node's way: its shape counts for more than its label, which can move.
 fn met(way: &[Point], node: &PlacedNode) -> usize {
-    const PIECES: u32 = 12;
     const SHAPE: usize = 3;
-    let &[a, b, c, d] = way else { return 0 };
+    let label = node.label.as_ref().is_some_and(|label| runs_into(way, &label.bounds));
+    SHAPE * usize::from(runs_into(way, &node.room().grown(2.0))) + usize::from(label)
+}
+
+/// Whether a line of one piece runs through a rectangle.
+fn runs_into(way: &[Point], rect: &Rect) -> bool {
+    const PIECES: u32 = 12;
+    let &[a, b, c, d] = way else { return false };
     let at = |piece: u32| cubic([a, b, c, d], f64::from(piece) / f64::from(PIECES));
-    let through = |rect: Rect| {
-        let size = point(rect.width(), rect.height());
-        (0..PIECES).any(|piece| runs_through(at(piece), at(piece + 1), rect.centre(), size))
-    };
-    let label = node.label.as_ref().is_some_and(|label| through(label.bounds));
-    SHAPE * usize::from(through(node.room().grown(2.0))) + usize::from(label)
+    let size = point(rect.width(), rect.height());
+    (0..PIECES).any(|piece| runs_through(at(piece), at(piece + 1), rect.centre(), size))
 }
 
 /// A line from border to border, that stands so far off the straight one to its right, halfway between.
