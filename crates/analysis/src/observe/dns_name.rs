@@ -232,8 +232,8 @@ impl DnsNames {
         // Whole numbers until here: what they add up to does not hang on their order.
         let share = self.names.share();
         for sum in sums.values_mut() {
-            sum.names /= share;
-            sum.bytes /= share;
+            sum.names = (sum.names / share).round();
+            sum.bytes = (sum.bytes / share).round();
         }
         sums
     }

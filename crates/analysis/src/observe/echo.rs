@@ -19,7 +19,34 @@ struct EchoKey {
     hosts: Pair<IpAddr>,
     id: u16,
     sequence: u16,
-    len: u32,
+    size: EchoSize,
+}
+
+/// How long an echo is, or its first fragment: the whole is longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum EchoSize {
+    Whole(u32),
+    FirstFragment(u32),
+}
+
+impl EchoSize {
+    /// Whether two packets may be equally long.
+    fn may_be(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Whole(len), Self::Whole(other)) => len == other,
+            (Self::Whole(whole), Self::FirstFragment(part))
+            | (Self::FirstFragment(part), Self::Whole(whole)) => whole > part,
+            (Self::FirstFragment(_), Self::FirstFragment(_)) => true,
+        }
+    }
+
+    /// Of what is not fragmented.
+    fn whole(self) -> Option<u32> {
+        match self {
+            Self::Whole(len) => Some(len),
+            Self::FirstFragment(_) => None,
+        }
+    }
 }
 
 /// What an echo's request and reply share: hosts, identifier, number.
@@ -62,15 +89,14 @@ impl Echoes {
         let (Some(icmp), Some(hosts)) = (found.icmp, found.hosts) else { return };
         let (Some(id), Some(sequence)) = (icmp.id, icmp.sequence) else { return };
         let is_reply = matches!(icmp.kind, 0 | 129);
-        let is_fragment = hosts.fragment.is_some();
+        let size = if hosts.fragment.is_some() { EchoSize::FirstFragment } else { EchoSize::Whole };
         let hosts = if is_reply { hosts.addresses.reversed() } else { hosts.addresses };
         let echo = Echo {
             requests: (!is_reply).into(),
             replies: is_reply.into(),
             life: packet.timestamp.map(|t| (t, t)),
         };
-        // Of a first fragment, nothing tells how long the whole is: one fragmented echo is as good as another.
-        self.0.add(EchoKey { hosts, id, sequence, len: if is_fragment { 0 } else { icmp.len } }, echo);
+        self.0.add(EchoKey { hosts, id, sequence, size: size(icmp.len) }, echo);
     }
 
     pub(crate) fn is_whole(&self) -> bool {
@@ -84,22 +110,29 @@ impl Echoes {
     /// For each two hosts, what one asked the other and what came back.
     pub(crate) fn by_hosts(&self) -> BTreeMap<Pair<IpAddr>, Size> {
         // The sizes of one echo: a reply is as it should be if a request had its size.
-        let mut echoes: BTreeMap<EchoName, Vec<(u32, Echo)>> = BTreeMap::new();
+        let mut echoes: BTreeMap<EchoName, Vec<(EchoSize, Echo)>> = BTreeMap::new();
         for (key, echo) in self.0.iter() {
-            echoes.entry((key.hosts, key.id, key.sequence)).or_default().push((key.len, *echo));
+            echoes.entry((key.hosts, key.id, key.sequence)).or_default().push((key.size, *echo));
         }
         let mut sums: BTreeMap<Pair<IpAddr>, Size> = BTreeMap::new();
         for ((hosts, ..), sizes) in echoes {
             let has_more = || Size { has_more: !self.0.has_all_of(&hosts), ..Size::default() };
             let sum = sums.entry(hosts).or_insert_with(has_more);
             let is_asked = sizes.iter().any(|(_, echo)| echo.requests > 0);
-            for (len, echo) in sizes {
+            for (size, echo) in &sizes {
                 sum.requests += u64::from(echo.requests);
-                sum.bytes += u64::from(len) * (u64::from(echo.requests) + u64::from(echo.replies));
+                let packets = u64::from(echo.requests) + u64::from(echo.replies);
+                sum.bytes += u64::from(size.whole().unwrap_or_default()) * packets;
                 sum.life = join(sum.life, echo.life);
                 if is_asked {
+                    // A request answers for one reply of its size, a fragment for all that it may be a part of.
+                    let may_be = |(other, echo): &(EchoSize, Echo)| {
+                        other != size && echo.requests > 0 && size.may_be(*other)
+                    };
+                    let odd =
+                        if sizes.iter().any(may_be) { 0 } else { echo.replies.saturating_sub(echo.requests) };
                     sum.replies += u64::from(echo.replies);
-                    sum.mismatched += u64::from(echo.replies.saturating_sub(echo.requests));
+                    sum.mismatched += u64::from(odd);
                 }
             }
         }
@@ -116,8 +149,8 @@ impl Grouped for EchoKey {
 
     /// By the echo first: its request and its reply are kept together.
     fn rank(&self) -> u64 {
-        let hash = |what: (u16, u16, u32)| FixedState::with_seed(0x6563_686f).hash_one(what);
-        hash((self.id, self.sequence, 0)) >> 16 << 16 | hash((0, 0, self.len)) >> 48
+        let hasher = FixedState::with_seed(0x6563_686f);
+        hasher.hash_one((self.id, self.sequence)) >> 16 << 16 | hasher.hash_one(self.size) >> 48
     }
 }
 
