@@ -650,6 +650,12 @@ fn takeovers() {
     let poisons =
         |t: Traffic, times: i64| (0..times).fold(t, |t, n| t.answers((60 + n) * S, two, gateway, host));
     let asks = t().asks(0, victim, host, gateway);
+    // Questions of others are to all, those of the host itself are not in the capture.
+    let one_sided = [(one, 0), (two, 60)].into_iter().fold(t(), |t, (router, from)| {
+        (from..from + 6)
+            .fold(t, |t, n| t.answers(n * S, router, gateway, host).answers(n * S, router, own, host))
+    });
+    let one_sided = carried(one_sided.asks(9 * S, mac(21), [10, 0, 0, 21], [10, 0, 0, 30]));
     for (name, traffic, expected) in [
         ("VRRP", group(vrrp), &[][..]),
         ("HSRP", group(hsrp), &[]),
@@ -684,6 +690,7 @@ fn takeovers() {
             &["note arp-conflict"],
         ),
         ("poisoning", poisons(carried(routes(asks.clone(), two, others)), 2), &["alert arp-conflict"]),
+        ("fail-over, what one host gets", one_sided, &["note arp-conflict", "note arp-conflict"]),
         ("as many answers as questions", poisons(carried(routes(asks, two, others)), 1), &[]),
         ("no question in the capture", poisons(carried(t().announces(0, two, others)), 3), &[]),
         ("poisoning that carries nothing", poisons(routes(t(), two, others), 3), &[]),
