@@ -1,5 +1,6 @@
 //! What the detectors share: one pass over the flow table, and a second over the few rows that matter.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -9,7 +10,7 @@ use pcapviz_capture::{Pair, ProtocolSet, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
-use super::sketch::{Counts, FULL, Few, LargeSenders, Sketch};
+use super::sketch::{Counts, Few, LargeSenders, Sketch};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
 };
@@ -377,10 +378,10 @@ impl Callers {
 
     #[inline]
     fn add_udp(&mut self, it: &Connection, inside: &Inside) {
-        if it.ports.source > it.ports.destination {
-            self.asked.add(alone(it.hosts.source), 0);
-        } else {
-            self.asked.add(alone(it.hosts.destination), 1);
+        match it.ports.source.cmp(&it.ports.destination) {
+            Ordering::Greater => self.asked.add(alone(it.hosts.source), 0),
+            Ordering::Less => self.asked.add(alone(it.hosts.destination), 1),
+            Ordering::Equal => {}
         }
         if is_call_out(it, inside) {
             self.calls.add(it.hosts, 0);
@@ -395,19 +396,18 @@ impl Callers {
 
     #[inline]
     fn tried_much(&self, host: IpAddr) -> bool {
-        self.tried.at_most(alone(host), LEAST).is_some()
+        self.tried.may_reach(alone(host), LEAST)
     }
 
-    /// Whether few of the flows that a client sends seem to be answered. A full counter tells nothing.
+    /// Whether so many of the flows that a client sends may be unanswered as make a scan, whatever else it does.
     #[inline]
-    fn is_unanswered(&self, host: IpAddr) -> bool {
-        let counts = self.asked.at_most(alone(host), LEAST);
-        counts.is_some_and(|[asked, answered]| asked.max(answered) >= FULL || asked / 2 >= answered)
+    fn is_unanswered(&self, client: IpAddr) -> bool {
+        self.asked.may_differ(alone(client), LEAST)
     }
 
     #[inline]
     fn comes_back(&self, it: &Connection, inside: &Inside) -> bool {
-        is_call_out(it, inside) && self.calls.at_most(it.hosts, BEACON_GAPS + 1.0).is_some()
+        is_call_out(it, inside) && self.calls.may_reach(it.hosts, BEACON_GAPS + 1.0)
     }
 
     fn may_hold_any(&self) -> bool {
@@ -432,7 +432,9 @@ impl Callers {
                 selected.attempts.push((it, Direction::of(stats)));
             }
         } else if carried == Carried::Udp {
-            if self.is_unanswered(source) || self.is_unanswered(destination) {
+            // All that the client sent and got, or nothing: a part would say what is not so.
+            let client = if it.ports.source > it.ports.destination { source } else { destination };
+            if self.is_unanswered(client) {
                 selected.datagrams.push((it, Direction::of(stats)));
             }
             if self.comes_back(&it, inside) {

@@ -75,9 +75,6 @@ pub(super) struct Counts<const KINDS: usize> {
     rows: [Vec<[u16; KINDS]>; 2],
 }
 
-/// What a count stays at.
-pub(super) const FULL: u32 = u16::MAX as u32;
-
 impl<const KINDS: usize> Counts<KINDS> {
     /// With rows of a length that is a power of two.
     pub(super) fn new(len: usize) -> Self {
@@ -106,22 +103,27 @@ impl<const KINDS: usize> Counts<KINDS> {
         }
     }
 
-    /// The counts of these hosts, at most; nothing where the first kind's is less than so many.
+    /// Whether these hosts may have been counted so often as the first kind.
     #[inline]
-    pub(super) fn at_most(&self, hosts: Pair<IpAddr>, least: f64) -> Option<[u32; KINDS]> {
-        let [a, b] = self.places(hosts);
-        let one = self.rows[0][a];
-        if f64::from(one[0]) < least {
-            return None;
-        }
-        let other = self.rows[1][b];
-        let counts = std::array::from_fn(|kind| u32::from(one[kind].min(other[kind])));
-        (f64::from(counts[0]) >= least).then_some(counts)
+    pub(super) fn may_reach(&self, hosts: Pair<IpAddr>, least: f64) -> bool {
+        self.rows.iter().zip(self.places(hosts)).all(|(row, place)| f64::from(row[place][0]) >= least)
     }
 
     /// Whether anything may have been counted so often as the first kind.
     pub(super) fn reaches(&self, least: f64) -> bool {
         self.rows[0].iter().any(|counts| f64::from(counts[0]) >= least)
+    }
+}
+
+impl Counts<2> {
+    /// Whether these hosts may have been counted so often more as the first kind than as the second: they are, unless more
+    /// was counted as the second than as the first of others who share their counts. A full count tells nothing.
+    #[inline]
+    pub(super) fn may_differ(&self, hosts: Pair<IpAddr>, least: f64) -> bool {
+        self.rows.iter().zip(self.places(hosts)).all(|(row, place)| {
+            let [first, second] = row[place];
+            first == u16::MAX || f64::from(first) >= f64::from(second) + least
+        })
     }
 }
 

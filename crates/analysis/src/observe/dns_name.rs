@@ -198,13 +198,12 @@ impl DnsNames {
             sum.1.merge(*seen);
         }
         let mut sums: BTreeMap<Scope, NameSum> = BTreeMap::new();
-        let each = 1.0 / self.names.share();
         for (key, note) in self.names.iter() {
-            let Some(text) = texts.get(&note.domain) else { continue };
-            let scope = match hosts.get(&key.among) {
-                _ if key.among == 0 => Scope::Domain((*text).into()),
-                Some((hosts, _)) => Scope::Hosts(*hosts),
-                None => continue,
+            let text = texts.get(&note.domain);
+            let scope = match (hosts.get(&key.among), text) {
+                (_, Some(text)) if key.among == 0 => Scope::Domain((*text).into()),
+                (Some((hosts, _)), _) if key.among != 0 => Scope::Hosts(*hosts),
+                _ => continue,
             };
             // The domain itself.
             if note.len == 0 && key.among == 0 {
@@ -213,10 +212,10 @@ impl DnsNames {
             let sum = sums.entry(scope.clone()).or_default();
             sum.is_private = note.what != What::Name;
             if note.what != What::Label {
-                sum.names += each;
+                sum.names += 1.0;
             }
             if note.what != What::Private {
-                sum.bytes += each * f64::from(note.len);
+                sum.bytes += f64::from(note.len);
             }
             if sum.asked.is_empty() {
                 sum.is_asked_by_more = key.among == 0 && !self.asked.has_all_of(&note.domain);
@@ -227,8 +226,14 @@ impl DnsNames {
                 sum.asked.sort_unstable_by_key(|(hosts, seen)| (std::cmp::Reverse(seen.messages), *hosts));
             }
             if key.among != 0 {
-                sum.domains.insert((*text).into());
+                sum.domains.extend(text.map(|text| (*text).into()));
             }
+        }
+        // Whole numbers until here: what they add up to does not hang on their order.
+        let share = self.names.share();
+        for sum in sums.values_mut() {
+            sum.names /= share;
+            sum.bytes /= share;
         }
         sums
     }
@@ -293,7 +298,10 @@ impl Grouped for Domain {
 }
 
 impl Merge for NameNote {
-    fn merge(&mut self, _: Self) {}
+    /// A label between two hosts may stand below several domains: it is noted with the same one in any order.
+    fn merge(&mut self, other: Self) {
+        self.domain = self.domain.min(other.domain);
+    }
 }
 
 impl Merge for DomainText {
@@ -304,5 +312,35 @@ impl Merge for Asked {
     fn merge(&mut self, other: Self) {
         self.messages += other.messages;
         self.life = join(self.life, other.life);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same label below many private domains, more of them than there is room for: the same sums in any order.
+    #[test]
+    fn labels_of_left_out_domains_count_in_any_order() {
+        let hosts = Pair { source: IpAddr::from([10, 0, 0, 1]), destination: IpAddr::from([10, 0, 0, 2]) };
+        let part = |domains: std::ops::Range<u32>| {
+            let mut names = DnsNames { domains: Bounded::new(8), ..DnsNames::default() };
+            names.asked.add(AskedKey { domain: Domain(0), hosts }, Asked { messages: 1, life: None });
+            for n in domains {
+                let name = format!("same{}.zone{n}.lan{n}", n % 3);
+                if let Some(note) = names.note(name.as_bytes()) {
+                    names.add_labels(hash(&hosts), note.domain, name.as_bytes());
+                }
+            }
+            names
+        };
+        let sums = |mut one: DnsNames, other: DnsNames| {
+            one.merge(other);
+            let of_hosts = one.by_scope().remove(&Scope::Hosts(hosts)).unwrap_or_default();
+            (of_hosts.bytes, of_hosts.domains)
+        };
+        let there = sums(part(0..40), part(40..80));
+        assert_eq!(there, sums(part(40..80), part(0..40)));
+        assert!(there.0 > 0.0);
     }
 }

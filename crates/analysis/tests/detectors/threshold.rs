@@ -209,6 +209,19 @@ fn scans_over_udp() {
     let answered = (0..40).fold(datagrams(40, 0, snmp), |t, n| {
         t.datagram(i64::from(n) * S + 5, ([10, 0, 1, n], 161), (CLIENT, 40_000), 20)
     });
+    let lookups = repeat(200, |t, n| {
+        let (at, port) = (300 * S + i64::from(n), 41_000 + n);
+        t.datagram(at, (CLIENT, port), (OUTSIDE, 53), 20).datagram(at, (OUTSIDE, 53), (CLIENT, port), 20)
+    });
+    // Of 60 hosts that are asked, each fifth refuses, which asks for the time in vain itself.
+    let mostly_answered = (0..60_u8).fold(datagrams(60, 0, snmp), |t, n| {
+        let (at, host) = (i64::from(n) * S + 5, [10, 0, 1, n]);
+        if n % 5 > 0 {
+            return t.datagram(at, (host, 161), (CLIENT, 40_000), 20);
+        }
+        let t = t.unreachable(at, (host, 161), CLIENT);
+        (0..12).fold(t, |t, n| t.datagram(at + i64::from(n), (host, 50_000 + n), (OUTSIDE, 123), 48))
+    });
     // A resolver's answers, whose questions are not in the capture.
     let answers = repeat(40, |t, n| t.datagram(n.into(), (CLIENT, 53), (INSIDE, 40_000 + n), 20));
     for (name, traffic, expected) in [
@@ -225,6 +238,9 @@ fn scans_over_udp() {
         ("ports of their own, as peers have", datagrams(40, 20, |n| 10_000 + u16::from(n)), &[]),
         ("all answer", answered, &[]),
         ("answers without questions", answers, &[]),
+        ("twelve hosts, among many look-ups", datagrams(12, 5, snmp).and(lookups.clone()), &["alert scan"]),
+        ("fifteen ports, among many look-ups", udp_ports(15, 100, 5).and(lookups), &["alert scan"]),
+        ("most answer, the others are not answered themselves", mostly_answered, &[]),
         ("fourteen ports", udp_ports(14, 100, 14), &[]),
         ("fifteen ports, five refused", udp_ports(15, 100, 5), &["alert scan"]),
         ("fifteen ports, four refused", udp_ports(15, 100, 4), &["note scan"]),
