@@ -69,16 +69,34 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>) -
     for row in claims {
         claimed.entry((row.0, row.2)).or_default().push(row);
     }
+    let most = |rows: &Vec<&ClaimRow>| rows.iter().map(|row| unasked(row)).max().filter(|most| *most > 0);
+    let telling: BTreeMap<(Vlans, MacAddr), u64> =
+        claimed.iter().filter_map(|(device, rows)| Some((*device, most(rows)?))).collect();
     // An honest device answers for one address.
-    claimed.retain(|_, rows| rows.len() > 1 && rows.iter().any(|row| unasked(row) > 0));
+    claimed.retain(|device, rows| rows.len() > 1 && telling.contains_key(device));
     if claimed.is_empty() {
         return Vec::new();
     }
     let carriers = carriers(material, &claimed.keys().copied().collect());
     let mut taken: BTreeMap<(Vlans, MacAddr), Vec<(&Path, &Carriers)>> = BTreeMap::new();
+    // What those tell that carry the same: where nobody asked them either, the questions are not in the capture.
+    let mut usual: BTreeMap<(Vlans, MacAddr), u64> = BTreeMap::new();
     for (path, by) in carriers.iter().filter(|(_, by)| by.len() > 1) {
+        let tells = |device: MacAddr| telling.get(&(path.0, device)).copied().unwrap_or(0);
+        let [mut first, mut second] = [(0, None); 2];
+        for device in by.keys() {
+            let next = (tells(*device), Some(*device));
+            if next > first {
+                (first, second) = (next, first);
+            } else if next > second {
+                second = next;
+            }
+        }
         for device in by.keys().map(|device| (path.0, *device)).filter(|device| claimed.contains_key(device))
         {
+            let (of_another, _) = if first.1 == Some(device.1) { second } else { first };
+            let usual = usual.entry(device).or_default();
+            *usual = of_another.max(*usual);
             taken.entry(device).or_default().push((path, by));
         }
     }
@@ -90,9 +108,16 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>) -
         // The address that it speaks of unasked is the one to look at.
         let Some(row) = rows.iter().max_by_key(|row| (unasked(row), row.1)) else { continue };
         let (address, packets) = (row.1, moved.iter().filter_map(|(_, by)| by.get(device)));
-        let mut finding = Finding::new("arp-conflict", Severity::Alert, NodeId::Device(*device));
+        let usual = usual.get(&(*vlans, *device)).copied().unwrap_or(0);
+        let beyond = unasked(row).saturating_sub(usual);
+        if beyond == 0 {
+            continue;
+        }
+        let is_alert = usual == 0 || beyond as f64 >= ARP_UNASKED;
+        let severity = if is_alert { Severity::Alert } else { Severity::Note };
+        let mut finding = Finding::new("arp-conflict", severity, NodeId::Device(*device));
         finding.object = Some(NodeId::Host(IpAddr::V4(address)));
-        finding.score = 0.7;
+        finding.score = if is_alert { 0.7 } else { 0.4 };
         finding.sentence = format!(
             "{device} claims {address} by ARP without being asked, claims {} more, and carries packets of {remote} to {victim}, as {other} does; consistent with ARP spoofing",
             rows.len() - 1,
@@ -100,7 +125,7 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>) -
         finding.life = rows.iter().fold(None, |life, (.., claim)| join(life, claim.life));
         finding.evidence = vec![
             Evidence::new("devices", 2.0, "devices").against(ARP_DEVICES),
-            Evidence::new("answers that nobody asked for", unasked(row) as f64, "messages"),
+            Evidence::new("answers that nobody asked for", beyond as f64, "messages"),
             Evidence::new("addresses claimed", rows.len() as f64, "addresses"),
             Evidence::new("remote hosts carried by both", moved.len() as f64, "hosts"),
             Evidence::new("packets carried", packets.sum::<u64>() as f64, "packets"),

@@ -84,6 +84,8 @@ pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
 pub(super) const RST: u8 = 0x04;
 pub(super) const ACK: u8 = 0x10;
+/// The flags that open, carry and close a connection; the others (PSH, URG and those of RFC 3168) may go with any.
+pub(super) const CONTROL: u8 = FIN | SYN | RST | ACK;
 
 impl<'a> Material<'a> {
     /// One pass over all flows, and another one where it may find something, each by up to so many threads.
@@ -368,8 +370,8 @@ impl Callers {
     fn add_tcp(&mut self, hosts: Pair<IpAddr>, tcp_flags: u8) {
         if tcp_flags & SYN != 0 || is_stealthy(tcp_flags) {
             self.tried.add(alone(hosts.source), 0);
-        } else if tcp_flags == RST {
-            // What an ACK out of nowhere gets.
+        } else if tcp_flags & CONTROL & !ACK == RST {
+            // What a segment out of nowhere gets.
             self.tried.add(alone(hosts.destination), 0);
         }
     }
@@ -424,10 +426,8 @@ impl Callers {
         let Pair { source, destination } = it.hosts;
         if carried == Carried::Tcp {
             let flags = stats.tcp_flags;
-            // What asks, refuses or accepts; an ACK with nothing.
-            let tells = flags & (SYN | RST) != 0
-                || is_stealthy(flags)
-                || (flags == ACK && stats.traffic.payload_bytes == 0);
+            // What asks, refuses or accepts; segments with nothing.
+            let tells = flags & (SYN | RST) != 0 || is_stealthy(flags) || stats.traffic.payload_bytes == 0;
             if tells && (self.tried_much(source) || self.tried_much(destination)) {
                 selected.attempts.push((it, Direction::of(stats)));
             }
@@ -490,8 +490,7 @@ pub(super) fn both_ways(
 /// Whether no connection sends such segments alone: without SYN, each has an ACK or RST (RFC 9293, 3.10.7). Scanners do, to pass where
 /// only SYNs are looked at.
 pub(super) fn is_stealthy(tcp_flags: u8) -> bool {
-    const PSH_URG: u8 = 0x28;
-    matches!(tcp_flags & !PSH_URG, 0 | FIN)
+    matches!(tcp_flags & CONTROL, 0 | FIN)
 }
 
 /// Whether a client inside sends to a server outside. The lower port is the server's.

@@ -2,14 +2,15 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
+use pcapviz_capture::Pair;
 use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::amount::Count;
-use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_stealthy};
+use super::material::{ACK, CONTROL, Direction, FIN, RST, SYN, both_ways, is_stealthy};
 use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{
-    SCAN_BENIGN, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT, SCAN_SCANNER,
-    SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
+    SCAN_BENIGN, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT,
+    SCAN_SCANNER, SCAN_SYSTEM, SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
 };
 use super::{Material, magnitude};
 use crate::life::{Life, join};
@@ -18,25 +19,37 @@ use crate::observe::{Connection, Handshakes};
 /// What a client tried: one port of a host, from one port of its own.
 struct Attempt {
     source: IpAddr,
+    source_port: u16,
     destination: IpAddr,
     port: u16,
     how: How,
-    /// Unknown where nothing came back, and the capture may have one direction only.
-    is_answered: Option<bool>,
+    outcome: Outcome,
     began: When,
     life: Life,
 }
 
 /// By which segments it was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum How {
     /// A SYN, or a datagram.
     Asked,
     /// FIN without ACK, with other flags or without, or no flag at all.
     Stealthy,
-    /// An ACK that nothing came before.
-    Acknowledged,
+    /// Other segments without payload that nothing came before.
+    Unconnected,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered,
+    Failed,
+    /// Nothing came back, which says nothing where the capture has one direction only.
+    Silent,
+    /// The same, and the client sent data as if it had been answered.
+    Pretended,
+}
+
+const RST_ACK: u8 = RST | ACK;
 
 type When = (Option<pcapviz_graph::Timestamp>, pcapviz_graph::Position);
 
@@ -62,15 +75,24 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (carried, mut attempts) in tried {
         for it in &mut attempts {
-            // The capture has one direction only: then silence says nothing.
-            it.is_answered.get_or_insert(!heard.receives.contains(&it.source));
+            it.outcome = match it.outcome {
+                // The capture has one direction only.
+                Outcome::Silent | Outcome::Pretended if !heard.receives.contains(&it.source) => {
+                    Outcome::Answered
+                }
+                Outcome::Silent => Outcome::Failed,
+                outcome => outcome,
+            };
         }
-        for of_source in attempts.chunk_by(|a, b| a.source == b.source) {
-            let source = of_source[0].source;
-            let scan = Scan { material, carried, source, is_heard: heard.holds(source) };
-            let targets = targets(of_source);
-            findings.extend(scan.of_hosts(&targets));
-            findings.extend(scan.of_ports(&targets));
+        // Each manner by itself: one stray segment says nothing of all others.
+        for alike in attempts.chunk_by(Attempt::is_alike) {
+            let (source, how) = (alike[0].source, alike[0].how);
+            let scan = Scan { material, carried, source, how, is_heard: heard.holds(source), believes: true };
+            let mut of_source = scan.of(alike);
+            if of_source.is_empty() && alike.iter().any(|it| it.outcome == Outcome::Pretended) {
+                of_source = Scan { believes: false, ..scan }.of(alike);
+            }
+            findings.extend(of_source);
         }
     }
     findings
@@ -80,27 +102,27 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
     let attempt = |(it, direction, back): (Connection, &Direction, Option<&Direction>)| {
         let flags = direction.tcp_flags;
         let is_refused = back.is_some_and(|back| back.tcp_flags & RST != 0);
-        let (how, is_answered) = if flags & SYN != 0 {
+        let (how, outcome) = if flags & SYN != 0 {
             if !is_attempt(&material.observations.handshakes, it, direction, back) {
                 return None;
             }
-            let is_answered = match back {
+            let outcome = match back {
                 // Whatever the client says afterwards.
-                Some(back) => Some(back.tcp_flags & SYN != 0 || back.payload > 0),
-                // Who says more than that it heard was answered, in a direction that the capture does not have.
-                None if flags & ACK != 0 => Some(true).filter(|_| direction.payload > 0),
-                None => Some(false),
+                Some(back) if back.tcp_flags & SYN != 0 || back.payload > 0 => Outcome::Answered,
+                None if flags & ACK != 0 && direction.payload > 0 => Outcome::Pretended,
+                None if flags & ACK != 0 => Outcome::Silent,
+                _ => Outcome::Failed,
             };
-            (How::Asked, is_answered)
+            (How::Asked, outcome)
         } else if is_stealthy(flags) && (flags & FIN != 0 || is_refused || !material.is_cut()) {
             // Of a header that is cut off no flags are seen either, but then no refusal is.
-            (How::Stealthy, Some(false))
-        } else if flags == ACK && direction.payload == 0 && back.is_some_and(|back| back.tcp_flags == RST) {
-            (How::Acknowledged, Some(false))
+            (How::Stealthy, Outcome::Failed)
+        } else if is_unconnected(it, direction, back) {
+            (How::Unconnected, Outcome::Failed)
         } else {
             return None;
         };
-        Some(Attempt::of(it, direction, how, is_answered))
+        Some(Attempt::of(it, direction, how, outcome))
     };
     both_ways(&material.attempts).filter_map(attempt).collect()
 }
@@ -114,27 +136,31 @@ fn over_udp(material: &Material<'_>) -> Vec<Attempt> {
     };
     let directions = both_ways(&material.datagrams).filter(|(it, ..)| is_attempt(it));
     directions
-        .map(|(it, direction, back)| Attempt::of(it, direction, How::Asked, back.map(|_| true)))
+        .map(|(it, direction, back)| {
+            let outcome = if back.is_some() { Outcome::Answered } else { Outcome::Silent };
+            Attempt::of(it, direction, How::Asked, outcome)
+        })
         .collect()
 }
 
-/// The attempts of sources that failed often enough, sorted by source, target and port.
+/// The attempts of sources that failed often enough, sorted by source, manner, target and port.
 fn of_scanners(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
-    attempts.sort_unstable_by_key(|it| (it.source, it.destination, it.port, it.began));
-    let mut scanners: HashSet<IpAddr, RandomState> = HashSet::default();
-    for of_source in attempts.chunk_by(|a, b| a.source == b.source) {
-        let targets = targets(of_source);
+    attempts.sort_unstable_by_key(|it| (it.source, it.how, it.destination, it.port, it.began));
+    let mut scanners: HashSet<(IpAddr, How), RandomState> = HashSet::default();
+    for alike in attempts.chunk_by(Attempt::is_alike) {
+        let targets = targets(alike, false);
         let failed_hosts = targets.iter().filter(|target| !target.is_answered()).count();
         if failed_hosts as f64 >= SCAN_HOSTS || targets.iter().any(Target::is_scanned) {
-            scanners.insert(of_source[0].source);
+            scanners.insert((alike[0].source, alike[0].how));
         }
     }
-    attempts.retain(|it| scanners.contains(&it.source));
+    attempts.retain(|it| scanners.contains(&(it.source, it.how)));
     attempts
 }
 
-fn targets(of_source: &[Attempt]) -> Vec<Target<'_>> {
-    of_source.chunk_by(|a, b| a.destination == b.destination).map(Target::of).collect()
+fn targets(alike: &[Attempt], believes: bool) -> Vec<Target<'_>> {
+    let of_one = alike.chunk_by(|a, b| a.destination == b.destination);
+    of_one.map(|attempts| Target::of(attempts, believes)).collect()
 }
 
 /// Whether this direction is the client's. A client that was never answered sends nothing but SYN, or resets
@@ -153,20 +179,43 @@ fn is_attempt(
     }
 }
 
+/// Whether these are segments that got nothing but refusals, and not what is left of connections: a machine that has
+/// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server come from its
+/// port, and those of a client go to few system ports.
+fn is_unconnected(it: Connection, direction: &Direction, back: Option<&Direction>) -> bool {
+    let is_refused = back.is_some_and(|back| matches!(back.tcp_flags & CONTROL, RST | RST_ACK));
+    let Pair { source, destination } = it.ports;
+    is_refused
+        && direction.payload == 0
+        && f64::from(source) >= SCAN_DYNAMIC
+        && f64::from(destination) < SCAN_SYSTEM
+}
+
 /// Who scans, and by what.
+#[derive(Clone, Copy)]
 struct Scan<'m> {
     material: &'m Material<'m>,
     carried: Carried,
     source: IpAddr,
+    how: How,
     is_heard: bool,
+    /// Whether who sent data is taken to have been answered, in a direction that the capture does not have. Else there is
+    /// a note at most: anybody can send data, but answers do take other ways.
+    believes: bool,
 }
 
 impl Scan<'_> {
+    fn of(&self, alike: &[Attempt]) -> Vec<Finding> {
+        let targets = targets(alike, self.believes);
+        // Firewalls that forget connections refuse the segments of many at once.
+        let of_hosts = if self.how == How::Unconnected { None } else { self.of_hosts(&targets) };
+        of_hosts.into_iter().chain(self.of_ports(&targets)).collect()
+    }
+
     /// The threshold random walk over the hosts in the order in which they were first tried.
     fn of_hosts(&self, targets: &[Target<'_>]) -> Option<Finding> {
         let Self { material, carried, source, .. } = *self;
-        // Firewalls that forget connections refuse the ACKs of many at once.
-        let mut order: Vec<&Target<'_>> = targets.iter().filter(|target| !target.is_acknowledged()).collect();
+        let mut order: Vec<&Target<'_>> = targets.iter().collect();
         order.sort_unstable_by_key(|target| (target.began, target.host));
         let (mut ratio, mut highest) = (0.0_f64, 0.0_f64);
         for target in &order {
@@ -196,7 +245,7 @@ impl Scan<'_> {
         }
         let refused =
             material.refused(source, failed.iter().map(|target| target.host)).filter(|n| *n > 0).count();
-        let severity = if is_one_port && self.is_sure(refused as u64, failed.len(), order.iter().copied()) {
+        let severity = if is_one_port && self.is_sure(refused as u64, failed.len()) {
             Severity::Alert
         } else {
             Severity::Note
@@ -214,8 +263,8 @@ impl Scan<'_> {
             "{} of {} hosts that {source} tried {on}{}refused or did not answer{}; consistent with a sweep for hosts",
             Count(silent as u64),
             Count(tried as u64),
-            self.manner(order.iter().copied()),
-            self.unheard(),
+            self.manner(),
+            self.doubt(),
         );
         finding.life = order.iter().fold(None, |life, target| join(life, target.life));
         finding.evidence = vec![
@@ -248,7 +297,7 @@ impl Scan<'_> {
         let failed: usize = targets.iter().map(|target| target.failed).sum();
         let tried: usize = targets.iter().map(|target| target.ports).sum();
         let refused: u64 = material.refused(source, targets.iter().map(|target| target.host)).sum();
-        let is_sure = self.is_sure(refused, failed, targets.iter().copied());
+        let is_sure = self.is_sure(refused, failed);
         let severity = if is_sure { Severity::Alert } else { Severity::Note };
         let mut finding = Finding::new("scan", severity, NodeId::Host(source));
         let on = match targets {
@@ -265,8 +314,8 @@ impl Scan<'_> {
             Count(failed as u64),
             Count(tried as u64),
             over(carried),
-            self.manner(targets.iter().copied()),
-            self.unheard(),
+            self.manner(),
+            self.doubt(),
         );
         finding.life = targets.iter().fold(None, |life, target| join(life, target.life));
         finding.evidence = vec![
@@ -290,48 +339,47 @@ impl Scan<'_> {
 
     /// Whether so many failures mean something. Over TCP they do, where the client hears anybody, there are very many of
     /// them, or no connection has such segments; over UDP, what is said by ICMP does.
-    fn is_sure<'t>(
-        &self,
-        refused: u64,
-        failed: usize,
-        targets: impl Iterator<Item = &'t Target<'t>>,
-    ) -> bool {
-        match self.carried {
+    fn is_sure(&self, refused: u64, failed: usize) -> bool {
+        let is_sure = match self.carried {
             Carried::Udp => refused as f64 >= SCAN_REFUSED,
-            _ => self.is_heard || failed as f64 >= SCAN_UNHEARD || Self::is_stealthy(targets),
-        }
+            _ => self.is_heard || failed as f64 >= SCAN_UNHEARD || self.how != How::Asked,
+        };
+        is_sure && self.believes
     }
 
-    fn unheard(&self) -> &'static str {
-        let is_known = self.is_heard || self.carried == Carried::Udp;
-        if is_known { "" } else { " (it hears nobody in the capture)" }
+    fn doubt(&self) -> &'static str {
+        match self.carried {
+            _ if !self.believes => " (it sent data as if they had)",
+            Carried::Udp => "",
+            _ if self.is_heard => "",
+            _ => " (it hears nobody in the capture)",
+        }
     }
 
     /// What was tried, and refused.
     fn filters<'t>(&self, targets: impl Iterator<Item = &'t Target<'t>>, clause: Clause) -> (String, String) {
         let carrying = |protocol| Clause { protocol, ..clause };
-        let clauses = match self.carried {
-            Carried::Udp => BTreeSet::from([clause, carrying(Carried::Refusals)]),
-            // Segments that belong to no connection are not told from others by their flags alone.
-            _ if Self::is_stealthy(targets) => BTreeSet::from([clause]),
-            _ => BTreeSet::from([carrying(Carried::Attempts)]),
+        let clauses = match (self.carried, self.how) {
+            (Carried::Udp, _) => BTreeSet::from([clause, carrying(Carried::Refusals)]),
+            (_, How::Asked) => BTreeSet::from([carrying(Carried::Attempts)]),
+            // These are not told from others by their flags alone, but scanners send from few ports.
+            (_, How::Stealthy | How::Unconnected) => {
+                let from = targets.flat_map(|target| target.attempts).map(|it| it.source_port);
+                let clauses: BTreeSet<Clause> =
+                    from.map(|port| Clause { client_port: Some(port), ..clause }).collect();
+                if clauses.len() <= CLAUSES { clauses } else { BTreeSet::from([clause]) }
+            }
         };
         self.material.filters.any(&clauses)
     }
 
     /// By which segments it was tried, where that is out of the ordinary.
-    fn manner<'t>(&self, targets: impl Iterator<Item = &'t Target<'t>>) -> &'static str {
-        let hows: BTreeSet<How> = targets.flat_map(|target| target.attempts).map(|it| it.how).collect();
-        match (hows.contains(&How::Stealthy), hows.contains(&How::Acknowledged)) {
-            (true, false) => "by segments with neither SYN nor ACK ",
-            (false, true) => "by ACKs without a connection ",
-            (true, true) => "by segments without a connection ",
-            (false, false) => "",
+    fn manner(&self) -> &'static str {
+        match self.how {
+            How::Asked => "",
+            How::Stealthy => "by segments with neither SYN nor ACK ",
+            How::Unconnected => "by segments without a connection ",
         }
-    }
-
-    fn is_stealthy<'t>(mut targets: impl Iterator<Item = &'t Target<'t>>) -> bool {
-        targets.any(|target| target.attempts.iter().any(|it| it.how != How::Asked))
     }
 }
 
@@ -348,29 +396,42 @@ fn over(carried: Carried) -> &'static str {
 }
 
 impl Attempt {
-    fn of(it: Connection, direction: &Direction, how: How, is_answered: Option<bool>) -> Self {
+    fn of(it: Connection, direction: &Direction, how: How, outcome: Outcome) -> Self {
         let Connection { hosts, ports } = it;
         Self {
             source: hosts.source,
+            source_port: ports.source,
             destination: hosts.destination,
             port: ports.destination,
             how,
-            is_answered,
+            outcome,
             began: direction.began(),
             life: direction.life,
+        }
+    }
+
+    fn is_alike(&self, other: &Self) -> bool {
+        (self.source, self.how) == (other.source, other.how)
+    }
+
+    fn is_answered(&self, believes: bool) -> bool {
+        match self.outcome {
+            Outcome::Answered => true,
+            Outcome::Failed | Outcome::Silent => false,
+            Outcome::Pretended => believes,
         }
     }
 }
 
 impl<'a> Target<'a> {
     /// The attempts on one host, at least one.
-    fn of(attempts: &'a [Attempt]) -> Self {
+    fn of(attempts: &'a [Attempt], believes: bool) -> Self {
         let began = attempts.iter().map(|it| it.began).fold(attempts[0].began, When::min);
         let life = attempts.iter().fold(None, |life, it| join(life, it.life));
         let mut target = Self { host: attempts[0].destination, attempts, ports: 0, failed: 0, began, life };
         for of_port in target.of_ports() {
             target.ports += 1;
-            target.failed += usize::from(of_port.iter().all(|it| it.is_answered != Some(true)));
+            target.failed += usize::from(of_port.iter().all(|it| !it.is_answered(believes)));
         }
         target
     }
@@ -389,9 +450,5 @@ impl<'a> Target<'a> {
 
     fn is_answered(&self) -> bool {
         self.failed < self.ports
-    }
-
-    fn is_acknowledged(&self) -> bool {
-        self.attempts.iter().all(|it| it.how == How::Acknowledged)
     }
 }

@@ -51,6 +51,19 @@ fn scenes() -> Vec<Scene> {
     let (to, from) = (ends(CLIENT, 50_000, INSIDE, 22), ends(INSIDE, 50_000, CLIENT, 22));
     let between = [(to, true), (to, false), (from, true), (from, false)];
     let between = between.into_iter().fold(t(), |t, (ends, up)| t.segment(7, ends, up, ACK, 1, 9));
+    // Segments of no connection are told from those of others by the client's port.
+    let probes = |flags: u8, answer: u8| {
+        repeat(20, |t, n| {
+            let (at, ends) = (i64::from(n) * S, ends(CLIENT, 40_000, INSIDE, 100 + n));
+            t.segment(at, ends, true, flags, 1, 0).segment(at + 1, ends, false, answer, 0, 0)
+        })
+    };
+    let [fins, acks] =
+        [(FIN, RST_ACK), (ACK, RST)].map(|(flags, answer)| probes(flags, answer).about(&["scan"]));
+    // An ACK to see whether the host is up, as nmap sends.
+    let is_up = t().segment(3, ends(CLIENT, 44_000, INSIDE, 80), true, ACK, 1, 0);
+    let is_up =
+        is_up.and(t().segment(4, ends(CLIENT, 44_000, INSIDE, 80), false, RST, 1, 0).about(&["scan"]));
     // Whoever tries much, of which only the attempts and refusals are looked at.
     let asks = |t: Traffic, n: u16, server| {
         t.segment(i64::from(n) * S, ends(CLIENT, 40_000, server, 900 + n), true, SYN, 1, 0)
@@ -175,11 +188,13 @@ fn scenes() -> Vec<Scene> {
         ),
         scene(
             "scan of ports, beside connections between the same hosts",
-            ports.about(&["scan"]).and(between),
+            ports.about(&["scan"]).and(between.clone()).and(is_up),
             &["alert scan"],
             &["alert scan"],
             &[],
         ),
+        scene("scan by FINs", fins.and(between.clone()), &["alert scan"], &["alert scan"], &[]),
+        scene("scan by ACKs", acks.and(between), &["alert scan"], &[], &[]),
         // Silence is no answer where nothing can be heard.
         scene(
             "scan of hosts over UDP",

@@ -41,6 +41,7 @@ fn scans() {
     let silent_ports = |ports| {
         repeat(ports, |t, n| t.segment(n.into(), ends(CLIENT, 40_000, INSIDE, 100 + n), true, SYN, 1, 0))
     };
+    let stray = |flags| Traffic::default().segment(5, ends(CLIENT, 44_000, INSIDE, 80), true, flags, 1, 0);
     // Whatever is said to who refused or kept silent.
     let talked_at = |t: Traffic, payload: usize| {
         let attempts: Vec<Sent> = t.0.iter().filter(|sent| sent.is_up).cloned().collect();
@@ -55,13 +56,21 @@ fn scans() {
         ("an ACK to each host that refused", talked_at(sweep(12, same), 9), &["alert scan"]),
         ("an ACK to each port that refused", talked_at(ports(20), 9), &["alert scan"]),
         ("an ACK to each host that kept silent", talked_at(silent(12).heard(), 0), &["alert scan"]),
-        // Their answers took another way.
-        ("who goes on talking", talked_at(silent(12).heard(), 9), &[]),
+        // Their answers took another way, or there are none.
+        ("who goes on talking", talked_at(silent(12).heard(), 9), &["note scan"]),
+        ("who goes on talking to ports", talked_at(silent_ports(20).heard(), 1), &["note scan"]),
+        ("who goes on talking, only the way up", talked_at(silent(12), 9), &[]),
+        (
+            "who goes on talking to some, of whom enough are answered",
+            talked_at(hosts(0, &[(3, true), (1, false)].repeat(12), same).heard(), 9),
+            &[],
+        ),
         ("silence", silent(12).heard(), &["alert scan"]),
         // Only SYNs are captured, or nothing comes back to this address, as over IPv6 that leads nowhere.
         ("who never hears anybody", silent(12), &["note scan"]),
         ("255 silent ports, the same", silent_ports(255), &["note scan"]),
         ("256 silent ports, the same", silent_ports(256), &["alert scan"]),
+        ("one stray FIN among them", silent(12).and(stray(FIN)), &["note scan"]),
         ("ten hosts", sweep(10, same), &["alert scan"]),
         ("ports of their own", sweep(40, own), &["note scan"]),
         ("half on one port", sweep(10, |n| if n < 5 { 445 } else { own(n) }), &["alert scan"]),
@@ -95,40 +104,85 @@ fn udp_ports(ports: u16, from: u16, refused: u16) -> Traffic {
     })
 }
 
-/// Segments that belong to no connection (nmap -sF, -sX, -sN, -sA), each refused or not.
+/// Segments that belong to no connection (nmap -sF, -sX, -sN, -sA, -sM), each refused or not.
 #[test]
 fn stealthy_scans() {
-    let probes = |flags: u8, answer: Option<u8>, server: fn(u16) -> ([u8; 4], u16)| {
+    let probes = |flags: &[u8], answer: Option<u8>, ends: fn(u16) -> Ends| {
         repeat(20, |t, n| {
-            let (host, port) = server(n);
-            let (at, ends) = (i64::from(n) * S, ends(CLIENT, 40_000, host, port));
-            let t = t.segment(at, ends, true, flags, 1, 0);
+            let (at, ends) = (i64::from(n) * S, ends(n));
+            let t =
+                flags.iter().zip(0..).fold(t, |t, (flags, n)| t.segment(at + n, ends, true, *flags, 1, 0));
             match answer {
-                Some(answer) => t.segment(at + 1, ends, false, answer, 0, 0),
+                Some(answer) => t.segment(at + 5, ends, false, answer, 0, 0),
                 None => t,
             }
         })
     };
-    let ports = |n| (INSIDE, 100 + n);
-    let hosts = |n: u16| ([10, 0, 1, n as u8], 80);
+    let ports = |n| ends(CLIENT, 40_000, INSIDE, 100 + n);
+    let hosts = |n: u16| ends(CLIENT, 40_000, [10, 0, 1, n as u8], 80);
     let alert = &["alert scan"][..];
-    let mut cut = probes(SYN, None, ports);
+    let mut cut = probes(&[SYN], None, ports);
     cut.0.iter_mut().for_each(|sent| sent.bytes.truncate(14 + 20 + 8));
     for (name, traffic, expected) in [
-        ("FIN", probes(FIN, None, ports), alert),
-        ("FIN to hosts", probes(FIN, None, hosts), alert),
-        ("FIN, refused", probes(FIN, Some(RST_ACK), ports), alert),
-        ("Xmas", probes(FIN | PSH | URG, Some(RST_ACK), ports), alert),
-        ("no flag", probes(0, Some(RST_ACK), ports), alert),
-        ("no flag, not refused", probes(0, None, ports), alert),
+        ("FIN", probes(&[FIN], None, ports), alert),
+        ("FIN to hosts", probes(&[FIN], None, hosts), alert),
+        ("FIN, refused", probes(&[FIN], Some(RST_ACK), ports), alert),
+        ("FIN with ECE", probes(&[FIN | ECE], Some(RST_ACK), ports), alert),
+        ("FIN, then ACK", probes(&[FIN, ACK], Some(RST_ACK), ports), alert),
+        ("FIN, then RST", probes(&[FIN, RST], Some(RST_ACK), ports), alert),
+        ("Xmas", probes(&[FIN | PSH | URG], Some(RST_ACK), ports), alert),
+        ("no flag", probes(&[0], Some(RST_ACK), ports), alert),
+        ("no flag, not refused", probes(&[0], None, ports), alert),
+        ("no flag but CWR", probes(&[CWR], Some(RST_ACK), ports), alert),
         ("headers cut off before the flags", cut, &[]),
-        ("ACK", probes(ACK, Some(RST), ports), alert),
-        ("ACK, not refused", probes(ACK, None, ports), &[]),
+        ("ACK", probes(&[ACK], Some(RST), ports), alert),
+        ("ACK and PSH", probes(&[ACK | PSH], Some(RST), ports), alert),
+        ("ACK, then RST", probes(&[ACK, RST], Some(RST), ports), alert),
+        ("FIN and ACK", probes(&[FIN_ACK], Some(RST), ports), alert),
+        ("ACK, not refused", probes(&[ACK], None, ports), &[]),
+        ("connections that end", probes(&[FIN_ACK], Some(ACK), ports), &[]),
         // A firewall that has forgotten them.
-        ("idle connections to many hosts that end at once", probes(ACK, Some(RST), hosts), &[]),
-        ("connections that end", probes(FIN_ACK, Some(ACK), ports), &[]),
+        ("idle connections to many hosts that end at once", probes(&[ACK], Some(RST), hosts), &[]),
+        // Keep-alives and FINs to a machine that has started anew.
+        ("a server's", probes(&[ACK], Some(RST), |n| ends(CLIENT, 5432, INSIDE, 50_000 + n)), &[]),
+        (
+            "a server's, high port",
+            probes(&[ACK], Some(RST), |n| ends(CLIENT, 61_616, INSIDE, 40_000 + n)),
+            &[],
+        ),
+        ("a file server's", probes(&[ACK], Some(RST), |n| ends(CLIENT, 2049, INSIDE, 700 + n)), &[]),
+        ("a client's", probes(&[FIN_ACK], Some(RST), |n| ends(CLIENT, 40_000 + n, INSIDE, 8000 + n)), &[]),
     ] {
         check(name, &traffic, expected);
+    }
+}
+
+/// A finding is about the manner of its own attempts, not about what else the client sent.
+#[test]
+fn manners_by_themselves() {
+    let with = |flags: u8, answer: u8, ports: std::ops::Range<u16>| {
+        ports.fold(Traffic::default(), |t, n| {
+            let (at, ends) = (i64::from(n) * S, ends(CLIENT, 40_000 + u16::from(flags), INSIDE, n));
+            t.segment(at, ends, true, flags, 1, 0).segment(at + 1, ends, false, answer, 0, 0)
+        })
+    };
+    let syns = || with(SYN, RST_ACK, 100..120);
+    let fins = || with(FIN, RST_ACK, 100..120);
+    let acks = || with(ACK, RST, 100..120);
+    let (syn, fin) =
+        ("20 of 20 ports on 10.0.0.9 that 10.0.0.5 tried refused", "by segments with neither SYN nor ACK");
+    let ack = "by segments without a connection";
+    for (name, traffic, expected) in [
+        ("an ACK first, as nmap sends", with(ACK, RST, 80..81).and(syns()), &[syn][..]),
+        ("a FIN first", with(FIN, RST_ACK, 80..81).and(syns()), &[syn]),
+        ("a SYN first", with(SYN, RST_ACK, 80..81).and(fins()), &[fin]),
+        ("one after the other", syns().and(fins()).and(acks()), &[syn, fin, ack]),
+    ] {
+        let found = find(&traffic);
+        assert_eq!(found.len(), expected.len(), "{name}");
+        for part in expected {
+            assert!(found.iter().any(|it| it.sentence.contains(part)), "{name}: {part}");
+        }
     }
 }
 
@@ -616,6 +670,12 @@ fn takeovers() {
     let poisons =
         |t: Traffic, times: i64| (0..times).fold(t, |t, n| t.answers((60 + n) * S, two, gateway, host));
     let asks = t().asks(0, victim, host, gateway);
+    // Questions of others are to all, those of the host itself are not in the capture.
+    let one_sided = [(one, 0), (two, 60)].into_iter().fold(t(), |t, (router, from)| {
+        (from..from + 6)
+            .fold(t, |t, n| t.answers(n * S, router, gateway, host).answers(n * S, router, own, host))
+    });
+    let one_sided = carried(one_sided.asks(9 * S, mac(21), [10, 0, 0, 21], [10, 0, 0, 30]));
     for (name, traffic, expected) in [
         ("VRRP", group(vrrp), &[][..]),
         ("HSRP", group(hsrp), &[]),
@@ -650,6 +710,7 @@ fn takeovers() {
             &["note arp-conflict"],
         ),
         ("poisoning", poisons(carried(routes(asks.clone(), two, others)), 2), &["alert arp-conflict"]),
+        ("fail-over, what one host gets", one_sided, &["note arp-conflict", "note arp-conflict"]),
         ("as many answers as questions", poisons(carried(routes(asks, two, others)), 1), &[]),
         ("no question in the capture", poisons(carried(t().announces(0, two, others)), 3), &[]),
         ("poisoning that carries nothing", poisons(routes(t(), two, others), 3), &[]),

@@ -17,6 +17,8 @@ pub(crate) const FIN: u8 = 0x01;
 pub(crate) const RST: u8 = 0x04;
 pub(crate) const PSH: u8 = 0x08;
 pub(crate) const URG: u8 = 0x20;
+pub(crate) const ECE: u8 = 0x40;
+pub(crate) const CWR: u8 = 0x80;
 
 pub(crate) const CLIENT: [u8; 4] = [10, 0, 0, 5];
 pub(crate) const INSIDE: [u8; 4] = [10, 0, 0, 9];
