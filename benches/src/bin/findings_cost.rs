@@ -9,9 +9,9 @@ use pcapviz_core::GraphLayer;
 use pcapviz_core::analysis::{
     Centrality, Inside, Observations, Topology, bridges, findings, gateways, key_nodes, services, top_talkers,
 };
-use pcapviz_core::capture::{CaptureReader, DissectOptions, dissect, identify, sightings};
+use pcapviz_core::capture::{CaptureReader, DissectOptions, Dissector, identify, sightings};
 use pcapviz_core::enrich::NameTable;
-use pcapviz_core::graph::{Claims, FlowTable, Neighbours};
+use pcapviz_core::graph::{Claims, FlowBatch, FlowTable, Neighbours};
 
 /// Rows of the summary's lists, and edges up to which it computes centrality.
 const ROWS: usize = 10;
@@ -38,9 +38,10 @@ fn run(path: &Path, with: bool) -> (Duration, usize) {
     let start = Instant::now();
     let (mut table, mut names, mut observations, mut claims) =
         (FlowTable::new(), NameTable::new(), Observations::default(), Claims::default());
+    let (mut dissector, mut batch) = (Dissector::new(DissectOptions::default()), FlowBatch::default());
     if let Ok(mut reader) = CaptureReader::open(path) {
         while let Ok(Some(packet)) = reader.next_packet() {
-            let mut found = dissect(&packet, &DissectOptions::default());
+            let mut found = dissector.dissect(&packet);
             if let Some(application) = &found.application {
                 if let Some(protocol) = identify(application) {
                     found.protocols.insert(protocol);
@@ -51,12 +52,15 @@ fn run(path: &Path, with: bool) -> (Duration, usize) {
                 observations.observe(&packet, &found);
                 claims.observe(packet.timestamp, &found);
             }
-            table.observe(0, &packet, &found);
+            table.observe_in(&mut batch, 0, &packet, &found);
         }
+        table.settle(&mut batch);
     }
     let found = if with { findings(&table, &observations, &Inside::default()).len() } else { 0 };
-    for layer in GraphLayer::ALL {
-        let outline = table.outline(layer, 1);
+    let endpoints = table.outline(GraphLayer::Endpoints, 1);
+    let hosts = table.outline_of_hosts(&endpoints, 1);
+    for outline in [table.outline(GraphLayer::Devices, 1), hosts, endpoints] {
+        let layer = outline.layer();
         let topology = Topology::of(&outline);
         std::hint::black_box((top_talkers(&outline, ROWS), key_nodes(&topology, ROWS)));
         if !with {

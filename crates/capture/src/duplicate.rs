@@ -67,7 +67,7 @@ impl DuplicateWindow {
     /// How many packets of the next part of the capture are doubles of this part's last ones and, since
     /// their own window began empty, were not told.
     pub fn duplicates_in(&self, next: &Self) -> u64 {
-        let mut window = Self { head: Vec::new(), ..self.clone() };
+        let mut window = self.clone();
         let mut missed = 0;
         for (seen, told) in &next.head {
             missed += u64::from(seen.about.is_some_and(|about| window.look(about, &seen.kept)) && !told);

@@ -85,7 +85,7 @@ pub(super) const SYN: u8 = 0x02;
 pub(super) const RST: u8 = 0x04;
 pub(super) const ACK: u8 = 0x10;
 /// The flags that open, carry and close a connection; the others (PSH, URG and those of RFC 3168) may go with any.
-pub(super) const CONTROL: u8 = FIN | SYN | RST | ACK;
+const CONTROL: u8 = FIN | SYN | RST | ACK;
 
 impl<'a> Material<'a> {
     /// One pass over all flows, and another one where it may find something, each by up to so many threads.
@@ -370,7 +370,7 @@ impl Callers {
     fn add_tcp(&mut self, hosts: Pair<IpAddr>, tcp_flags: u8) {
         if tcp_flags & SYN != 0 || is_stealthy(tcp_flags) {
             self.tried.add(alone(hosts.source), 0);
-        } else if tcp_flags & CONTROL & !ACK == RST {
+        } else if is_refusal(tcp_flags) {
             // What a segment out of nowhere gets.
             self.tried.add(alone(hosts.destination), 0);
         }
@@ -491,6 +491,11 @@ pub(super) fn both_ways(
 /// only SYNs are looked at.
 pub(super) fn is_stealthy(tcp_flags: u8) -> bool {
     matches!(tcp_flags & CONTROL, 0 | FIN)
+}
+
+/// Whether these flags are of nothing but resets.
+pub(super) fn is_refusal(tcp_flags: u8) -> bool {
+    tcp_flags & CONTROL & !ACK == RST
 }
 
 /// Whether a client inside sends to a server outside. The lower port is the server's.

@@ -6,7 +6,7 @@ use pcapviz_capture::Pair;
 use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::amount::Count;
-use super::material::{ACK, CONTROL, Direction, FIN, RST, SYN, both_ways, is_stealthy};
+use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_refusal, is_stealthy};
 use super::packets::{CLAUSES, Carried, Clause};
 use super::threshold::{
     SCAN_BENIGN, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT,
@@ -48,8 +48,6 @@ enum Outcome {
     /// The same, and the client sent data as if it had been answered.
     Pretended,
 }
-
-const RST_ACK: u8 = RST | ACK;
 
 type When = (Option<pcapviz_graph::Timestamp>, pcapviz_graph::Position);
 
@@ -183,7 +181,7 @@ fn is_attempt(
 /// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server come from its
 /// port, and those of a client go to few system ports.
 fn is_unconnected(it: Connection, direction: &Direction, back: Option<&Direction>) -> bool {
-    let is_refused = back.is_some_and(|back| matches!(back.tcp_flags & CONTROL, RST | RST_ACK));
+    let is_refused = back.is_some_and(|back| is_refusal(back.tcp_flags));
     let Pair { source, destination } = it.ports;
     is_refused
         && direction.payload == 0
