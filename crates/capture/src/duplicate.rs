@@ -22,9 +22,11 @@ use crate::Packet;
 #[derive(Clone, Debug, Default)]
 pub struct DuplicateWindow<'a> {
     recent: [Seen<'a>; LOOK_BACK],
+    /// Their marks: the same is a first hint of a double, and is mostly not there.
+    marks: [u64; LOOK_BACK],
     next: usize,
-    /// The first packets, with whether each was a double.
-    head: Vec<(Seen<'static>, bool)>,
+    /// The first packets with their marks, and whether each was a double.
+    head: Vec<(u64, Seen<'static>, bool)>,
 }
 
 /// How many packets back a double is looked for.
@@ -44,7 +46,6 @@ struct Seen<'a> {
 /// What is told of a packet before its bytes are compared.
 #[derive(Clone, Copy, Debug)]
 struct About {
-    mark: u64,
     captured_len: usize,
     wire_len: u32,
     nanos: Option<i64>,
@@ -60,9 +61,10 @@ impl<'a> DuplicateWindow<'a> {
     pub fn is_duplicate(&mut self, packet: &Packet<'a>) -> bool {
         let about = About::of(packet);
         let kept = packet.captured.get(..KEPT).unwrap_or(packet.captured);
-        let found = self.look(about, kept);
+        let found = self.look(mark(packet), about, kept);
         if self.head.len() < LOOK_BACK {
-            self.head.push((Seen { about: Some(about), kept: Cow::Borrowed(kept) }.into_owned(), found));
+            let seen = Seen { about: Some(about), kept: Cow::Borrowed(kept) };
+            self.head.push((mark(packet), seen.into_owned(), found));
         }
         found
     }
@@ -70,7 +72,12 @@ impl<'a> DuplicateWindow<'a> {
     /// The same window, with copies of what it borrows from packets.
     #[must_use]
     pub fn into_owned(self) -> DuplicateWindow<'static> {
-        DuplicateWindow { recent: self.recent.map(Seen::into_owned), next: self.next, head: self.head }
+        DuplicateWindow {
+            recent: self.recent.map(Seen::into_owned),
+            marks: self.marks,
+            next: self.next,
+            head: self.head,
+        }
     }
 
     /// How many packets of the next part of the capture are doubles of this part's last ones and, since
@@ -78,17 +85,18 @@ impl<'a> DuplicateWindow<'a> {
     pub fn duplicates_in(&self, next: &DuplicateWindow<'_>) -> u64 {
         let mut window = DuplicateWindow { head: Vec::new(), ..self.clone() };
         let mut missed = 0;
-        for (seen, told) in &next.head {
-            missed += u64::from(seen.about.is_some_and(|about| window.look(about, &seen.kept)) && !told);
+        for (mark, seen, told) in &next.head {
+            missed +=
+                u64::from(seen.about.is_some_and(|about| window.look(*mark, about, &seen.kept)) && !told);
         }
         missed
     }
 
     #[inline]
-    fn look(&mut self, about: About, kept: &'a [u8]) -> bool {
-        let mark = |seen: &Seen<'_>| seen.about.is_some_and(|earlier| earlier.mark == about.mark);
-        let may_be = self.recent.iter().fold(false, |found, earlier| found | mark(earlier));
+    fn look(&mut self, mark: u64, about: About, kept: &'a [u8]) -> bool {
+        let may_be = self.marks.iter().fold(false, |may_be, &earlier| may_be | (earlier == mark));
         let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(about, kept));
+        self.marks[self.next] = mark;
         self.recent[self.next] = Seen { about: Some(about), kept: Cow::Borrowed(kept) };
         self.next = (self.next + 1) % LOOK_BACK;
         found
@@ -115,7 +123,6 @@ impl About {
     fn of(packet: &Packet<'_>) -> Self {
         let beyond = packet.captured.get(KEPT..).unwrap_or_default();
         Self {
-            mark: mark(packet),
             captured_len: packet.captured.len(),
             wire_len: packet.wire_len,
             nanos: packet.timestamp.map(|t| t.as_nanos()),

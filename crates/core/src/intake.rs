@@ -86,11 +86,16 @@ impl<'a> Intake<'a> {
     }
 
     /// Both ends count; a packet without a time is in no span.
+    #[inline]
     fn in_time(&self, time: Option<Timestamp>) -> bool {
-        let (from, to) = (self.selection.from, self.selection.to);
-        if from.is_none() && to.is_none() {
+        if self.selection.from.is_none() && self.selection.to.is_none() {
             return true;
         }
+        self.in_span(time)
+    }
+
+    fn in_span(&self, time: Option<Timestamp>) -> bool {
+        let (from, to) = (self.selection.from, self.selection.to);
         let (Some(start), Some(time)) = (self.first, time) else { return false };
         from.is_none_or(|from| time >= from.resolve(start)) && to.is_none_or(|to| time <= to.resolve(start))
     }

@@ -159,7 +159,10 @@ impl<'a> Part<'a> {
                 Ok(Some(packets)) => {
                     let mut window = self.intake.take_window();
                     for packet in packets {
-                        self.life = join_lives(self.life, packet.timestamp.map(|time| (time, time)));
+                        if let Some(time) = packet.timestamp {
+                            let (first, last) = self.life.get_or_insert((time, time));
+                            (*first, *last) = (time.min(*first), time.max(*last));
+                        }
                         match self.intake.admit(&packet, &mut window, self.shard.table.totals_mut()) {
                             Ok(()) => {
                                 let (dissector, hellos) = (&mut self.dissector, &mut self.hellos);

@@ -525,6 +525,12 @@ impl Decoder {
 
     #[inline]
     fn step(&mut self, window: &[u8]) -> Step {
+        if let Self::Pcap(pcap) = self { pcap.step(window) } else { self.other_step(window) }
+    }
+
+    /// Kept apart, so that the step of the format of most captures is part of its caller.
+    #[inline(never)]
+    fn other_step(&mut self, window: &[u8]) -> Step {
         match self {
             Self::Pcap(pcap) => pcap.step(window),
             Self::PcapNg(pcapng) => pcapng.step(window),
