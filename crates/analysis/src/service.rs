@@ -43,6 +43,10 @@ pub fn services(topology: &Topology<'_>, observations: &Observations, count: usi
     let accepted = observations.handshakes.accepting();
     let service = |node: usize| {
         let of_node = peers.of_node(node);
+        // Most end points are clients' ports.
+        if of_node.len() < CLIENTS && accepted.is_empty() {
+            return None;
+        }
         let NodeId::Endpoint(ip, port) = endpoints.id(node) else { return None };
         let accepted = accepted.contains(&(ip, port));
         if !accepted && of_node.len() < CLIENTS {

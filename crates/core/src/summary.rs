@@ -54,19 +54,14 @@ impl Report {
 
     /// What there is to say of the layers: for each its line, then the top talkers of each, then the key nodes.
     fn layers(&self, out: &Text) -> Result<impl Iterator<Item = String> + use<>, fmt::Error> {
-        let endpoints = self.table.outline(GraphLayer::Endpoints, self.threads);
-        let [mut devices, mut hosts, mut endpoints] = thread::scope(|scope| {
-            // The end points are the most, and to rank them is a task for one thread: the rest is done beside it.
-            let of_endpoints = || self.layer(out, &endpoints);
-            let beside = (self.threads > 1).then(|| scope.spawn(of_endpoints));
-            let hosts = self.layer(out, &self.table.outline_of_hosts(&endpoints, self.threads))?;
-            let devices = self.layer(out, &self.table.outline(GraphLayer::Devices, self.threads))?;
-            let endpoints = match beside {
-                Some(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?,
-                None => of_endpoints()?,
-            };
-            Ok([devices, hosts, endpoints])
-        })?;
+        let (threads, table) = (self.threads, &self.table);
+        let of_devices = || self.layer(out, &table.outline(GraphLayer::Devices, threads));
+        let of_endpoints = || table.outline(GraphLayer::Endpoints, threads);
+        // Much of each layer is a task for one thread, so that they are done beside each other; not all three, for memory.
+        let (devices, endpoints) = beside(threads, of_devices, of_endpoints);
+        let of_hosts = || self.layer(out, &table.outline_of_hosts(&endpoints, threads));
+        let (endpoints, hosts) = beside(threads, || self.layer(out, &endpoints), of_hosts);
+        let (mut devices, mut hosts, mut endpoints) = (devices?, hosts?, endpoints?);
         let parts = (0..devices.len()).flat_map(move |part| {
             [&mut devices, &mut hosts, &mut endpoints].map(|of| std::mem::take(&mut of[part]))
         });
@@ -275,6 +270,18 @@ impl Report {
         }
         out
     }
+}
+
+/// Does two things, beside each other where there is more than one thread.
+fn beside<A: Send, B>(threads: usize, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
+    if threads < 2 {
+        return (a(), b());
+    }
+    thread::scope(|scope| {
+        let a = scope.spawn(a);
+        let b = b();
+        (a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
+    })
 }
 
 /// Each node once, in the order in which they come, with all its reasons.

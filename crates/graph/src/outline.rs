@@ -6,7 +6,6 @@ use pcapviz_capture::GraphLayer;
 
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices};
 use crate::partition::{Partition, Row};
-use crate::sort::sort_by_threads;
 use crate::{FlowStats, FlowTable, LayerGraph, NodeId};
 
 /// A layer's graph as lean as can be: who is in it, who sent to whom, and how many bytes. About 30 bytes for a
@@ -83,9 +82,7 @@ impl Outline {
             add_up(&mut received, 1);
         }
         drop(bytes);
-        let mut edges: Vec<_> = ends.into_iter().map(|[source, target]| (source, target)).collect();
-        sort_by_threads(&mut edges, threads, |&(source, target)| u64::from(source) << 32 | u64::from(target));
-        edges.dedup();
+        let edges = edges(ends, nodes.len());
         Self { nodes, sent, received, edges }
     }
 
@@ -170,6 +167,35 @@ impl Outline {
     pub fn edges(&self) -> &[(u32, u32)] {
         &self.edges
     }
+}
+
+/// The distinct pairs of these ends of so many nodes, sorted.
+// The numbers are dense, so each source's targets are put in their place at once, and only those of one source are sorted.
+fn edges(ends: Vec<[u32; 2]>, nodes: usize) -> Vec<(u32, u32)> {
+    let mut next = vec![0_u32; nodes + 1];
+    ends.iter().for_each(|[source, _]| next[*source as usize + 1] += 1);
+    let mut before = 0;
+    for start in &mut next {
+        before += *start;
+        *start = before;
+    }
+    let mut targets = vec![0_u32; ends.len()];
+    for [source, target] in ends {
+        let place = &mut next[source as usize];
+        targets[*place as usize] = target;
+        *place += 1;
+    }
+    let mut edges = Vec::with_capacity(targets.len());
+    let mut start = 0;
+    for (source, end) in (0..).zip(next).take(nodes) {
+        let of_source = &mut targets[start..end as usize];
+        of_source.sort_unstable();
+        let distinct = of_source.chunk_by(|a, b| a == b);
+        edges.extend(distinct.map(|same| (source, same[0])));
+        start = end as usize;
+    }
+    edges.shrink_to_fit();
+    edges
 }
 
 /// The bytes that each device sent to each other.
@@ -354,16 +380,24 @@ impl Places {
 }
 
 /// What is in one or the other of two sorted lists, sorted; the numbers in it, from `base` on, are added to the places.
-fn union<N: Copy + Ord>(lists: [&[N]; 2], base: u32, places: &mut [Places; 2]) -> Vec<N> {
-    let mut all = Vec::with_capacity(lists[0].len().max(lists[1].len()));
-    let mut left = lists.map(|list| list.iter().copied().peekable());
-    while let Some(least) = left.iter_mut().filter_map(|list| list.peek().copied()).min() {
-        for (list, places) in left.iter_mut().zip(&mut *places) {
-            if list.next_if_eq(&least).is_some() {
-                places.0.push(base + all.len() as u32);
-            }
+fn union<N: Copy + Ord>([a, b]: [&[N]; 2], base: u32, [in_a, in_b]: &mut [Places; 2]) -> Vec<N> {
+    let mut all = Vec::with_capacity(a.len().max(b.len()));
+    let (mut i, mut j) = (0, 0);
+    while let (Some(&x), Some(&y)) = (a.get(i), b.get(j)) {
+        let number = base + all.len() as u32;
+        if x <= y {
+            in_a.0.push(number);
+            i += 1;
         }
-        all.push(least);
+        if y <= x {
+            in_b.0.push(number);
+            j += 1;
+        }
+        all.push(x.min(y));
+    }
+    for (rest, places) in [(&a[i..], in_a), (&b[j..], in_b)] {
+        places.0.extend((base + all.len() as u32..).take(rest.len()));
+        all.extend_from_slice(rest);
     }
     all
 }

@@ -143,6 +143,12 @@ impl<K: Packed> Partition<K> {
         }
     }
 
+    /// All rows, in the order in which they lie.
+    #[inline]
+    pub(crate) fn chunks(&self) -> &[Vec<Row<K>>] {
+        &self.chunks
+    }
+
     /// Every row, in the order in which they lie.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<K>> {
         self.chunks.iter().flatten()

@@ -9,7 +9,7 @@ use pcapviz_capture::{Dissection, GraphLayer, Packet};
 use crate::batch::Place;
 use crate::outline::Numbered;
 use crate::packed::{Addend, Arrival, Packed, PackedStats, PackedV4, PackedV6};
-use crate::partition::Partition;
+use crate::partition::{Partition, Row};
 use crate::totals::absences;
 use crate::{FlowBatch, FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
 
@@ -227,7 +227,8 @@ impl FlowTable {
     ) -> Vec<A> {
         self.parts_by(threads, |v4, v6| {
             let mut all = start();
-            flows(v4).chain(flows(v6)).for_each(|(key, stats)| step(&mut all, key, stats));
+            each_row(v4, |partition, row| step(&mut all, row.key.unpack(), partition.stats(row)));
+            each_row(v6, |partition, row| step(&mut all, row.key.unpack(), partition.stats(row)));
             all
         })
     }
@@ -241,8 +242,8 @@ impl FlowTable {
     ) -> Vec<A> {
         self.parts_by(threads, |v4, v6| {
             let mut all = start();
-            v4.iter().flat_map(Partition::rows).for_each(|row| step(&mut all, row.key.words(), &row.stats));
-            v6.iter().flat_map(Partition::rows).for_each(|row| step(&mut all, row.key.words(), &row.stats));
+            each_row(v4, |_, row| step(&mut all, row.key.words(), &row.stats));
+            each_row(v6, |_, row| step(&mut all, row.key.words(), &row.stats));
             all
         })
     }
@@ -367,6 +368,18 @@ fn merge_partitions<K: Packed>(
 fn virtual_keys<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = FlowKey> {
     let rows = partitions.iter().flat_map(Partition::rows);
     rows.filter(|row| row.key.is_virtual()).map(|row| row.key.unpack())
+}
+
+/// Plain loops, not chained iterators: what `each` does not ask of a row is then never unpacked.
+#[inline(always)]
+fn each_row<K: Packed>(partitions: &[Partition<K>], mut each: impl FnMut(&Partition<K>, &Row<K>)) {
+    for partition in partitions {
+        for chunk in partition.chunks() {
+            for row in chunk {
+                each(partition, row);
+            }
+        }
+    }
 }
 
 fn flows<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = (FlowKey, FlowStats)> {

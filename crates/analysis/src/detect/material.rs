@@ -2,15 +2,15 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::{Pair, ProtocolSet, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{CLAUSES, Carried, Clause, Filters};
-use super::sketch::{Counts, Few, LargeSenders, Sketch};
+use super::sketch::{Counts, LargeSenders, Sketch, Sought};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
 };
@@ -239,22 +239,20 @@ impl<'a> Material<'a> {
         if hosts.is_empty() {
             return Heard::default();
         }
-        let may_be = Few::of(hosts);
-        let is_one = |host: IpAddr| may_be.may_hold(host) && hosts.contains(&host);
-        let parts = self.table.fold_by(self.threads, Heard::default, |heard, key, stats| {
+        let start = || (Sought::new(hosts.clone()), Sought::new(hosts.clone()));
+        let parts = self.table.fold_by(self.threads, start, |(receivers, senders), key, stats| {
             let Some(of) = key.hosts else { return };
-            if is_one(of.destination) {
-                heard.receives.insert(of.destination);
-            }
-            if stats.tcp_flags & ACK != 0 && is_one(of.source) {
-                heard.acknowledges.insert(of.source);
+            receivers.find(of.destination);
+            if stats.tcp_flags & ACK != 0 {
+                senders.find(of.source);
             }
         });
-        parts.into_iter().fold(Heard::default(), |mut all, part| {
-            all.receives.extend(part.receives);
-            all.acknowledges.extend(part.acknowledges);
-            all
-        })
+        let mut heard = Heard::default();
+        for (receivers, senders) in parts {
+            heard.receives.extend(hosts.difference(&receivers.left));
+            heard.acknowledges.extend(hosts.difference(&senders.left));
+        }
+        heard
     }
 
     /// Whether some packets were cut off when they were captured.
@@ -463,17 +461,29 @@ fn append<T>(all: &mut Vec<T>, part: Vec<T>) {
     if all.is_empty() { *all = part } else { all.extend(part) }
 }
 
-/// Sorts directions so that the two of each connection lie behind each other, and adds up those that were seen in several places.
-fn pair_up(mut directions: Vec<(Connection, Direction)>) -> Vec<(Connection, Direction)> {
-    directions.sort_unstable_by_key(|(it, _)| (*it.min(&it.reversed()), *it));
-    directions.dedup_by(|(it, other), (kept, direction)| {
-        let is_same = it == kept;
-        if is_same {
-            direction.add(other);
+/// Orders directions so that the two of each connection lie behind each other, and adds up those that were seen in several places.
+// By a hash that both directions share: to compare whole connections takes ten times as long, and there may be millions.
+fn pair_up(directions: Vec<(Connection, Direction)>) -> Vec<(Connection, Direction)> {
+    let hasher = FixedState::default();
+    let hash = |Connection { hosts, ports }: &Connection| {
+        let end = |host, port| hasher.hash_one((host, port));
+        end(hosts.source, ports.source).wrapping_add(end(hosts.destination, ports.destination))
+    };
+    let hashes = directions.iter().enumerate().map(|(n, (it, _))| (hash(it), n));
+    let mut order: Vec<(u64, usize)> = hashes.collect();
+    let whole = |n: usize| {
+        let it = directions[n].0;
+        (it.min(it.reversed()), it)
+    };
+    order.sort_unstable_by(|(a, n), (b, m)| a.cmp(b).then_with(|| whole(*n).cmp(&whole(*m))));
+    let mut paired: Vec<(Connection, Direction)> = Vec::with_capacity(directions.len());
+    for (it, direction) in order.into_iter().map(|(_, n)| directions[n]) {
+        match paired.last_mut() {
+            Some((latest, known)) if *latest == it => known.add(&direction),
+            _ => paired.push((it, direction)),
         }
-        is_same
-    });
-    directions
+    }
+    paired
 }
 
 /// The two directions of each connection, that of which it is asked first; the other where it was seen.

@@ -1,5 +1,6 @@
 //! Upper bounds of many numbers in little memory: of millions of hosts, few matter to a detector, and these tell which.
 
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
@@ -141,25 +142,42 @@ fn bits(ip: IpAddr) -> u128 {
     }
 }
 
-/// Tells most hosts from a few at once, by a bit for each of a few hashes that multiply alone.
-pub(super) struct Few(Vec<u64>);
+/// Hosts that are looked for: those found already, which most flows are of, cost as little as those never looked for.
+pub(super) struct Sought {
+    /// Those not found yet.
+    pub(super) left: HashSet<IpAddr, RandomState>,
+    /// A bit for each of a few hashes that multiply alone: whether some host with that hash may be left.
+    places: Vec<u64>,
+    /// How many the bits were set for.
+    marked: usize,
+}
 
-impl Few {
+impl Sought {
     const BITS: u32 = 16;
 
-    pub(super) fn of<'a>(hosts: impl IntoIterator<Item = &'a IpAddr>) -> Self {
-        let mut bits = vec![0; (1 << Self::BITS) / 64];
-        for place in hosts.into_iter().map(|host| Self::place(*host)) {
-            bits[place / 64] |= 1 << (place % 64);
-        }
-        Self(bits)
+    pub(super) fn new(hosts: HashSet<IpAddr, RandomState>) -> Self {
+        let mut sought = Self { left: hosts, places: Vec::new(), marked: 0 };
+        sought.mark();
+        sought
     }
 
-    /// Whether it may be one of them.
+    /// Notes that a host is there.
     #[inline]
-    pub(super) fn may_hold(&self, host: IpAddr) -> bool {
+    pub(super) fn find(&mut self, host: IpAddr) {
         let place = Self::place(host);
-        self.0[place / 64] >> (place % 64) & 1 != 0
+        let may_be = self.places[place / 64] >> (place % 64) & 1 != 0;
+        if may_be && self.left.remove(&host) && self.left.len() <= self.marked / 2 {
+            self.mark();
+        }
+    }
+
+    #[cold]
+    fn mark(&mut self) {
+        self.places = vec![0; (1 << Self::BITS) / 64];
+        for place in self.left.iter().map(|host| Self::place(*host)) {
+            self.places[place / 64] |= 1 << (place % 64);
+        }
+        self.marked = self.left.len();
     }
 
     #[inline]
