@@ -5,7 +5,7 @@ use pcapviz_capture::Pair;
 use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
 use super::amount::{Bytes, Count, at_least};
-use super::packets::{CLAUSES, Carried, Clause};
+use super::packets::{Carried, Clause};
 use super::threshold::{TUNNEL_BYTES, TUNNEL_MEAN, TUNNEL_NAMES, TUNNEL_PRIVATE};
 use super::{Material, magnitude};
 use crate::life::join;
@@ -71,32 +71,29 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
         "content delivery networks that make a name for each user",
         "telemetry that names each device or event",
     ];
-    let mut clauses: BTreeSet<Clause> = sum
-        .asked
-        .iter()
-        .flat_map(|(hosts, _)| {
-            [Carried::Udp, Carried::Tcp]
-                .map(|carried| Clause::between(carried, hosts.source, hosts.destination).server_port(53))
+    let by_dns = |client, server| {
+        [Carried::Udp, Carried::Tcp].map(|protocol| Clause {
+            protocol,
+            client,
+            server,
+            client_port: None,
+            server_port: Some(53),
         })
-        .collect();
-    // Any server, and if need be any client.
-    if clauses.len() > CLAUSES {
-        clauses = clauses.iter().map(|clause| Clause { server: None, ..*clause }).collect();
-    }
-    if clauses.len() > CLAUSES {
-        clauses = clauses.iter().map(|clause| Clause { client: None, ..*clause }).collect();
-    }
-    (finding.display_filter, finding.capture_filter) = material.filters.any(&clauses);
+    };
+    let exact =
+        || sum.asked.iter().flat_map(|(it, _)| by_dns(Some(it.source), Some(it.destination))).collect();
+    // Any server, or else any client too: not all are known.
+    let wider: Vec<Clause> = match clients.iter().collect::<Vec<_>>()[..] {
+        [client] if !sum.is_asked_by_more => by_dns(Some(*client), None).into(),
+        _ => by_dns(None, None).into(),
+    };
+    material.filters.select(&mut finding, (!sum.is_asked_by_more).then(exact), &wider);
     let domains: Vec<&str> = match scope {
         Scope::Domain(domain) => vec![domain],
-        Scope::Hosts(_) if sum.domains.len() <= CLAUSES => sum.domains.iter().map(|d| &**d).collect(),
-        Scope::Hosts(_) => Vec::new(),
+        Scope::Hosts(_) => sum.domains.iter().map(|domain| &**domain).collect(),
     };
-    if !domains.is_empty() {
-        let names: Vec<String> = domains.into_iter().map(pattern).collect();
-        finding.display_filter =
-            format!("({}) && dns.qry.name matches \"(^|[.])({})$\"", finding.display_filter, names.join("|"));
-    }
+    let names: Vec<String> = domains.into_iter().map(pattern).collect();
+    material.filters.select_names(&mut finding, &names);
     Some(finding)
 }
 

@@ -7,7 +7,7 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::amount::Count;
 use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_refusal, is_stealthy};
-use super::packets::{CLAUSES, Carried, Clause};
+use super::packets::{Carried, Clause, HANDFUL, MOST_CLAUSES};
 use super::threshold::{
     SCAN_BENIGN, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT,
     SCAN_SCANNER, SCAN_SYSTEM, SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
@@ -278,15 +278,15 @@ impl Scan<'_> {
         }
         finding.innocent_causes = CAUSES;
         let server_port = Some(port).filter(|_| is_one_port);
-        (finding.display_filter, finding.capture_filter) =
-            self.filters(order.iter().copied(), Clause { server_port, ..Clause::of(carried, source) });
+        let all = Clause { server_port, ..Clause::of(carried, source) };
+        self.select(&mut finding, &order, all);
         Some(finding)
     }
 
     /// Ports of one host after another; hosts past a handful are one finding.
     fn of_ports(&self, targets: &[Target<'_>]) -> Vec<Finding> {
         let scanned: Vec<&Target<'_>> = targets.iter().filter(|target| target.is_scanned()).collect();
-        let size = if scanned.len() > CLAUSES { scanned.len() } else { 1 };
+        let size = if scanned.len() > HANDFUL { scanned.len() } else { 1 };
         scanned.chunks(size).map(|targets| self.of_ports_of(targets)).collect()
     }
 
@@ -326,12 +326,8 @@ impl Scan<'_> {
             finding.evidence.push(said.against(SCAN_REFUSED));
         }
         finding.innocent_causes = CAUSES;
-        let server = match targets {
-            [target] => Some(target.host),
-            _ => None,
-        };
-        (finding.display_filter, finding.capture_filter) =
-            self.filters(targets.iter().copied(), Clause { server, ..Clause::of(carried, source) });
+        let server = finding.object.map(|_| targets[0].host);
+        self.select(&mut finding, targets, Clause { server, ..Clause::of(carried, source) });
         finding
     }
 
@@ -354,21 +350,38 @@ impl Scan<'_> {
         }
     }
 
-    /// What was tried, and refused.
-    fn filters<'t>(&self, targets: impl Iterator<Item = &'t Target<'t>>, clause: Clause) -> (String, String) {
-        let carrying = |protocol| Clause { protocol, ..clause };
-        let clauses = match (self.carried, self.how) {
-            (Carried::Udp, _) => BTreeSet::from([clause, carrying(Carried::Refusals)]),
-            (_, How::Asked) => BTreeSet::from([carrying(Carried::Attempts)]),
-            // These are not told from others by their flags alone, but scanners send from few ports.
-            (_, How::Stealthy | How::Unconnected) => {
-                let from = targets.flat_map(|target| target.attempts).map(|it| it.source_port);
-                let clauses: BTreeSet<Clause> =
-                    from.map(|port| Clause { client_port: Some(port), ..clause }).collect();
-                if clauses.len() <= CLAUSES { clauses } else { BTreeSet::from([clause]) }
-            }
+    /// Gives the finding the filters for what was tried on these, of `all` that the source did, and what refused it.
+    fn select(&self, finding: &mut Finding, targets: &[&Target<'_>], all: Clause) {
+        let attempts = targets.iter().flat_map(|target| target.attempts);
+        let attempts = attempts.filter(|it| all.server_port.is_none_or(|port| it.port == port));
+        // Of what asks, all is part of a scan: of single hosts or ports no list is needed.
+        let is_listed = self.how != How::Asked
+            || self.carried == Carried::Udp
+            || (all.server.is_none() && all.server_port.is_none());
+        let whole = |it: &Attempt| Clause {
+            client_port: Some(it.source_port),
+            server: Some(it.destination),
+            server_port: Some(it.port),
+            ..all
         };
-        self.material.filters.any(&clauses)
+        let kinds = match (self.carried, self.how) {
+            (Carried::Udp, _) => &[Carried::Udp, Carried::Refusals][..],
+            (_, How::Asked) => &[Carried::Attempts],
+            // These are told from others by all their flags, which no filter can ask for.
+            (_, How::Stealthy | How::Unconnected) => &[Carried::Tcp],
+        };
+        // None where there are too many to look at.
+        let clauses: Option<Vec<Clause>> = match targets.iter().map(|target| target.attempts.len()).sum() {
+            _ if !is_listed => Some(vec![all]),
+            0..=MOST_CLAUSES => Some(attempts.map(whole).collect()),
+            _ => None,
+        };
+        let of_kinds = |clauses: &[Clause]| -> Vec<Clause> {
+            let of_all = kinds.iter().flat_map(|kind| clauses.iter().map(move |it| (*kind, it)));
+            of_all.map(|(protocol, it)| Clause { protocol, ..*it }).collect()
+        };
+        let exact = clauses.map(|clauses| of_kinds(&clauses));
+        self.material.filters.select(finding, exact, &of_kinds(&[all]));
     }
 
     /// By which segments it was tried, where that is out of the ordinary.

@@ -7,6 +7,7 @@ mod dns_name;
 mod echo;
 mod handshake;
 mod refusal;
+mod wrapped;
 
 use pcapviz_capture::{Dissection, Packet, Transport};
 
@@ -15,6 +16,7 @@ pub(crate) use dns_name::{DnsNames, NameSum, Scope};
 pub(crate) use echo::Echoes;
 pub(crate) use handshake::{Connection, Handshakes};
 pub(crate) use refusal::Refusals;
+pub(crate) use wrapped::Wrapped;
 
 /// What single packets say that the flow table does not keep: starts and ends of TCP connections, DNS names that
 /// were asked for, sizes of ICMP echoes, ports said to be unreachable, ARP claims and questions.
@@ -38,6 +40,7 @@ pub struct Observations {
     pub(crate) echoes: Echoes,
     pub(crate) claims: Claims,
     pub(crate) refusals: Refusals,
+    pub(crate) wrapped: Wrapped,
 }
 
 /// TCP's FIN and SYN (RFC 9293): what starts and ends a connection.
@@ -50,6 +53,9 @@ impl Observations {
     /// Takes in what a packet says. O(1), amortised.
     #[inline]
     pub fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        if found.hosts.as_ref().is_some_and(|hosts| hosts.is_wrapped) {
+            self.wrapped.observe(found);
+        }
         if let Some(ports) = &found.ports {
             let pair = ports.ports;
             match ports.transport {
@@ -84,5 +90,6 @@ impl Observations {
         self.echoes.merge(other.echoes);
         self.claims.merge(other.claims);
         self.refusals.merge(other.refusals);
+        self.wrapped.merge(other.wrapped);
     }
 }

@@ -71,9 +71,11 @@ fn scenes() -> Vec<Scene> {
     let stale = repeat(12, |t, n| asks(t, n, [10, 0, 1, n as u8])).about(&["scan"]);
     let everywhere = repeat(20 * 16, |t, n| asks(t, n, [10, 0, 1, (n / 16) as u8])).about(&["scan"]);
     // One of them refuses.
-    let refusal =
-        t().segment(6, ends(CLIENT, 40_000, [10, 0, 1, 1], 901), false, RST_ACK, 1, 0).about(&["scan"]);
-    let busy = t().segment(5, ends(CLIENT, 40_000, INSIDE, 22), true, ACK, 1, 9).and(refusal);
+    let busy = |port| {
+        let refuses = ends(CLIENT, 40_000, [10, 0, 1, 1], port);
+        let refusal = t().segment(6, refuses, false, RST_ACK, 1, 0).about(&["scan"]);
+        t().segment(5, ends(CLIENT, 40_000, INSIDE, 22), true, ACK, 1, 9).and(refusal)
+    };
     let knocks = |server: fn(u16) -> ([u8; 4], u16)| {
         let sent = repeat(20, |t, n| t.datagram(i64::from(n) * S, (CLIENT, 40_000), server(n), 20));
         sent.and(repeat(9, |t, n| t.unreachable(i64::from(n) * S + 1, server(n), CLIENT))).about(&["scan"])
@@ -174,14 +176,14 @@ fn scenes() -> Vec<Scene> {
         ),
         scene(
             "scan of hosts by ports of their own",
-            stale.and(busy.clone()),
+            stale.and(busy(901)),
             &["note scan"],
             &["note scan"],
             &[],
         ),
         scene(
             "scan of ports of many hosts",
-            everywhere.and(busy),
+            everywhere.and(busy(917)),
             &["alert scan", "note scan"],
             &["alert scan", "note scan"],
             &[],
