@@ -512,3 +512,121 @@ fn sender(device: MacAddr) -> (String, String) {
         format!("(arp[8:4] = 0x{a:02x}{b:02x}{c:02x}{d:02x} and arp[12:2] = 0x{e:02x}{f:02x})"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn filters() -> Filters {
+        Filters::of(&FlowTable::new(), ProtocolSet::EMPTY, &Wrapped::default())
+    }
+
+    /// A clause of the numbers, or of any address or port.
+    fn clause((protocol, client, server, client_port, server_port): (bool, u8, u8, u8, u8)) -> Clause {
+        let address = |n: u8| (n > 0).then(|| IpAddr::from([10, 0, n / 16, n % 16]));
+        let port = |n: u8| (n > 0).then(|| u16::from(n));
+        let protocol = if protocol { Carried::Tcp } else { Carried::Udp };
+        Clause {
+            protocol,
+            client: Some(IpAddr::from([10, 1, 0, client])),
+            server: address(server),
+            client_port: port(client_port),
+            server_port: port(server_port),
+        }
+    }
+
+    proptest! {
+        /// Whatever matches one of the clauses matches one of the blocks, and the other way round.
+        #[test]
+        fn blocks_say_what_the_clauses_say(
+            numbers in prop::collection::vec((any::<bool>(), 0..3_u8, 0..4_u8, 0..4_u8, 0..5_u8), 1..60),
+        ) {
+            let clauses: Vec<Clause> = numbers.into_iter().map(clause).collect();
+            let blocks = Block::of_clauses(&clauses);
+            for all in 0..2 * 3 * 4 * 4 * 5_u32 {
+                let digit = |below: u32, base: u32| (all / below % base) as u8;
+                let it = (digit(1, 2) == 1, digit(2, 3), 1 + digit(6, 4), 1 + digit(24, 4), 1 + digit(96, 5));
+                let packet = clause(it);
+                let parts = |it: &Clause| {
+                    let address = |ip: Option<IpAddr>| ip.map(number);
+                    [address(it.client), address(it.server), it.client_port.map(u128::from), it.server_port.map(u128::from)]
+                };
+                let of_clause = |clause: &Clause| {
+                    let parts = parts(clause).into_iter().zip(parts(&packet));
+                    clause.protocol == packet.protocol && parts.into_iter().all(|(part, is)| part.is_none() || part == is)
+                };
+                let of_block = |block: &Block| {
+                    let mut parts = block.parts.iter().zip(parts(&packet));
+                    block.protocol == packet.protocol
+                        && parts.all(|(part, is)| part.as_ref().is_none_or(|list| is.is_some_and(|is| list.contains(&is))))
+                };
+                prop_assert_eq!(clauses.iter().any(of_clause), blocks.iter().any(of_block));
+            }
+        }
+    }
+
+    /// Numbers in a row are a range, networks where they are whole.
+    #[test]
+    fn lists_are_short() {
+        let host = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let to = |hosts: std::ops::Range<u8>, ports: &[u16]| -> Vec<Clause> {
+            let clause = |host, port: &u16| {
+                Clause::between(Carried::Tcp, IpAddr::from([10, 9, 0, 1]), host).server_port(*port)
+            };
+            hosts.flat_map(|n| ports.iter().map(move |port| clause(host(n), port))).collect()
+        };
+        for (clauses, display, capture) in [
+            (to(5..6, &[80]), "ip.dst == 10.0.0.5 && tcp.dstport == 80", "dst host 10.0.0.5 and dst port 80"),
+            (
+                to(5..6, &[1, 2, 3, 7, 9]),
+                "ip.dst == 10.0.0.5 && tcp.dstport in {1..3, 7, 9}",
+                "dst host 10.0.0.5 and (dst port 7 or 9 or dst portrange 1-3)",
+            ),
+            (
+                to(3..14, &[80, 81]),
+                "ip.dst in {10.0.0.3..10.0.0.13} && tcp.dstport in {80..81}",
+                "(dst host 10.0.0.3 or dst net 10.0.0.4/30 or 10.0.0.8/30 or 10.0.0.12/31) and dst portrange 80-81",
+            ),
+        ] {
+            let (shown, captured) = filters().any(&clauses);
+            assert!(shown.contains(display), "{shown}");
+            assert!(captured.contains(capture), "{captured}");
+        }
+    }
+
+    #[test]
+    fn filters_too_long_say_that_they_are_wider() {
+        let far = |n: u32| IpAddr::from(Ipv4Addr::from(n.wrapping_mul(0x9e37_79b9)));
+        let to = |hosts: u32| (0..hosts).map(|n| Clause::between(Carried::Tcp, far(0), far(n + 1))).collect();
+        let wider = [Clause::of(Carried::Tcp, far(0))];
+        for (exact, is_wider) in [(Some(to(300)), false), (Some(to(3000)), true), (None, true)] {
+            let mut finding =
+                Finding::new("scan", pcapviz_graph::Severity::Note, pcapviz_graph::NodeId::Host(far(0)));
+            filters().select(&mut finding, exact, &wider);
+            let selected = (finding.display_filter.clone(), finding.capture_filter.clone());
+            assert_eq!(selected == filters().any(&wider), is_wider);
+            assert_eq!(finding.evidence.iter().any(|it| it.name == WIDER), is_wider);
+            assert!(finding.display_filter.len().max(finding.capture_filter.len()) <= LONGEST);
+        }
+    }
+
+    /// So that what is seen of one side is what is seen of the other.
+    #[test]
+    fn wrapped_hosts_have_no_capture_filter() {
+        let [one, other, third] = [1, 2, 3].map(|n| IpAddr::from([10, 0, 0, n]));
+        let mut filters = filters();
+        filters.wrapped =
+            Some(([Wrapped::between(other, one)].into_iter().collect(), [one, other].into_iter().collect()));
+        for (clause, is_left_out) in [
+            (Clause::between(Carried::Tcp, one, other), true),
+            (Clause::between(Carried::Tcp, other, one), true),
+            (Clause::of(Carried::Udp, other), true),
+            (Clause::between(Carried::Tcp, one, third), false),
+            (Clause::of(Carried::Tcp, third), false),
+        ] {
+            assert_eq!(filters.any(&[clause]).1.is_empty(), is_left_out, "{clause:?}");
+        }
+    }
+}

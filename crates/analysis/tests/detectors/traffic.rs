@@ -315,6 +315,18 @@ impl Traffic {
         self
     }
 
+    /// Each IPv6 packet with options for each hop in front of what it carries.
+    pub(crate) fn extended(mut self) -> Self {
+        for sent in self.0.iter_mut().filter(|sent| sent.bytes[TYPE] == [0x86, 0xdd]) {
+            let len = u16::from_be_bytes([sent.bytes[18], sent.bytes[19]]) + 8;
+            sent.bytes[18..20].copy_from_slice(&len.to_be_bytes());
+            let next = std::mem::replace(&mut sent.bytes[20], 0);
+            sent.bytes.splice(54..54, [next, 0, 1, 4, 0, 0, 0, 0]);
+            sent.len += 8;
+        }
+        self
+    }
+
     /// The same inside another IPv4 packet, where it is over IPv4.
     pub(crate) fn tunnelled(mut self) -> Self {
         for sent in self.0.iter_mut().filter(|sent| sent.bytes[TYPE] == [8, 0]) {
