@@ -34,7 +34,9 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
     let (most, _) = sum.asked.first()?;
     let mean = sum.bytes / sum.names;
     let long = if sum.is_private { TUNNEL_PRIVATE } else { TUNNEL_MEAN };
-    let severity = if mean >= long { Severity::Alert } else { Severity::Note };
+    // Anybody can give names such a form, but so have those that multicast DNS did not find.
+    let is_sure = mean >= long && sum.bytes - sum.discovered >= TUNNEL_BYTES;
+    let severity = if is_sure { Severity::Alert } else { Severity::Note };
     let mut finding = Finding::new("dns-tunnel", severity, NodeId::Host(most.source));
     finding.object = Some(NodeId::Host(most.destination));
     finding.score = 0.5 * magnitude(sum.bytes, TUNNEL_BYTES) + 0.5 * (mean / 100.0).min(1.0);
@@ -62,6 +64,13 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
         Evidence::new("messages", messages as f64, "messages"),
         Evidence::new("clients", clients.len() as f64, "hosts"),
     ];
+    if sum.discovered > 0.0 {
+        finding.evidence.push(Evidence::new(
+            "of these, in names that multicast DNS has",
+            sum.discovered,
+            "B",
+        ));
+    }
     finding.evidence.extend(bound);
     if share < 1.0 {
         finding.evidence.push(Evidence::new("estimated from this share of all names", share, ""));
@@ -70,6 +79,7 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
         "virus scanners and mail filters that ask about files and senders by DNS",
         "content delivery networks that make a name for each user",
         "telemetry that names each device or event",
+        "hosts and services that multicast DNS did not find, such as those of calls in a browser",
     ];
     let by_dns = |client, server| {
         [Carried::Udp, Carried::Tcp].map(|protocol| Clause {

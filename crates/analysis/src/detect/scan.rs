@@ -45,7 +45,7 @@ enum Outcome {
     Failed,
     /// Nothing came back, which says nothing where the capture has one direction only.
     Silent,
-    /// The same, and the client sent data as if it had been answered.
+    /// The same, and the client went on as if it had been answered: it sent data, or ended the connection in order.
     Pretended,
 }
 
@@ -107,7 +107,7 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
             let outcome = match back {
                 // Whatever the client says afterwards.
                 Some(back) if back.tcp_flags & SYN != 0 || back.payload > 0 => Outcome::Answered,
-                None if flags & ACK != 0 && direction.payload > 0 => Outcome::Pretended,
+                None if flags & ACK != 0 && (direction.payload > 0 || flags & FIN != 0) => Outcome::Pretended,
                 None if flags & ACK != 0 => Outcome::Silent,
                 _ => Outcome::Failed,
             };
@@ -197,8 +197,8 @@ struct Scan<'m> {
     source: IpAddr,
     how: How,
     is_heard: bool,
-    /// Whether who sent data is taken to have been answered, in a direction that the capture does not have. Else there is
-    /// a note at most: anybody can send data, but answers do take other ways.
+    /// Whether who went on is taken to have been answered, in a direction that the capture does not have. Else there is
+    /// a note at most: anybody can go on, but answers do take other ways.
     believes: bool,
 }
 
@@ -343,7 +343,7 @@ impl Scan<'_> {
 
     fn doubt(&self) -> &'static str {
         match self.carried {
-            _ if !self.believes => " (it sent data as if they had)",
+            _ if !self.believes => " (it went on as if they had)",
             Carried::Udp => "",
             _ if self.is_heard => "",
             _ => " (it hears nobody in the capture)",

@@ -1,6 +1,7 @@
 use std::net::Ipv4Addr;
 
 use pcapviz_capture::{Dissection, MacAddr, Packet, Timestamp, Vlans};
+use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
 use crate::life::join;
@@ -94,8 +95,13 @@ impl Claims {
         self.claims.add(ClaimKey { vlans, address, device }, claim);
     }
 
-    pub(crate) fn is_whole(&self) -> bool {
-        self.claims.is_whole() && self.questions.is_whole() && self.asked.is_whole()
+    pub(crate) fn sampled(&self) -> impl Iterator<Item = Sampled> {
+        let all = [
+            self.claims.sampled("ARP claims, by address"),
+            self.questions.sampled("ARP questions, by device"),
+            self.asked.sampled("ARP questions, by address"),
+        ];
+        all.into_iter().flatten()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use foldhash::quality::FixedState;
 use pcapviz_capture::{Dissection, Packet, Pair, Timestamp};
+use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
 use crate::life::join;
@@ -99,8 +100,8 @@ impl Echoes {
         self.0.add(EchoKey { hosts, id, sequence, size: size(icmp.len) }, echo);
     }
 
-    pub(crate) fn is_whole(&self) -> bool {
-        self.0.is_whole()
+    pub(crate) fn sampled(&self) -> Option<Sampled> {
+        self.0.sampled("ICMP echoes")
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

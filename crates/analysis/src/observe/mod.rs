@@ -10,6 +10,7 @@ mod refusal;
 mod wrapped;
 
 use pcapviz_capture::{Dissection, Packet, Transport};
+use pcapviz_graph::Sampled;
 
 pub(crate) use claim::{Claim, Claims, Question, network};
 pub(crate) use dns_name::{DnsNames, NameSum, Scope};
@@ -73,14 +74,11 @@ impl Observations {
         }
     }
 
-    /// Whether all that was to be kept is kept; else connections, names, echoes or claims are a
-    /// sample.
-    pub fn is_whole(&self) -> bool {
-        self.handshakes.is_whole()
-            && self.names.is_whole()
-            && self.echoes.is_whole()
-            && self.claims.is_whole()
-            && self.refusals.is_whole()
+    /// Of what there was more than is kept: findings about what is left out are missing. Empty if nothing is.
+    pub fn sampled(&self) -> Vec<Sampled> {
+        let Self { handshakes, names, echoes, claims, refusals, .. } = self;
+        let alone = [handshakes.sampled(), echoes.sampled(), refusals.sampled()];
+        alone.into_iter().flatten().chain(names.sampled()).chain(claims.sampled()).collect()
     }
 
     /// Adds another's.

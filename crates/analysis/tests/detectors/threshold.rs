@@ -51,6 +51,15 @@ fn scans() {
             t.segment(sent.at + 5, ends(CLIENT, port(34), server, port(36)), true, ACK, 2, payload)
         })
     };
+    let ended = |t: Traffic| {
+        let attempts: Vec<Sent> =
+            t.0.iter().filter(|sent| sent.is_up && sent.bytes[47] == SYN).cloned().collect();
+        attempts.into_iter().fold(talked_at(t, 0), |t, sent| {
+            let port = |at: usize| u16::from_be_bytes([sent.bytes[at], sent.bytes[at + 1]]);
+            let server = std::array::from_fn(|n| sent.bytes[30 + n]);
+            t.segment(sent.at + 9, ends(CLIENT, port(34), server, port(36)), true, FIN_ACK, 2, 0)
+        })
+    };
     for (name, traffic, expected) in [
         ("nine hosts", sweep(9, same), &[][..]),
         ("an ACK to each host that refused", talked_at(sweep(12, same), 9), &["alert scan"]),
@@ -60,6 +69,10 @@ fn scans() {
         ("who goes on talking", talked_at(silent(12).heard(), 9), &["note scan"]),
         ("who goes on talking to ports", talked_at(silent_ports(20).heard(), 1), &["note scan"]),
         ("who goes on talking, only the way up", talked_at(silent(12), 9), &[]),
+        // Health checks, of which the capture has one direction.
+        ("who ends what was not answered", ended(silent(12).heard()), &["note scan"]),
+        ("the same, only the way up", ended(silent(12)), &[]),
+        ("beside 12 that kept silent", ended(silent(12).heard()).and(ports(15)), &["alert scan"]),
         (
             "who goes on talking to some, of whom enough are answered",
             talked_at(hosts(0, &[(3, true), (1, false)].repeat(12), same).heard(), 9),
@@ -418,6 +431,7 @@ fn names(count: u16, name: impl Fn(u16) -> String) -> Traffic {
 fn dns_tunnels() {
     let long = |n| format!("{n:060}.{n:030}.t.example.com");
     let direct = |n| format!("dnscat.{n:060}");
+    let uuid = |n: u16, version: u8| format!("{n:08x}-1234-{version}abc-89ab-{n:012x}.local");
     let search = |n| {
         let zone = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"][usize::from(n % 3)];
         format!("api-{:02}.service-with-a-name.example.com.{zone}", n / 3)
@@ -439,6 +453,26 @@ fn dns_tunnels() {
         ("machines at home", names(160, |n| format!("galaxy-s21-ultra-{n:06}.lan")), &[]),
         ("many of them", names(300, |n| format!("galaxy-s21-ultra-{n:06}.lan")), &["note dns-tunnel"]),
         ("a search list behind each name", names(300, search), &[]),
+        ("hosts of calls in a browser", names(150, |n| uuid(n, 4)), &["note dns-tunnel"]),
+        ("few of them", names(100, |n| uuid(n, 4)), &[]),
+        ("UUIDs of another kind", names(150, |n| uuid(n, 1)), &["alert dns-tunnel"]),
+        ("below another zone", names(150, |n| uuid(n, 4).replace(".local", ".lan")), &["alert dns-tunnel"]),
+        (
+            "66 labels of 60 bytes beside them",
+            names(150, |n| uuid(n, 4)).and(names(66, direct)),
+            &["note dns-tunnel"],
+        ),
+        (
+            "67 labels of 60 bytes beside them",
+            names(250, |n| if n < 150 { uuid(n, 4) } else { direct(n) }),
+            &["alert dns-tunnel"],
+        ),
+        (
+            "services",
+            names(150, |n| format!("printer-of-floor-{n:020}._ipp._tcp.local")),
+            &["note dns-tunnel"],
+        ),
+        ("labels in front of them", names(150, |n| format!("{n:040}.t.local")), &["alert dns-tunnel"]),
         ("addresses", names(400, |n| format!("{}.{}.0.10.in-addr.arpa", n % 256, n / 256)), &[]),
     ] {
         check(name, &traffic, expected);
