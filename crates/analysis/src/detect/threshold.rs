@@ -117,6 +117,8 @@ thresholds! {
         "own choice: an address that DHCP gives anew passes on a few times a day";
     ARP_UNASKED: "arp-conflict", "answers that nobody asked for, for an alert where one device claims after the other", 5.0, "messages",
         "own choice: a few questions may be missing from the capture; poisoning has to go on";
+    ARP_TIMES: "arp-conflict", "the same, beside the most that another device gives", 4.0, "",
+        "own choice: if nobody asked the other one either, the questions are missing, and routers take turns of unequal length";
 }
 
 const DISPERSION: [(f64, f64); 5] = [

@@ -622,6 +622,36 @@ fn arp_conflicts() {
     let told_alike = (0..9).fold(told(9), |t, n| t.answers(2 + n, mac(1), address, CLIENT));
     let told_only = tells(t(), 9);
     let in_turn = |devices: u8| (0..devices).fold(t(), |t, n| claims(t, i64::from(n) * S, n + 1));
+    // Somebody else asks before each answer, so that they seem to be asked for.
+    let forged = |victim: u8, times: i64| {
+        let t = t().asks(0, mac(5), CLIENT, address).answers(1, mac(1), address, CLIENT).to(5);
+        (0..times).fold(t, |t, n| {
+            let at = (9 + n) * S;
+            t.asks(at - 1, mac(77), [10, 0, 0, 77], address).answers(at, mac(2), address, CLIENT).to(victim)
+        })
+    };
+    // One direction: the owner's answers were not asked for either.
+    let turns = |first: i64, second: i64| {
+        let t = (0..first).fold(t().asks(0, mac(7), [10, 0, 0, 7], [10, 0, 0, 8]), |t, n| {
+            t.answers(n + 1, mac(1), address, CLIENT)
+        });
+        (0..second).fold(t, |t, n| t.answers(S + n, mac(2), address, CLIENT))
+    };
+    // Each host is told of one network card; the last one of both.
+    let balanced = |hosts: u8, told_twice: bool| {
+        (0..hosts).fold(t(), |t, n| {
+            let at = i64::from(n) * S;
+            let ask = |t: Traffic| t.asks(at, mac(50 + n), [10, 0, 0, 50 + n], address);
+            let tell =
+                |t: Traffic, device| t.answers(at + 1, mac(device), address, [10, 0, 0, 50 + n]).to(50 + n);
+            let t = tell(ask(t), 1 + n % 2);
+            if told_twice && n + 1 == hosts { tell(t, 2 - n % 2) } else { t }
+        })
+    };
+    let unasked_for = |mut t: Traffic| {
+        t.0.retain(|sent| !sent.is_up);
+        t
+    };
     let two = |vlan: u8| {
         let tag = move |n: usize, _: &Sent| if n == 1 { vec![0x81, 0, 0, vlan] } else { Vec::new() };
         claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1).behind(tag)
@@ -638,6 +668,24 @@ fn arp_conflicts() {
         ("then told, a little", told(4), &["note arp-conflict"]),
         ("then told, where nobody asked the owner either", told_alike, &["note arp-conflict"]),
         ("then told, without any question in the capture", told_only, &["note arp-conflict"]),
+        ("then told, 6 forged questions before as many answers", forged(5, 6), &["alert arp-conflict"]),
+        ("one less", forged(5, 4), &["note arp-conflict"]),
+        ("to who asks nothing", forged(6, 6), &["note arp-conflict"]),
+        ("fail-over in one direction, 5 and 20 answers", turns(5, 20), &["alert arp-conflict"]),
+        ("fail-over in one direction, 5 and 19 answers", turns(5, 19), &["note arp-conflict"]),
+        ("several cards of one host, each to hosts of its own", balanced(9, false), &["note arp-conflict"]),
+        ("the same, and one host is told of both", balanced(9, true), &["alert arp-conflict"]),
+        (
+            "the same, and one card tells all",
+            balanced(9, false).announces(3 * S, mac(1), address),
+            &["note arp-conflict"],
+        ),
+        (
+            "the same, and both tell all",
+            balanced(9, false).announces(3 * S, mac(1), address).announces(4 * S, mac(2), address),
+            &["alert arp-conflict"],
+        ),
+        ("cards that tell who did not ask", unasked_for(balanced(9, false)), &["alert arp-conflict"]),
         ("with a priority tag", prioritised, &["alert arp-conflict"]),
         ("in two networks", elsewhere, &[]),
         ("probes", t().asks(0, mac(1), [0; 4], address).asks(S, mac(2), [0; 4], address), &[]),

@@ -193,6 +193,14 @@ impl Traffic {
         self.asks(at, device, address, to).patched(OPERATION, 2)
     }
 
+    /// The last frame goes to this device alone.
+    pub(crate) fn to(mut self, device: u8) -> Self {
+        if let Some(last) = self.0.last_mut() {
+            last.bytes[..6].copy_from_slice(&mac(device));
+        }
+        self
+    }
+
     /// The device tells all that the address is its own.
     pub(crate) fn announces(self, at: i64, device: [u8; 6], address: [u8; 4]) -> Self {
         self.answers(at, device, address, address)
