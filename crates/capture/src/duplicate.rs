@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -19,11 +20,13 @@ use crate::Packet;
 /// assert!(window.is_duplicate(&packet));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct DuplicateWindow {
-    recent: [Seen; LOOK_BACK],
+pub struct DuplicateWindow<'a> {
+    recent: [Seen<'a>; LOOK_BACK],
+    /// Their marks: the same is a first hint of a double, and is mostly not there.
+    marks: [u64; LOOK_BACK],
     next: usize,
-    /// The first packets, with whether each was a double.
-    head: Vec<(Seen, bool)>,
+    /// The first packets with their marks, and whether each was a double.
+    head: Vec<(u64, Seen<'static>, bool)>,
 }
 
 /// How many packets back a double is looked for.
@@ -32,18 +35,17 @@ const LOOK_BACK: usize = 4;
 /// Bytes of a packet that are kept. Longer ones are not frames (USB, D-Bus): what is beyond is known by its hash.
 const KEPT: usize = 1 << 16;
 
-/// A packet as it was: to keep a copy costs less than to hash it, and packets that differ do so in their headers.
+/// A packet as it was.
 #[derive(Clone, Debug, Default)]
-struct Seen {
+struct Seen<'a> {
     /// `None` where there was no packet yet.
     about: Option<About>,
-    kept: Vec<u8>,
+    kept: Cow<'a, [u8]>,
 }
 
 /// What is told of a packet before its bytes are compared.
 #[derive(Clone, Copy, Debug)]
 struct About {
-    mark: u64,
     captured_len: usize,
     wire_len: u32,
     nanos: Option<i64>,
@@ -52,51 +54,67 @@ struct About {
 
 const WINDOW_NANOS: u64 = 10_000_000;
 
-impl DuplicateWindow {
-    /// Whether the packet is a double of one just before it; it is remembered either way. O(its length).
-    pub fn is_duplicate(&mut self, packet: &Packet<'_>) -> bool {
+impl<'a> DuplicateWindow<'a> {
+    /// Whether the packet is a double of one just before it; it is remembered either way. O(1); O(its length) where it
+    /// seems to be one, and for what is longer than a frame.
+    #[inline]
+    pub fn is_duplicate(&mut self, packet: &Packet<'a>) -> bool {
         let about = About::of(packet);
         let kept = packet.captured.get(..KEPT).unwrap_or(packet.captured);
-        let found = self.look(about, kept);
+        let found = self.look(mark(packet), about, kept);
         if self.head.len() < LOOK_BACK {
-            self.head.push((Seen { about: Some(about), kept: kept.to_vec() }, found));
+            let seen = Seen { about: Some(about), kept: Cow::Borrowed(kept) };
+            self.head.push((mark(packet), seen.into_owned(), found));
         }
         found
     }
 
+    /// The same window, with copies of what it borrows from packets.
+    #[must_use]
+    pub fn into_owned(self) -> DuplicateWindow<'static> {
+        DuplicateWindow {
+            recent: self.recent.map(Seen::into_owned),
+            marks: self.marks,
+            next: self.next,
+            head: self.head,
+        }
+    }
+
     /// How many packets of the next part of the capture are doubles of this part's last ones and, since
     /// their own window began empty, were not told.
-    pub fn duplicates_in(&self, next: &Self) -> u64 {
-        let mut window = self.clone();
+    pub fn duplicates_in(&self, next: &DuplicateWindow<'_>) -> u64 {
+        let mut window = DuplicateWindow { head: Vec::new(), ..self.clone() };
         let mut missed = 0;
-        for (seen, told) in &next.head {
-            missed += u64::from(seen.about.is_some_and(|about| window.look(about, &seen.kept)) && !told);
+        for (mark, seen, told) in &next.head {
+            missed +=
+                u64::from(seen.about.is_some_and(|about| window.look(*mark, about, &seen.kept)) && !told);
         }
         missed
     }
 
     #[inline]
-    fn look(&mut self, about: About, kept: &[u8]) -> bool {
-        let mark = |seen: &Seen| seen.about.is_some_and(|earlier| earlier.mark == about.mark);
-        let may_be = self.recent.iter().fold(false, |found, earlier| found | mark(earlier));
+    fn look(&mut self, mark: u64, about: About, kept: &'a [u8]) -> bool {
+        let may_be = self.marks.iter().fold(false, |may_be, &earlier| may_be | (earlier == mark));
         let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(about, kept));
-        let seen = &mut self.recent[self.next];
-        seen.about = Some(about);
-        seen.kept.clear();
-        seen.kept.extend_from_slice(kept);
+        self.marks[self.next] = mark;
+        self.recent[self.next] = Seen { about: Some(about), kept: Cow::Borrowed(kept) };
         self.next = (self.next + 1) % LOOK_BACK;
         found
     }
 }
 
-impl Seen {
+impl Seen<'_> {
+    fn into_owned(self) -> Seen<'static> {
+        Seen { about: self.about, kept: Cow::Owned(self.kept.into_owned()) }
+    }
+
     fn is_as(&self, later: About, kept: &[u8]) -> bool {
         let near = |about: &About| match (about.nanos, later.nanos) {
             (Some(a), Some(b)) => a.abs_diff(b) <= WINDOW_NANOS,
             _ => true,
         };
         let lens = |about: &About| (about.captured_len, about.wire_len, about.beyond);
-        self.about.is_some_and(|about| lens(&about) == lens(&later) && near(&about)) && self.kept == kept
+        self.about.is_some_and(|about| lens(&about) == lens(&later) && near(&about)) && *self.kept == *kept
     }
 }
 
@@ -105,7 +123,6 @@ impl About {
     fn of(packet: &Packet<'_>) -> Self {
         let beyond = packet.captured.get(KEPT..).unwrap_or_default();
         Self {
-            mark: mark(packet),
             captured_len: packet.captured.len(),
             wire_len: packet.wire_len,
             nanos: packet.timestamp.map(|t| t.as_nanos()),
@@ -145,12 +162,15 @@ mod tests {
         bytes
     }
 
-    fn told(window: &mut DuplicateWindow, packets: &[Spec]) -> Vec<bool> {
+    fn told(window: &mut DuplicateWindow<'static>, packets: &[Spec]) -> Vec<bool> {
         let tell = |spec: &Spec| {
             let bytes = bytes(spec);
             let mut packet = Packet::new(LinkType::ETHERNET, &bytes);
             packet.timestamp = Some(Timestamp::from_nanos(spec.3 * 4_000_000));
-            window.is_duplicate(&packet)
+            let mut borrowing = std::mem::take(window);
+            let found = borrowing.is_duplicate(&packet);
+            *window = borrowing.into_owned();
+            found
         };
         packets.iter().map(tell).collect()
     }
@@ -176,7 +196,7 @@ mod tests {
             packets in prop::collection::vec(spec(), 0..24),
             cut in 0..24_usize,
         ) {
-            let count = |window: &mut DuplicateWindow, packets: &[Spec]| {
+            let count = |window: &mut DuplicateWindow<'static>, packets: &[Spec]| {
                 told(window, packets).into_iter().filter(|double| *double).count() as u64
             };
             let [mut whole, mut first, mut second] = [(); 3].map(|()| DuplicateWindow::default());

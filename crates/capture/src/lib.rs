@@ -1,7 +1,7 @@
 //! Reads packet captures of every format and dissects their packets into typed layers.
 //!
 //! Two steps, each usable alone: a [`CaptureReader`] turns a file's bytes into [`Packet`]s that borrow
-//! from the mapped file or the stream's buffer, and [`dissect`](dissect()) walks a packet's headers
+//! from its buffer, and [`dissect`](dissect()) walks a packet's headers
 //! outside-in into a [`Dissection`]: who talked to whom at each layer, and why the walk ended.
 //!
 //! ```
@@ -38,7 +38,7 @@ pub use dissect::{
     Vlans, dissect, layers,
 };
 pub use duplicate::DuplicateWindow;
-pub use file::{CaptureError, CaptureReader, Compression, FileFormat, captures_in};
+pub use file::{CaptureError, CaptureReader, Compression, FileFormat, PacketsAtHand, captures_in};
 pub use filter::{Filter, FilterError};
 pub use link_type::LinkType;
 pub use mac::{MacAddr, ParseMacError};

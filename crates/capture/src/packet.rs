@@ -39,7 +39,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// One captured packet, borrowed from the mapped file or the reader's buffer.
+/// One captured packet, borrowed from the reader's buffer.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Packet<'a> {

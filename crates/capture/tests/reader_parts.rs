@@ -21,6 +21,22 @@ fn read(reader: &mut CaptureReader) -> (Packets, Option<String>) {
     }
 }
 
+/// The same, of what is at hand never more than three packets at once.
+fn read_by_threes(reader: &mut CaptureReader) -> (Packets, Option<String>) {
+    let mut found = Vec::new();
+    loop {
+        match reader.packets_at_hand() {
+            Ok(Some(packets)) => {
+                let packets: Vec<_> = packets.take(3).collect();
+                assert!(!packets.is_empty());
+                found.extend(packets.iter().map(|packet| (packet.offset, packet.captured.to_vec())));
+            }
+            Ok(None) => return (found, None),
+            Err(error) => return (found, Some(error.to_string())),
+        }
+    }
+}
+
 /// Reads in parts and joins them; also gives how many parts joined at once, and how many had to be read again.
 fn read_in_parts(reader: CaptureReader, parts: usize) -> (Packets, bool, usize, usize) {
     let mut parts = reader.split(parts).into_iter();
@@ -63,7 +79,10 @@ fn the_corpus() {
     for path in captures_in(&captures).unwrap() {
         if let Ok(reader) = CaptureReader::open(&path) {
             drop(reader);
-            joined += check(&path.display().to_string(), || CaptureReader::open(&path).unwrap(), 5).0;
+            let name = path.display().to_string();
+            let open = || CaptureReader::open(&path).unwrap();
+            joined += check(&name, open, 5).0;
+            assert!(read(&mut open()) == read_by_threes(&mut open()), "{name}");
         }
     }
     assert!(joined > 100, "only {joined} parts joined");
@@ -88,6 +107,21 @@ fn captures_inside_captures_mislead_nobody() {
             again += check("nested", || CaptureReader::from_bytes("t", file.clone()).unwrap(), 4).1;
         }
         assert!(again > 0, "no guess was wrong, so nothing was tested");
+    }
+}
+
+#[test]
+fn a_capture_cut_short_within_reach_of_a_guess() {
+    let records: Vec<Record> = (0..12).map(|n| Record::new(n * 1_000_000_000, &[7; 16 << 10])).collect();
+    let pcap = Pcap::default().file(&records);
+    let ng = records
+        .iter()
+        .fold(PcapNg::new(Endian::Little).interface(1, 0, &[]), |ng, r| ng.enhanced(0, r, 1, &[]));
+    for whole in [pcap, ng.bytes()] {
+        for cut in [1, 100, 16 << 10, 17 << 10] {
+            let file = whole[..whole.len() - cut].to_vec();
+            check("cut", || CaptureReader::from_bytes("t", file.clone()).unwrap(), 2);
+        }
     }
 }
 

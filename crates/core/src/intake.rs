@@ -30,7 +30,7 @@ impl Selection {
 /// What packets pass on their way from a capture, or a part of one, to the dissector.
 pub(crate) struct Intake<'a> {
     selection: &'a Selection,
-    duplicates: DuplicateWindow,
+    duplicates: DuplicateWindow<'static>,
     /// The first and the latest packet's time.
     first: Option<Timestamp>,
     latest: Option<Timestamp>,
@@ -47,14 +47,30 @@ impl<'a> Intake<'a> {
         self.selection.count.is_some_and(|count| self.admitted >= count)
     }
 
+    /// The window that doubles among the next packets are looked for in: to be [given back](Self::put_window).
+    pub(crate) fn take_window<'p>(&mut self) -> DuplicateWindow<'p> {
+        std::mem::take(&mut self.duplicates)
+    }
+
+    /// Takes the window back, before the packets that it has seen are gone.
+    pub(crate) fn put_window(&mut self, window: DuplicateWindow<'_>) {
+        self.duplicates = window.into_owned();
+    }
+
     /// Whether the packet counts, or why not.
-    pub(crate) fn admit(&mut self, packet: &Packet<'_>, totals: &mut Totals) -> Result<(), LeftOut> {
+    #[inline]
+    pub(crate) fn admit<'p>(
+        &mut self,
+        packet: &Packet<'p>,
+        window: &mut DuplicateWindow<'p>,
+        totals: &mut Totals,
+    ) -> Result<(), LeftOut> {
         if let Some(time) = packet.timestamp {
             totals.time_backwards += u64::from(self.latest.is_some_and(|latest| time < latest));
             self.latest = Some(time);
             self.first.get_or_insert(time);
         }
-        let duplicate = self.duplicates.is_duplicate(packet);
+        let duplicate = window.is_duplicate(packet);
         totals.duplicates += u64::from(duplicate);
         if duplicate && self.selection.drop_duplicates {
             return Err(LeftOut::Duplicate);
@@ -70,11 +86,16 @@ impl<'a> Intake<'a> {
     }
 
     /// Both ends count; a packet without a time is in no span.
+    #[inline]
     fn in_time(&self, time: Option<Timestamp>) -> bool {
-        let (from, to) = (self.selection.from, self.selection.to);
-        if from.is_none() && to.is_none() {
+        if self.selection.from.is_none() && self.selection.to.is_none() {
             return true;
         }
+        self.in_span(time)
+    }
+
+    fn in_span(&self, time: Option<Timestamp>) -> bool {
+        let (from, to) = (self.selection.from, self.selection.to);
         let (Some(start), Some(time)) = (self.first, time) else { return false };
         from.is_none_or(|from| time >= from.resolve(start)) && to.is_none_or(|to| time <= to.resolve(start))
     }

@@ -2,11 +2,10 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use pcapviz_analysis::Inside;
-use pcapviz_capture::{CaptureReader, DissectOptions, Filter, TimeSpec, Tunnels, captures_in};
+use pcapviz_capture::{DissectOptions, Filter, TimeSpec, Tunnels, captures_in};
 
 use crate::intake::Selection;
 use crate::reading::{Input, Outcome, Reading};
@@ -157,28 +156,18 @@ impl Pipeline {
     /// the same. Time grows with the packets, memory with the flows.
     pub fn run(&self) -> Report {
         let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-        let (finished, readers) = mpsc::channel::<CaptureReader>();
-        thread::scope(|scope| {
-            // To give back a map of a gigabyte takes as long as to find all findings: it is done beside that. Where
-            // nobody receives a reader, it is closed as it is sent.
-            if threads > 1 {
-                scope.spawn(|| readers.into_iter().for_each(drop));
-            } else {
-                drop(readers);
-            }
-            let (whole, outcomes) = self.read(threads, finished);
-            let mut report = Report::new(whole, threads, self.options.tunnels, outcomes.into_iter());
-            report.find(&self.inside);
-            report
-        })
+        let (whole, outcomes) = self.read(threads);
+        let mut report = Report::new(whole, threads, self.options.tunnels, outcomes.into_iter());
+        report.find(&self.inside);
+        report
     }
 
     /// What all captures hold, and what became of each, in the order given.
-    fn read(&self, threads: usize, finished: Sender<CaptureReader>) -> (Shard, Vec<Outcome>) {
+    fn read(&self, threads: usize) -> (Shard, Vec<Outcome>) {
         let (jobs, mut outcomes) = self.jobs();
         let selection = &self.selection;
         let progress = self.progress.as_deref();
-        let reading = Reading { options: &self.options, selection, progress, finished: &finished };
+        let reading = Reading { options: &self.options, selection, progress };
         // Large captures one after another, each by all threads; then the others, each by one.
         let in_order = selection.max_flows.is_some();
         let (large, small): (Vec<_>, Vec<_>) =

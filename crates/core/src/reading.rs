@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
 use std::thread;
 
 use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, Dissector, HelloWindow, Named};
@@ -53,15 +52,10 @@ pub(crate) struct Reading<'a> {
     pub(crate) options: &'a DissectOptions,
     pub(crate) selection: &'a Selection,
     pub(crate) progress: Option<&'a dyn Progress>,
-    /// Where readers go that are done with.
-    pub(crate) finished: &'a Sender<CaptureReader>,
 }
 
 /// What became of one capture: what was read of it and where it is damaged, or why nothing was read.
 pub(crate) type Outcome = Result<(CaptureSummary, Option<CaptureError>), CaptureError>;
-
-/// Packets between two reports of progress: often enough for the eye, too rare to cost anything.
-const PACKETS_PER_REPORT: u64 = 8192;
 
 impl<'a> Reading<'a> {
     /// Reads the capture with this number into the shard, by so many threads at most.
@@ -114,8 +108,6 @@ impl<'a> Reading<'a> {
             summary.life = whole.life;
             *shard = whole.shard;
             damage = whole.damage;
-            // If nobody wants it, it is closed.
-            let _ = self.finished.send(whole.reader);
         }
         Ok((summary, damage))
     }
@@ -162,19 +154,28 @@ impl<'a> Part<'a> {
     /// Reads on to the end of the part.
     fn read(&mut self) {
         let start = self.reader.position();
-        let mut packets = 0_u64;
         while !self.intake.is_done() {
-            match self.reader.next_packet() {
-                Ok(Some(packet)) => {
-                    self.life = join_lives(self.life, packet.timestamp.map(|time| (time, time)));
-                    match self.intake.admit(&packet, self.shard.table.totals_mut()) {
-                        Ok(()) => {
-                            let (dissector, hellos) = (&mut self.dissector, &mut self.hellos);
-                            let defragmenter = self.defragmenter.as_mut();
-                            self.shard.observe(self.number, &packet, dissector, hellos, defragmenter);
+            match self.reader.packets_at_hand() {
+                Ok(Some(packets)) => {
+                    let mut window = self.intake.take_window();
+                    for packet in packets {
+                        if let Some(time) = packet.timestamp {
+                            let (first, last) = self.life.get_or_insert((time, time));
+                            (*first, *last) = (time.min(*first), time.max(*last));
                         }
-                        Err(reason) => self.shard.table.leave_out(&packet, reason),
+                        match self.intake.admit(&packet, &mut window, self.shard.table.totals_mut()) {
+                            Ok(()) => {
+                                let (dissector, hellos) = (&mut self.dissector, &mut self.hellos);
+                                let defragmenter = self.defragmenter.as_mut();
+                                self.shard.observe(self.number, &packet, dissector, hellos, defragmenter);
+                            }
+                            Err(reason) => self.shard.table.leave_out(&packet, reason),
+                        }
+                        if self.intake.is_done() {
+                            break;
+                        }
                     }
+                    self.intake.put_window(window);
                 }
                 Ok(None) => break,
                 Err(damage) => {
@@ -182,10 +183,7 @@ impl<'a> Part<'a> {
                     break;
                 }
             }
-            packets += 1;
-            if packets.is_multiple_of(PACKETS_PER_REPORT)
-                && let Some(progress) = self.reading.progress
-            {
+            if let Some(progress) = self.reading.progress {
                 let done = self.reader.position().saturating_sub(start);
                 progress.advance(done.saturating_sub(self.told));
                 self.told = self.told.max(done);

@@ -36,8 +36,11 @@ impl Shard {
             sightings(application, |sighting| self.see(time, sighting));
         }
         hellos.observe(time, found.application.as_ref(), |time, sighting| self.see(time, sighting));
-        device_sightings(packet, &found, dissector.options(), |sighting| self.see(time, sighting));
-        self.claims.observe(time, &found);
+        // Headers that are known are of TCP or UDP: nothing that devices say of themselves.
+        if found.headers.is_none() {
+            device_sightings(packet, &found, dissector.options(), |sighting| self.see(time, sighting));
+            self.claims.observe(time, &found);
+        }
         self.observations.observe(packet, &found);
         match defragmenter {
             None => self.table.observe_in(&mut self.batch, capture, packet, &found),

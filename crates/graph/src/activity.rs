@@ -55,6 +55,12 @@ impl Activity {
     /// The same with a moment more, which may be outside of the life so far.
     #[inline]
     pub(crate) fn and_at(self, life: (Timestamp, Timestamp), time: Timestamp) -> Self {
+        let (exponent, base) = scale(life.0, life.1);
+        let slot = (time.as_nanos() >> exponent).wrapping_sub(base);
+        // Most often the slots stay as they are: a later end within the 64 of the same width changes none.
+        if time >= life.0 && (0..64).contains(&slot) {
+            return Self { bits: self.bits | 1 << slot };
+        }
         let both = (life.0.min(time), life.1.max(time));
         let (exponent, base) = scale(both.0, both.1);
         let slot = (time.as_nanos() >> exponent) - base;

@@ -16,6 +16,7 @@ use crate::table::place;
 pub struct FlowBatch {
     v4: Waiting<PackedV4>,
     v6: Waiting<PackedV6>,
+    rows: Rows,
     absent: Vec<((GraphLayer, Absence), u64)>,
 }
 
@@ -24,15 +25,17 @@ pub struct FlowBatch {
 struct Waiting<K> {
     keys: Vec<K>,
     arrivals: Vec<(Arrival, Option<HeadersId>)>,
-    /// The rows of flows whose packets share headers, by the place of these.
-    rows: Vec<Option<(HeadersId, Place)>>,
 }
 
-/// Where a flow's row is: its partition, and its number there.
+/// The rows of flows whose packets share headers, by the place of these.
+type Rows = Vec<Option<(HeadersId, Place)>>;
+
+/// Where a flow's row is: over which version of IP, in which partition, and its number there.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    partition: u32,
-    row: u32,
+pub(crate) struct Place {
+    pub(crate) is_v6: bool,
+    pub(crate) partition: u16,
+    pub(crate) row: u32,
 }
 
 /// Kinds of absence that wait to be added to the totals. Packets of few kinds follow each other, and are found in a short
@@ -42,22 +45,35 @@ const ABSENCES: usize = 16;
 /// Look-ups that wait together: about as many as a processor has under way at once.
 const BATCH: usize = 32;
 
+/// So few flows are near enough to be looked up one by one: then the next packet with the same headers finds its row.
+const NEAR: usize = 1 << 15;
+
 impl FlowBatch {
-    /// Adds a packet, and says how many flows were new, if that made it count all that wait.
+    /// The row of the flow that packets with these headers belong to, if it is remembered.
+    #[inline]
+    pub(crate) fn row(&self, headers: HeadersId) -> Option<Place> {
+        self.rows.get(headers.place())?.filter(|(same, _)| *same == headers).map(|(_, place)| place)
+    }
+
+    /// Adds a packet to those that wait to be counted in a table of so many flows, and says how many flows were new, if
+    /// that made it count them.
     #[inline]
     pub(crate) fn add(
         &mut self,
         found: &Dissection<'_>,
         arrival: Arrival,
+        flows: usize,
         seed: u64,
         v4: &mut [Partition<PackedV4>],
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
-        let key = || FlowKey::of(found);
-        if found.hosts.is_some_and(|hosts| hosts.addresses.source.is_ipv6()) {
-            self.v6.add(|| PackedV6::pack(&key()), found.headers, arrival, seed, v6)
+        let key = FlowKey::of(found);
+        let packet = (arrival, found.headers);
+        let is_near = flows < NEAR;
+        if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
+            self.v6.add(PackedV6::pack(&key), packet, is_near, seed, v6, &mut self.rows)
         } else {
-            self.v4.add(|| PackedV4::pack(&key()), found.headers, arrival, seed, v4)
+            self.v4.add(PackedV4::pack(&key), packet, is_near, seed, v4, &mut self.rows)
         }
     }
 
@@ -84,16 +100,15 @@ impl FlowBatch {
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
         totals.absences(self.absent.drain(..));
-        let new = self.v4.count(seed, v4) + self.v6.count(seed, v6);
-        self.v4.rows.clear();
-        self.v6.rows.clear();
+        let new = self.v4.count(seed, v4, &mut self.rows) + self.v6.count(seed, v6, &mut self.rows);
+        self.rows.clear();
         new
     }
 }
 
 impl<K> Default for Waiting<K> {
     fn default() -> Self {
-        Self { keys: Vec::new(), arrivals: Vec::new(), rows: Vec::new() }
+        Self { keys: Vec::new(), arrivals: Vec::new() }
     }
 }
 
@@ -101,27 +116,27 @@ impl<K: Packed> Waiting<K> {
     #[inline]
     fn add(
         &mut self,
-        key: impl FnOnce() -> K,
-        headers: Option<HeadersId>,
-        arrival: Arrival,
+        key: K,
+        packet: (Arrival, Option<HeadersId>),
+        is_near: bool,
         seed: u64,
         partitions: &mut [Partition<K>],
+        known: &mut Rows,
     ) -> usize {
-        if let Some(headers) = headers
-            && let Some(Some((same, at))) = self.rows.get(headers.place())
-            && *same == headers
-            && partitions[at.partition as usize].try_add_to(at.row, &arrival)
-        {
-            return 0;
+        if is_near && self.keys.is_empty() {
+            let (partition, hash) = place(seed, &key);
+            let (row, is_new) = partitions[partition].add(hash, &key, &packet.0);
+            remember::<K>(known, packet.1, partition, row);
+            return usize::from(is_new);
         }
-        self.keys.push(key());
-        self.arrivals.push((arrival, headers));
-        if self.keys.len() < BATCH { 0 } else { self.count(seed, partitions) }
+        self.keys.push(key);
+        self.arrivals.push(packet);
+        if self.keys.len() < BATCH { 0 } else { self.count(seed, partitions, known) }
     }
 
     /// In three passes, so that what each waits for does not hang on what it did before: the places in the
-    /// index, the rows' keys, the rows.
-    fn count(&mut self, seed: u64, partitions: &mut [Partition<K>]) -> usize {
+    /// index, the rows' keys, the rows. Says how many flows were new.
+    fn count(&mut self, seed: u64, partitions: &mut [Partition<K>], known: &mut Rows) -> usize {
         let mut found = [(0, 0, None); BATCH];
         for (found, key) in found.iter_mut().zip(&self.keys) {
             let (partition, hash) = place(seed, key);
@@ -146,13 +161,19 @@ impl<K: Packed> Waiting<K> {
                     row
                 }
             };
-            if let Some(headers) = headers {
-                self.rows.resize(HeadersId::PLACES, None);
-                self.rows[headers.place()] = Some((*headers, Place { partition: partition as u32, row }));
-            }
+            remember::<K>(known, *headers, partition, row);
         }
         self.keys.clear();
         self.arrivals.clear();
         new
+    }
+}
+
+/// Notes the row of the packets with these headers.
+#[inline]
+fn remember<K: Packed>(known: &mut Rows, headers: Option<HeadersId>, partition: usize, row: u32) {
+    if let Some(headers) = headers {
+        known.resize(HeadersId::PLACES, None);
+        known[headers.place()] = Some((headers, Place { is_v6: K::IS_V6, partition: partition as u16, row }));
     }
 }

@@ -14,6 +14,8 @@ use crate::{Activity, FlowKey, FlowStats, NodeId, Position, Traffic};
 pub(crate) trait Packed: Copy + Eq + Send + Sync {
     /// A node of the layers above the devices, packed: sorts as [`NodeId`] does.
     type Node: Copy + Ord + Hash + Send;
+    /// Whether it is of a flow over IPv6.
+    const IS_V6: bool;
 
     fn pack(key: &FlowKey) -> Self;
     fn unpack(&self) -> FlowKey;
@@ -198,6 +200,7 @@ pub(crate) fn mac(node: Narrow) -> MacAddr {
 
 impl Packed for PackedV4 {
     type Node = Narrow;
+    const IS_V6: bool = false;
 
     #[inline]
     fn pack(key: &FlowKey) -> Self {
@@ -255,6 +258,7 @@ impl Packed for PackedV4 {
 
 impl Packed for PackedV6 {
     type Node = (u128, u16);
+    const IS_V6: bool = true;
 
     #[inline]
     fn pack(key: &FlowKey) -> Self {

@@ -6,6 +6,7 @@ use foldhash::SharedSeed;
 use foldhash::fast::{RandomState, SeedableRandomState};
 use pcapviz_capture::{Dissection, GraphLayer, Packet};
 
+use crate::batch::Place;
 use crate::outline::Numbered;
 use crate::packed::{Addend, Arrival, Packed, PackedStats, PackedV4, PackedV6};
 use crate::partition::Partition;
@@ -101,7 +102,38 @@ impl FlowTable {
     /// table.settle(&mut batch);
     /// assert_eq!(table.len(), 1);
     /// ```
+    #[inline]
     pub fn observe_in(
+        &mut self,
+        batch: &mut FlowBatch,
+        capture: u32,
+        packet: &Packet<'_>,
+        found: &Dissection<'_>,
+    ) {
+        // A packet with headers is in every layer and was walked to its end.
+        if let Some(place) = found.headers.and_then(|headers| batch.row(headers))
+            && self.add_at(place, &Arrival::of(capture, packet, found))
+        {
+            self.totals.count(packet);
+        } else {
+            self.observe_unknown(batch, capture, packet, found);
+        }
+    }
+
+    /// Adds to a row, and says whether there is one.
+    #[inline]
+    fn add_at(&mut self, place: Place, arrival: &Arrival) -> bool {
+        let partition = usize::from(place.partition);
+        if place.is_v6 {
+            self.v6.get_mut(partition).is_some_and(|it| it.try_add_to(place.row, arrival))
+        } else {
+            self.v4.get_mut(partition).is_some_and(|it| it.try_add_to(place.row, arrival))
+        }
+    }
+
+    /// As [`observe_in`](Self::observe_in), where the flow's row is not known.
+    #[inline(never)]
+    fn observe_unknown(
         &mut self,
         batch: &mut FlowBatch,
         capture: u32,
@@ -113,7 +145,7 @@ impl FlowTable {
         }
         if found.devices.is_some() || found.hosts.is_some() {
             let arrival = Arrival::of(capture, packet, found);
-            self.len += batch.add(found, arrival, self.seed, &mut self.v4, &mut self.v6);
+            self.len += batch.add(found, arrival, self.len, self.seed, &mut self.v4, &mut self.v6);
         }
         self.totals.observe_present(packet, found);
         absences(packet, found).for_each(|absence| batch.leave_out(absence, &mut self.totals));

@@ -41,8 +41,9 @@ impl Totals {
         *self.left_out.entry(reason).or_default() += 1;
     }
 
+    /// Counts one packet that is in every layer.
     #[inline]
-    fn count(&mut self, packet: &Packet<'_>) {
+    pub(crate) fn count(&mut self, packet: &Packet<'_>) {
         self.packets += 1;
         self.bytes = self.bytes.saturating_add(packet.wire_len.into());
         self.captured_bytes += packet.captured.len() as u64;

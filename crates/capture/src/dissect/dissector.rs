@@ -268,7 +268,9 @@ fn read<'a>(packet: &Packet<'a>) -> Option<(Headers, Varying<'a>)> {
             if header[0] >> 4 != 6 || len == 0 {
                 return None;
             }
-            words[3..].copy_from_slice(&[8, 16, 24, 32].map(|at| be64(header, at)));
+            for i in 0..4 {
+                words[3 + i] = be64(header, 8 + 8 * i);
+            }
             (header[6], be32(header, 40), V6_LEN, usize::from(V6_LEN) + len)
         }
         _ => return None,

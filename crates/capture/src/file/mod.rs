@@ -30,15 +30,14 @@ pub use format::FileFormat;
 use crate::Packet;
 use compressed::Threaded;
 use pcap::{Header, LOOK_AHEAD};
-use record::{Record, Step};
-use source::{Counted, Input, Source, Stream, Whole};
+use record::Step;
+use source::{Counted, Input, RegularFile, Source, Stream, Whole};
 
 /// Reads the packets of one capture, in the order in which they stand in it.
 ///
 /// Reads pcap in every variant, pcapng, snoop and ERF, told by their first bytes and never by a name; and gzip,
-/// zstd, lz4, bzip2 and xz around any of them. A regular file is mapped into memory, anything else
-/// is streamed; what is compressed is decompressed by a thread of its own. Memory does not grow with the
-/// capture (beyond the map, which the system takes back as it likes).
+/// zstd, lz4, bzip2 and xz around any of them. What is compressed is decompressed by a thread of its own.
+/// Memory does not grow with the capture.
 ///
 /// ```
 /// use pcapviz_capture::CaptureReader;
@@ -63,6 +62,8 @@ pub struct CaptureReader {
     compression: Vec<Compression>,
     packets: u64,
     state: State,
+    /// What stands at the start of the source's window, where that is known already.
+    pending: Option<Step>,
     /// Records from this offset on belong to another part.
     stop: u64,
     /// Where this part starts, and what the decoder knew there.
@@ -80,10 +81,7 @@ enum State {
 }
 
 impl CaptureReader {
-    /// Opens a capture file: maps a regular file, streams anything else (a pipe, a device).
-    ///
-    /// A file that another program makes shorter while it is mapped ends this process (on Unix, by SIGBUS).
-    /// For a file in such hands, use [`from_stream`](Self::from_stream).
+    /// Opens a capture file, a pipe or a device.
     ///
     /// # Errors
     /// If the path cannot be opened, is a folder, is empty, or is not a capture of a format that is read.
@@ -100,13 +98,13 @@ impl CaptureReader {
         if metadata.len() == 0 {
             return Err(CaptureError::Empty { path: path.into() });
         }
+        let mut source = Source::Stream(Stream::new(Input::File(RegularFile::new(file, metadata.len()))));
+        let failed = |source| CaptureError::Read { path: path.into(), packets: 0, offset: 0, source };
+        source.peek(LOOK_AHEAD).map_err(failed)?;
         let len = Some(metadata.len());
-        match Whole::map(&file) {
-            Ok(whole) if Compression::of(whole.all()).is_none() => {
-                Self::start(path.into(), Source::Whole(whole), Vec::new(), None, len)
-            }
-            // Compressed, or on a file system that cannot map.
-            _ => Self::streamed(path.into(), Box::new(file), len),
+        match Compression::of(source.window()) {
+            None => Self::start(path.into(), source, Vec::new(), None, len),
+            Some(_) => Self::streamed(path.into(), Box::new(source), len),
         }
     }
 
@@ -140,20 +138,51 @@ impl CaptureReader {
     /// packets before the error are good.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        let Some(record) = self.next_record()? else { return Ok(None) };
-        self.packets += 1;
-        let offset = self.source.offset();
-        let captured = self.source.packet(&record);
-        let added = record::pseudo_header_len(record.link_type, captured, record.wire_len);
-        Ok(Some(Packet {
-            number: self.packets,
-            offset,
-            timestamp: record.timestamp,
-            link_type: record.link_type,
-            wire_len: record.wire_len.saturating_sub(added),
-            fcs_len: record.fcs_len,
-            captured,
-        }))
+        Ok(self.packets_at_hand()?.and_then(|mut packets| packets.next()))
+    }
+
+    /// The next packets, one at least, as many as the reader's buffer holds: they can be looked at side by side. `None`
+    /// at the end. Those that are not taken come again.
+    ///
+    /// ```
+    /// use pcapviz_capture::{CaptureReader, DuplicateWindow};
+    ///
+    /// # let file_header = *b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0";
+    /// # let record = *b"\x01\0\0\0\x02\0\0\0\x04\0\0\0\x3c\0\0\0\xde\xad\xbe\xef";
+    /// # let bytes = [&file_header[..], &record, &record].concat();
+    /// let mut reader = CaptureReader::from_bytes("two-packets.pcap", bytes)?;
+    /// let (mut window, mut doubles) = (DuplicateWindow::default(), 0);
+    /// while let Some(packets) = reader.packets_at_hand()? {
+    ///     doubles += packets.filter(|packet| window.is_duplicate(packet)).count();
+    ///     window = window.into_owned();
+    /// }
+    /// assert_eq!(doubles, 1);
+    /// # Ok::<(), pcapviz_capture::CaptureError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`next_packet`](Self::next_packet).
+    #[inline]
+    pub fn packets_at_hand(&mut self) -> Result<Option<PacketsAtHand<'_>>, CaptureError> {
+        while self.state == State::Reading {
+            if self.source.offset() >= self.stop {
+                self.state = State::Ended;
+                break;
+            }
+            match self.pending.take().unwrap_or_else(|| self.decoder.step(self.source.window())) {
+                packet @ Step::Packet(_) => {
+                    self.pending = Some(packet);
+                    let (bytes, end, at) = self.source.at_hand();
+                    // No more than the bytes at hand, for the next record starts before.
+                    let stop = bytes.len() - end.saturating_sub(self.stop) as usize;
+                    let (decoder, pending, packets) =
+                        (&mut self.decoder, &mut self.pending, &mut self.packets);
+                    return Ok(Some(PacketsAtHand { bytes, end, at, stop, decoder, pending, packets }));
+                }
+                other => self.proceed(other)?,
+            }
+        }
+        Ok(None)
     }
 
     /// What errors call the capture: its path, or the name given.
@@ -196,21 +225,6 @@ impl CaptureReader {
     #[expect(clippy::len_without_is_empty, reason = "an empty file is never opened")]
     pub fn len(&self) -> Option<u64> {
         self.len
-    }
-
-    #[inline]
-    fn next_record(&mut self) -> Result<Option<Record>, CaptureError> {
-        while self.state == State::Reading {
-            if self.source.offset() >= self.stop {
-                self.state = State::Ended;
-                break;
-            }
-            match self.decoder.step(self.source.window()) {
-                Step::Packet(record) => return Ok(Some(record)),
-                other => self.proceed(other)?,
-            }
-        }
-        Ok(None)
     }
 
     /// What to do where the next thing is no packet that is at hand.
@@ -267,14 +281,60 @@ impl CaptureReader {
         let skipped = source.skip(header_len as u64);
         skipped.map_err(|source| CaptureError::Read { path: path.clone(), packets: 0, offset: 0, source })?;
         let start = (source.offset(), decoder.clone());
-        let (packets, state, stop) = (0, State::Reading, u64::MAX);
-        Ok(Self { path, source, decoder, compression, packets, state, stop, start, read, len })
+        let (packets, state, pending, stop) = (0, State::Reading, None, u64::MAX);
+        Ok(Self { path, source, decoder, compression, packets, state, pending, stop, start, read, len })
+    }
+}
+
+/// The packets that a reader's buffer holds: see [`CaptureReader::packets_at_hand`].
+pub struct PacketsAtHand<'a> {
+    bytes: &'a [u8],
+    /// Where `bytes` end in the capture.
+    end: u64,
+    /// Where the next record starts in `bytes`, and from where on none is wanted.
+    at: &'a mut usize,
+    stop: usize,
+    decoder: &'a mut Decoder,
+    pending: &'a mut Option<Step>,
+    packets: &'a mut u64,
+}
+
+impl<'a> Iterator for PacketsAtHand<'a> {
+    type Item = Packet<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Packet<'a>> {
+        let start = *self.at;
+        if start >= self.stop {
+            return None;
+        }
+        let window = &self.bytes[start..];
+        let record = match self.pending.take().unwrap_or_else(|| self.decoder.step(window)) {
+            Step::Packet(record) => record,
+            other => {
+                *self.pending = Some(other);
+                return None;
+            }
+        };
+        *self.at = start + record.len;
+        *self.packets += 1;
+        let captured = &window[record.data..record.data + record.captured];
+        let added = record::pseudo_header_len(record.link_type, captured, record.wire_len);
+        Some(Packet {
+            number: *self.packets,
+            offset: self.end - window.len() as u64,
+            timestamp: record.timestamp,
+            link_type: record.link_type,
+            wire_len: record.wire_len.saturating_sub(added),
+            fcs_len: record.fcs_len,
+            captured,
+        })
     }
 }
 
 /// Reading one file in several threads.
 impl CaptureReader {
-    /// Splits a capture that is all at hand (mapped or in memory) into at most `parts` adjoining parts, so
+    /// Splits a capture that is all at hand (a regular file, memory) into at most `parts` adjoining parts, so
     /// that several threads can read it. The first part starts where this reader stands.
     ///
     /// No format has an index, so each part starts at a guess: a place where records follow each other
@@ -325,31 +385,36 @@ impl CaptureReader {
     /// a small capture, a format whose records cannot be told from the middle.
     #[must_use]
     pub fn split(mut self, parts: usize) -> Vec<Self> {
-        self.read_preamble();
-        let Source::Whole(whole) = &self.source else { return vec![self] };
-        let from = self.source.offset() as usize;
-        let share = (whole.all().len() - from) / parts.max(1);
+        let Some(all) = self.source.all() else { return vec![self] };
+        self.read_preamble(all.len());
+        let from = self.source.offset();
+        let share = all.len().saturating_sub(from) / parts.max(1) as u64;
         if share < SMALLEST_PART {
             return vec![self];
         }
-        let mut starts: Vec<usize> =
-            (1..parts).filter_map(|n| self.decoder.boundary(whole.all(), from, from + n * share)).collect();
+        let boundary = |near: u64| {
+            // What cannot be read now is said when the part before comes to it.
+            let bytes = all.some(near, SEARCH + CHAIN_LEN).ok()?;
+            Some(near + self.decoder.boundary(&bytes, ((near - from) % 4) as usize)? as u64)
+        };
+        let mut starts: Vec<u64> = (1..parts as u64).filter_map(|n| boundary(from + n * share)).collect();
         starts.dedup();
         let decoder = self.decoder.without_names();
         let readers = starts.iter().enumerate().map(|(n, &start)| Self {
             path: self.path.clone(),
-            source: Source::Whole(whole.starting_at(start)),
+            source: all.starting_at(start),
             decoder: decoder.clone(),
             compression: Vec::new(),
             packets: 0,
             state: self.state,
-            stop: starts.get(n + 1).map_or(self.stop, |&next| next as u64),
-            start: (start as u64, decoder.clone()),
+            pending: None,
+            stop: starts.get(n + 1).map_or(self.stop, |&next| next),
+            start: (start, decoder.clone()),
             read: None,
             len: self.len,
         });
         let mut readers: Vec<Self> = readers.collect();
-        self.stop = starts.first().map_or(self.stop, |&first| first as u64);
+        self.stop = starts.first().map_or(self.stop, |&first| first);
         readers.insert(0, self);
         readers
     }
@@ -368,24 +433,39 @@ impl CaptureReader {
         }
     }
 
-    /// Reads on to the first packet: what stands before it (pcapng interfaces) holds for all parts.
-    fn read_preamble(&mut self) {
-        let Source::Whole(_) = &self.source else { return };
-        while let Step::Skip(len) = self.decoder.step(self.source.window()) {
-            if len > self.source.window().len() as u64 {
+    /// Reads on to the first packet of a capture of so many bytes: what stands before it (pcapng interfaces) holds
+    /// for all parts.
+    fn read_preamble(&mut self, len: u64) {
+        loop {
+            let step = self.pending.take().unwrap_or_else(|| self.decoder.step(self.source.window()));
+            let is_there = match step {
+                Step::Skip(block) if block <= len.saturating_sub(self.source.offset()) => {
+                    self.source.skip(block).is_ok()
+                }
+                Step::Need(need) => self.source.fill(need).is_ok_and(|have| have >= need),
+                other => {
+                    self.pending = Some(other);
+                    false
+                }
+            };
+            if !is_there {
                 return;
             }
-            // Cannot fail: the bytes are at hand.
-            let _ = self.source.skip(len);
         }
     }
 }
 
-/// Below this, a part costs more than it gains.
-const SMALLEST_PART: usize = 64 << 10;
+/// Below this many bytes, a part costs more than it gains.
+const SMALLEST_PART: u64 = 64 << 10;
 
 /// How far to look for a record's start. It takes at most one packet of the usual greatest length.
 const SEARCH: usize = 512 << 10;
+
+/// So many records in a row are hardly chance.
+const CHAIN: usize = 8;
+
+/// Bytes that a chain of records takes at most, but for the few link types whose packets are no frames.
+const CHAIN_LEN: usize = CHAIN * (257 << 10);
 
 /// What is known of a capture's format: enough to tell what a window starts with.
 #[derive(Clone, PartialEq)]
@@ -445,6 +525,12 @@ impl Decoder {
 
     #[inline]
     fn step(&mut self, window: &[u8]) -> Step {
+        if let Self::Pcap(pcap) = self { pcap.step(window) } else { self.other_step(window) }
+    }
+
+    /// Kept apart, so that the step of the format of most captures is part of its caller.
+    #[inline(never)]
+    fn other_step(&mut self, window: &[u8]) -> Step {
         match self {
             Self::Pcap(pcap) => pcap.step(window),
             Self::PcapNg(pcapng) => pcapng.step(window),
@@ -461,15 +547,14 @@ impl Decoder {
         }
     }
 
-    /// The first place from `near` on where a record plausibly starts; records are known to start at `from`.
-    fn boundary(&self, bytes: &[u8], from: usize, near: usize) -> Option<usize> {
-        /// So many records in a row are hardly chance.
-        const CHAIN: usize = 8;
-        let search = near..bytes.len().min(near + SEARCH);
+    /// The first place where a record plausibly starts; `phase` bytes before these one is known to start, or a multiple
+    /// of four bytes before that.
+    fn boundary(&self, bytes: &[u8], phase: usize) -> Option<usize> {
+        let search = 0..bytes.len().min(SEARCH);
         match self {
             Self::Pcap(pcap) => search.into_iter().find(|&at| pcap.plausible(&bytes[at..], CHAIN)),
             Self::PcapNg(pcapng) => {
-                let aligned = search.skip((4 - (near - from) % 4) % 4).step_by(4);
+                let aligned = search.skip((4 - phase) % 4).step_by(4);
                 aligned.into_iter().find(|&at| pcapng.plausible(&bytes[at..], CHAIN))
             }
             Self::Snoop(_) | Self::Erf(_) => None,

@@ -179,7 +179,8 @@ impl Pcap {
             if near.is_some_and(|seconds| header.seconds.abs_diff(seconds) > limit_apart) {
                 return false;
             }
-            window = &window[self.header_len + header.captured as usize..];
+            let Some(rest) = window.get(self.header_len + header.captured as usize..) else { return false };
+            window = rest;
         }
         true
     }

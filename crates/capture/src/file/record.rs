@@ -112,10 +112,15 @@ impl Endian {
     pub(super) fn u32s<const N: usize>(self, bytes: &[u8]) -> Option<[u32; N]> {
         let (chunks, _) = bytes.as_chunks::<4>();
         let words = chunks.first_chunk::<N>()?;
-        // A loop, since `map` on an array may stay a call for each of them.
+        // A loop over places, since `map` and `zip` may stay calls for each of them.
         let mut values = [0; N];
-        for (value, word) in values.iter_mut().zip(words) {
-            *value = self.u32(*word);
+        for i in 0..N {
+            values[i] = u32::from_le_bytes(words[i]);
+        }
+        if self == Self::Big {
+            for value in &mut values {
+                *value = value.swap_bytes();
+            }
         }
         Some(values)
     }

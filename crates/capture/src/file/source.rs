@@ -1,15 +1,13 @@
-//! Where a capture's bytes come from: all there at once (a mapped file, memory) or a stream.
+//! Where a capture's bytes come from: memory, where all are there at once, or a file or stream, read bit by bit.
 //! Both show a window that starts at the next record.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::Mmap;
-
 use super::compressed::{HEADROOM, Threaded};
-use super::record::Record;
 
 pub(super) enum Source {
     Whole(Whole),
@@ -46,22 +44,12 @@ impl Source {
         }
     }
 
-    /// Moves past a record that the window holds, and gives its packet's bytes.
+    /// All bytes at hand, where in the capture they end, and how many of them are before the window.
     #[inline]
-    pub(super) fn packet(&mut self, record: &Record) -> &[u8] {
-        let data = record.data..record.data + record.captured;
+    pub(super) fn at_hand(&mut self) -> (&[u8], u64, &mut usize) {
         match self {
-            Self::Whole(whole) => {
-                let start = whole.at;
-                whole.at += record.len;
-                &whole.all()[start..][data]
-            }
-            Self::Stream(stream) => {
-                let start = stream.start;
-                stream.start += record.len;
-                stream.offset += record.len as u64;
-                &stream.buffer[start..][data]
-            }
+            Self::Whole(whole) => (&whole.bytes, whole.bytes.len() as u64, &mut whole.at),
+            Self::Stream(stream) => (&stream.buffer[..stream.end], stream.given, &mut stream.start),
         }
     }
 
@@ -69,10 +57,7 @@ impl Source {
     fn advance(&mut self, len: usize) {
         match self {
             Self::Whole(whole) => whole.at += len,
-            Self::Stream(stream) => {
-                stream.start += len;
-                stream.offset += len as u64;
-            }
+            Self::Stream(stream) => stream.start += len,
         }
     }
 
@@ -90,12 +75,62 @@ impl Source {
         }
     }
 
+    /// The whole capture, where any place of it is at hand.
+    pub(super) fn all(&self) -> Option<All> {
+        match self {
+            Self::Whole(whole) => Some(All::Memory(whole.clone())),
+            Self::Stream(Stream { input: Input::File(file), .. }) => Some(All::File(file.clone())),
+            Self::Stream(_) => None,
+        }
+    }
+
     /// Where the window starts, in bytes of the decompressed capture.
     #[inline]
     pub(super) fn offset(&self) -> u64 {
         match self {
             Self::Whole(whole) => whole.at as u64,
-            Self::Stream(stream) => stream.offset,
+            Self::Stream(stream) => stream.given - (stream.end - stream.start) as u64,
+        }
+    }
+}
+
+/// A capture that can be read from any place.
+pub(super) enum All {
+    Memory(Whole),
+    File(RegularFile),
+}
+
+impl All {
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Memory(whole) => whole.bytes.len() as u64,
+            Self::File(file) => file.len,
+        }
+    }
+
+    /// The same bytes, from another place on.
+    pub(super) fn starting_at(&self, at: u64) -> Source {
+        match self {
+            Self::Memory(whole) => {
+                let at = usize::try_from(at).unwrap_or(usize::MAX).min(whole.bytes.len());
+                Source::Whole(Whole { at, ..whole.clone() })
+            }
+            Self::File(file) => Source::Stream(Stream::new(Input::File(RegularFile { at, ..file.clone() }))),
+        }
+    }
+
+    /// So many bytes from a place on, or as many as there are.
+    pub(super) fn some(&self, at: u64, len: usize) -> io::Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Memory(whole) => {
+                let from = usize::try_from(at).unwrap_or(usize::MAX).min(whole.bytes.len());
+                Ok(Cow::Borrowed(&whole.bytes[from..whole.bytes.len().min(from.saturating_add(len))]))
+            }
+            Self::File(file) => {
+                let mut bytes = Vec::new();
+                RegularFile { at, ..file.clone() }.take(len as u64).read_to_end(&mut bytes)?;
+                Ok(Cow::Owned(bytes))
+            }
         }
     }
 }
@@ -103,68 +138,80 @@ impl Source {
 /// A capture of which every byte is at hand. Clones share the bytes.
 #[derive(Clone)]
 pub(super) struct Whole {
-    bytes: Arc<Bytes>,
+    bytes: Arc<Vec<u8>>,
     at: usize,
-}
-
-enum Bytes {
-    Map(Mmap),
-    Vec(Vec<u8>),
 }
 
 impl Whole {
     pub(super) fn from_vec(bytes: Vec<u8>) -> Self {
-        Self { bytes: Arc::new(Bytes::Vec(bytes)), at: 0 }
-    }
-
-    /// Maps a regular file.
-    pub(super) fn map(file: &File) -> io::Result<Self> {
-        // SAFETY: the map is read-only and private to this process; nothing here writes through it.
-        // What no program can rule out is that another one changes the file meanwhile. Bytes that
-        // change are only ever decoded, with every length checked against the slice, so they give wrong
-        // packets at worst. A file that is made shorter ends the process (SIGBUS), as it does in every
-        // program that maps; `CaptureReader::open` documents it. Reading through a buffer
-        // instead costs a copy of every byte, and one file could not be read from several threads.
-        #[expect(unsafe_code, reason = "mapping a file; see the comment above")]
-        let map = unsafe { Mmap::map(file)? };
-        // Only a hint: where it does not work, reading does.
-        #[cfg(unix)]
-        let _ = map.advise(memmap2::Advice::Sequential);
-        Ok(Self { bytes: Arc::new(Bytes::Map(map)), at: 0 })
-    }
-
-    #[inline]
-    pub(super) fn all(&self) -> &[u8] {
-        match &*self.bytes {
-            Bytes::Map(map) => map,
-            Bytes::Vec(vec) => vec,
-        }
-    }
-
-    /// The same bytes, from another place on.
-    pub(super) fn starting_at(&self, at: usize) -> Self {
-        Self { bytes: Arc::clone(&self.bytes), at: at.min(self.all().len()) }
+        Self { bytes: Arc::new(bytes), at: 0 }
     }
 
     #[inline]
     fn window(&self) -> &[u8] {
-        &self.all()[self.at..]
+        &self.bytes[self.at..]
     }
 }
 
-/// What is asked of the input at once, at least.
-const READ: usize = 256 << 10;
+/// A regular file, read from any place. Clones share the file, not the place.
+// Read and not mapped: pages of a map are made known to the process one by one and taken away again, which takes longer
+// than to copy them into a buffer that stays in a cache; and a file that is made shorter would end the process.
+#[derive(Clone)]
+pub(super) struct RegularFile {
+    file: Arc<File>,
+    at: u64,
+    len: u64,
+}
+
+impl RegularFile {
+    pub(super) fn new(file: File, len: u64) -> Self {
+        Self { file: Arc::new(file), at: 0, len }
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, out: &mut [u8]) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&*self.file, out, self.at)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, out: &mut [u8]) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&*self.file, out, self.at)
+    }
+}
+
+impl Read for RegularFile {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.read_at(out)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
 
 /// Where a stream's bytes come from.
 pub(super) enum Input {
+    File(RegularFile),
     Here(Box<dyn Read + Send>),
     /// From another thread, in chunks.
     There(Threaded),
 }
 
+impl Input {
+    /// What is asked of it at once, at least: no more than there is of a small file.
+    fn at_once(&self) -> usize {
+        match self {
+            Self::File(file) => file.len.saturating_sub(file.at).saturating_add(1).min(READ as u64) as usize,
+            _ => READ,
+        }
+    }
+}
+
+/// What is asked of an input at once, at least: much of a processor's second cache, not all of it.
+const READ: usize = 256 << 10;
+
 impl Read for Input {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
+            Self::File(file) => file.read(out),
             Self::Here(input) => input.read(out),
             Self::There(input) => input.read(out),
         }
@@ -177,13 +224,15 @@ pub(super) struct Stream {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    offset: u64,
+    /// Bytes of the capture up to the buffer's end.
+    given: u64,
     failure: Option<io::Error>,
 }
 
 impl Stream {
     pub(super) fn new(input: Input) -> Self {
-        Self { input, buffer: Vec::new(), start: 0, end: 0, offset: 0, failure: None }
+        let given = if let Input::File(file) = &input { file.at } else { 0 };
+        Self { input, buffer: Vec::new(), start: 0, end: 0, given, failure: None }
     }
 
     /// The buffer grows only as bytes arrive, so a length that lies costs nothing.
@@ -201,6 +250,7 @@ impl Stream {
                 self.start = at - left.len();
                 chunk[self.start..at].copy_from_slice(left);
                 self.end = chunk.len();
+                self.given += (self.end - at) as u64;
                 input.reuse(std::mem::replace(&mut self.buffer, chunk));
                 continue;
             }
@@ -209,13 +259,17 @@ impl Stream {
                 self.end -= self.start;
                 self.start = 0;
             }
-            if self.buffer.len() - self.end < READ {
-                let len = (self.buffer.len() * 2).min(need + READ).max(2 * READ);
+            let at_once = self.input.at_once();
+            if self.buffer.len() - self.end < at_once {
+                let len = (self.buffer.len() * 2).min(need + READ).max(self.end + at_once);
                 self.buffer.resize(len, 0);
             }
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => break,
-                Ok(n) => self.end += n,
+                Ok(n) => {
+                    self.end += n;
+                    self.given += n as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
