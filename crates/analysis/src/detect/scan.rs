@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
@@ -122,7 +122,9 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
         };
         Some(Attempt::of(it, direction, how, outcome))
     };
-    both_ways(&material.attempts).filter_map(attempt).collect()
+    let mut attempts = both_ways(&material.attempts).filter_map(attempt).collect();
+    drop_connections(&mut attempts);
+    attempts
 }
 
 /// What clients, with the higher port, sent to single hosts.
@@ -178,15 +180,31 @@ fn is_attempt(
 }
 
 /// Whether these are segments that got nothing but refusals, and not what is left of connections: a machine that has
-/// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server come from its
-/// port, and those of a client go to few system ports.
+/// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server go to the ports
+/// that clients are given, and those of a client to few system ports, or each from a port of its own
+/// ([`drop_connections`]).
 fn is_unconnected(it: Connection, direction: &Direction, back: Option<&Direction>) -> bool {
     let is_refused = back.is_some_and(|back| is_refusal(back.tcp_flags));
     let Pair { source, destination } = it.ports;
     is_refused
         && direction.payload == 0
         && f64::from(source) >= SCAN_DYNAMIC
-        && f64::from(destination) < SCAN_SYSTEM
+        && f64::from(destination) < SCAN_DYNAMIC
+}
+
+/// Leaves out segments to other ports than a system's unless many of a host's were tried from the same port, which no
+/// client does.
+fn drop_connections(attempts: &mut Vec<Attempt>) {
+    let from = |it: &Attempt| (it.source, it.source_port, it.destination);
+    let mut ports: HashMap<_, usize, RandomState> = HashMap::default();
+    for it in attempts.iter().filter(|it| it.how == How::Unconnected) {
+        *ports.entry(from(it)).or_default() += 1;
+    }
+    attempts.retain(|it| {
+        it.how != How::Unconnected
+            || f64::from(it.port) < SCAN_SYSTEM
+            || ports.get(&from(it)).is_some_and(|n| *n as f64 >= SCAN_PORTS)
+    });
 }
 
 /// Who scans, and by what.

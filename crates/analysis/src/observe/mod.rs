@@ -71,14 +71,16 @@ impl Observations {
             self.refusals.observe(found);
         } else if found.arp.is_some() {
             self.claims.observe(packet, found);
+        } else if found.hosts.as_ref().is_some_and(|hosts| hosts.fragment.is_some()) {
+            self.echoes.observe_fragment(found);
         }
     }
 
     /// Of what there was more than is kept: findings about what is left out are missing. Empty if nothing is.
     pub fn sampled(&self) -> Vec<Sampled> {
         let Self { handshakes, names, echoes, claims, refusals, .. } = self;
-        let alone = [handshakes.sampled(), echoes.sampled(), refusals.sampled()];
-        alone.into_iter().flatten().chain(names.sampled()).chain(claims.sampled()).collect()
+        let alone = [handshakes.sampled(), refusals.sampled()].into_iter().flatten();
+        alone.chain(echoes.sampled()).chain(names.sampled()).chain(claims.sampled()).collect()
     }
 
     /// Adds another's.

@@ -1,5 +1,6 @@
 //! Each detector just below and at each of its thresholds.
 
+use pcapviz_capture::Tunnels;
 use pcapviz_graph::{Finding, Severity};
 
 use crate::traffic::*;
@@ -151,6 +152,13 @@ fn stealthy_scans() {
         ("ACK", probes(&[ACK], Some(RST), ports), alert),
         ("ACK and PSH", probes(&[ACK | PSH], Some(RST), ports), alert),
         ("ACK, then RST", probes(&[ACK, RST], Some(RST), ports), alert),
+        ("ACK to other ports", probes(&[ACK], Some(RST), |n| ends(CLIENT, 40_000, INSIDE, 8000 + n)), alert),
+        (
+            "ACK to the last ones below those of clients",
+            probes(&[ACK], Some(RST), |n| ends(CLIENT, 40_000, INSIDE, 32_753 + n)),
+            alert,
+        ),
+        ("one less", probes(&[ACK], Some(RST), |n| ends(CLIENT, 40_000, INSIDE, 32_754 + n)), &[]),
         ("FIN and ACK", probes(&[FIN_ACK], Some(RST), ports), alert),
         ("ACK, not refused", probes(&[ACK], None, ports), &[]),
         ("connections that end", probes(&[FIN_ACK], Some(ACK), ports), &[]),
@@ -493,7 +501,30 @@ fn icmp_tunnels() {
     // A network behind takes smaller packets: of what came back, the first fragment is shorter than what was sent.
     let mut smaller = repeat(30, |t, n| t.ping(i64::from(n) * S, n, 1400, 1200));
     smaller.0.iter_mut().filter(|sent| !sent.is_up).for_each(|sent| sent.bytes[20] |= 0x20);
+    let growing = repeat(40, |t, n| t.ping(i64::from(n) * S, n, 56 + usize::from(n), 56 + usize::from(n)));
+    // Each datagram in two fragments, of which the first are as long.
+    let split = |t: Traffic, reused: bool| {
+        let mut fragments = Traffic::default();
+        for (mut first, n) in t.0.into_iter().zip(0_u16..) {
+            let id = if reused { n % 7 } else { n };
+            first.bytes[18..20].copy_from_slice(&id.to_be_bytes());
+            let mut last = first.clone();
+            last.bytes.splice(34..66, []);
+            first.bytes.truncate(66);
+            for (sent, place) in [(&mut first, [0x20, 0]), (&mut last, [0, 4])] {
+                sent.len = sent.bytes.len();
+                sent.bytes[16..18].copy_from_slice(&(sent.len as u16 - 14).to_be_bytes());
+                sent.bytes[20..22].copy_from_slice(&place);
+            }
+            fragments.0.extend([last, first]);
+        }
+        fragments
+    };
     for (name, traffic, expected) in [
+        ("all in fragments, of different ends", split(pings(30, 30), false), &["alert icmp-tunnel"][..]),
+        ("all in fragments, 19 replies", split(pings(19, 19), false), &[]),
+        ("all in fragments, of the same ends", split(pings(30, 0), false), &[]),
+        ("all in fragments, whose identifications come again", split(growing, true), &[]),
         ("a whole request, and as long a reply in fragments", smaller, &[][..]),
         ("fragments, of different sizes", fragmented(30, |_| true), &[][..]),
         ("a fragmented reply to a small request", fragmented(30, |sent| !sent.is_up), &["alert icmp-tunnel"]),
@@ -580,6 +611,8 @@ fn floods_of_observations() {
         let mut parts = [Vec::new(), Vec::new(), Vec::new()];
         traffic.0.iter().enumerate().for_each(|(n, sent)| parts[2 - n % 3].push(sent));
         assert_eq!(crate::scene::findings_of(parts), found, "{name}, in parts");
+        let (_, observations) = observe(&traffic.0, Tunnels::Outer);
+        assert!(!observations.sampled().is_empty(), "{name}");
     }
 }
 
