@@ -45,7 +45,12 @@ struct EchoKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum EchoSize {
     Whole(u32),
-    FirstFragment { len: u32, id: u32 },
+    /// Of which datagram, so that its end can be found.
+    FirstFragment {
+        len: u32,
+        id: u32,
+        is_reply: bool,
+    },
 }
 
 impl EchoSize {
@@ -111,7 +116,7 @@ impl Echoes {
         let (Some(id), Some(sequence)) = (icmp.id, icmp.sequence) else { return };
         let is_reply = matches!(icmp.kind, 0 | 129);
         let size = match hosts.fragment {
-            Some(fragment) => EchoSize::FirstFragment { len: icmp.len, id: fragment.id },
+            Some(fragment) => EchoSize::FirstFragment { len: icmp.len, id: fragment.id, is_reply },
             None => EchoSize::Whole(icmp.len),
         };
         let hosts = if is_reply { hosts.addresses.reversed() } else { hosts.addresses };
@@ -146,9 +151,9 @@ impl Echoes {
     }
 
     /// The size of an echo, by the end of its last fragment where that is known.
-    fn size(&self, key: &EchoKey, echo: &Echo) -> EchoSize {
-        let EchoSize::FirstFragment { id, .. } = key.size else { return key.size };
-        let hosts = if echo.requests > 0 { key.hosts } else { key.hosts.reversed() };
+    fn size(&self, key: &EchoKey) -> EchoSize {
+        let EchoSize::FirstFragment { id, is_reply, .. } = key.size else { return key.size };
+        let hosts = if is_reply { key.hosts.reversed() } else { key.hosts };
         match self.ends.get(&Datagram { hosts, id }) {
             Some(end) if end.least == end.most => EchoSize::Whole(end.least),
             _ => key.size,
@@ -161,7 +166,7 @@ impl Echoes {
         let mut echoes: BTreeMap<EchoName, Vec<(EchoSize, Echo)>> = BTreeMap::new();
         for (key, echo) in self.echoes.iter() {
             let sizes = echoes.entry((key.hosts, key.id, key.sequence)).or_default();
-            let size = self.size(key, echo);
+            let size = self.size(key);
             match sizes.iter_mut().find(|(other, _)| *other == size) {
                 Some((_, known)) => known.merge(*echo),
                 None => sizes.push((size, *echo)),
