@@ -23,7 +23,7 @@ pub(crate) use wrapped::Wrapped;
 /// were asked for, sizes of ICMP echoes, ports said to be unreachable, ARP claims and questions.
 ///
 /// Observations [merge](Self::merge): commutative and associative, whatever the split. Their size has a bound
-/// (about 600 MB for a capture made to reach all of them); beyond it they are a sample of whole conversations, and of what is
+/// (about 650 MB for a capture made to reach all of them); beyond it they are a sample of whole conversations, and of what is
 /// larger than a 64th of the room, a part.
 /// A packet that is none of these costs a few comparisons.
 ///
