@@ -333,6 +333,8 @@ const WELL_FORMED: &str = "(arp.hw.type == 1 || arp.hw.type == 6) && arp.proto.t
                            arp.proto.size == 4";
 const WELL_FORMED_CAPTURE: &str = "arp and (arp[0:2] = 1 or arp[0:2] = 6) and arp[2:4] = 0x08000604";
 
+type Set<T> = HashSet<T, RandomState>;
+
 /// Writes filters for a capture: pcap-filter has to be told what stands between the link layer and IP.
 #[derive(Default)]
 pub(super) struct Filters {
@@ -343,7 +345,7 @@ pub(super) struct Filters {
     /// What the packets with IP have on the way.
     protocols: ProtocolSet,
     /// Between whom packets are wrapped, and these hosts; of too many to know them, `None`.
-    wrapped: Option<(HashSet<Pair<IpAddr>, RandomState>, HashSet<IpAddr, RandomState>)>,
+    wrapped: Option<(Set<Pair<IpAddr>>, Set<IpAddr>)>,
 }
 
 /// What pcap-filter cannot look behind.
@@ -371,7 +373,7 @@ const NESTED: usize = 3;
 impl Filters {
     pub(super) fn of(table: &FlowTable, protocols: ProtocolSet, wrapped: &Wrapped) -> Self {
         let wrapped = wrapped.pairs().map(|pairs| {
-            let pairs: HashSet<Pair<IpAddr>, RandomState> = pairs.collect();
+            let pairs: Set<Pair<IpAddr>> = pairs.collect();
             let hosts = pairs.iter().flat_map(|pair| [pair.source, pair.destination]).collect();
             (pairs, hosts)
         });
