@@ -3,7 +3,7 @@ use pcapviz_capture::{CaptureError, GraphLayer, Tunnels};
 use pcapviz_enrich::{EnrichError, Enriched, Enricher};
 use pcapviz_graph::{
     Annotations, CaptureSummary, Claims, Finding, FlowTable, Inside, LayerGraph, Name, Neighbours, NodeId,
-    Outline, SelectError, Selection, Totals, Unselected, Vlans,
+    Outline, Sampled, SelectError, Selection, Totals, Unselected, Vlans,
 };
 use pcapviz_render::View;
 
@@ -24,6 +24,8 @@ pub struct Report {
     pub annotations: Annotations,
     /// What the traffic is consistent with, alerts first: see [`find`](Self::find).
     pub findings: Vec<Finding>,
+    /// Of what findings are made from, that of which there was more than is kept.
+    pub sampled: Vec<Sampled>,
     /// Why captures could not be read at all, in the order given.
     pub failures: Vec<CaptureError>,
     /// Where captures are cut short or damaged; what came before stands.
@@ -157,6 +159,7 @@ impl Report {
     /// ```
     pub fn find(&mut self, inside: &Inside) {
         self.findings = findings_by(&self.table, &self.observations, inside, self.threads);
+        self.sampled = self.observations.sampled();
         self.inside = inside.clone();
     }
 
@@ -184,6 +187,7 @@ impl Report {
     pub fn view<'a>(&'a self, graph: &'a LayerGraph) -> View<'a> {
         View::new(graph, &self.annotations, &self.captures, self.totals())
             .with_findings(&self.findings)
+            .with_sampled(&self.sampled)
             .with_inside(&self.inside)
     }
 }

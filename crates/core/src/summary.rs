@@ -199,16 +199,12 @@ impl Report {
     }
 
     fn findings(&self, out: &mut Text) -> fmt::Result {
-        let is_whole = self.observations.is_whole();
-        if self.findings.is_empty() && is_whole {
+        if self.findings.is_empty() && self.sampled.is_empty() {
             return Ok(());
         }
         out.heading("Findings, as seen from here")?;
-        if !is_whole {
-            writeln!(
-                out,
-                "  from a sample: the captures have more connections, DNS names, echoes or ARP messages than are kept"
-            )?;
+        for sampled in &self.sampled {
+            writeln!(out, "  more than is kept, so that findings may be missing: {sampled}")?;
         }
         let rows = self.findings.iter().take(ROWS).map(|finding| {
             let severity = finding.severity.to_string();

@@ -41,6 +41,49 @@ impl Evidence {
     }
 }
 
+/// Something that findings are made from, of which the captures have more than is kept.
+///
+/// ```
+/// use pcapviz_graph::Sampled;
+///
+/// let echoes = Sampled::new("ICMP echoes", 0.43, 2);
+/// assert_eq!(echoes.to_string(), "ICMP echoes: 43 % of the pairs or names, and of the 2 largest a part");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sampled {
+    /// What it is, such as `ICMP echoes`.
+    pub what: &'static str,
+    /// The share of the pairs of hosts, devices or names that is looked at, about: who is not among them gives no finding. 1 if all
+    /// are.
+    pub share: f64,
+    /// Of how many of these, the largest, a part is looked at.
+    pub in_part: usize,
+}
+
+impl Sampled {
+    /// So much of it.
+    pub fn new(what: &'static str, share: f64, in_part: usize) -> Self {
+        Self { what, share, in_part }
+    }
+}
+
+/// For people.
+impl std::fmt::Display for Sampled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Nothing that is left out is rounded away.
+        let percent = (100.0 * self.share).floor();
+        write!(f, "{}: ", self.what)?;
+        match (percent < 100.0, self.in_part) {
+            (false, in_part) => write!(f, "of the {in_part} largest a part"),
+            (true, 0) => write!(f, "{percent} % of the pairs or names"),
+            (true, in_part) => {
+                write!(f, "{percent} % of the pairs or names, and of the {in_part} largest a part")
+            }
+        }
+    }
+}
+
 /// Something in the traffic that is consistent with what its kind names.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

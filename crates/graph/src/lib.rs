@@ -50,7 +50,7 @@ pub use annotation::{Annotations, EdgeNotes, Name, NameSource, Notes, Place};
 pub use batch::FlowBatch;
 pub use defragment::Defragmenter;
 pub use domain::registered_domain;
-pub use finding::{Evidence, Finding, Severity};
+pub use finding::{Evidence, Finding, Sampled, Severity};
 pub use flow::{FlowKey, FlowStats, Position, Traffic};
 pub use inside::{Inside, ParseNetworkError};
 pub use layer_graph::{Edge, LayerGraph, Node, Share};

@@ -1,5 +1,5 @@
 use pcapviz_graph::{
-    Annotations, CaptureSummary, Finding, Inside, LayerGraph, NodeId, Selection, Totals, Unselected,
+    Annotations, CaptureSummary, Finding, Inside, LayerGraph, NodeId, Sampled, Selection, Totals, Unselected,
 };
 
 use crate::theme::Role;
@@ -18,6 +18,8 @@ pub struct View<'a> {
     pub totals: &'a Totals,
     /// What was found.
     pub findings: &'a [Finding],
+    /// Of what findings are made from, that of which there was more than is kept.
+    pub sampled: &'a [Sampled],
     /// Which networks are one's own.
     pub inside: &'a Inside,
     /// If the graph is a part of a larger one: which, and what was left out of it.
@@ -34,13 +36,28 @@ impl<'a> View<'a> {
         captures: &'a [CaptureSummary],
         totals: &'a Totals,
     ) -> Self {
-        Self { graph, annotations, captures, totals, findings: &[], inside: &PRIVATE, selection: None }
+        Self {
+            graph,
+            annotations,
+            captures,
+            totals,
+            findings: &[],
+            sampled: &[],
+            inside: &PRIVATE,
+            selection: None,
+        }
     }
 
     /// The same view, with what was found.
     #[must_use]
     pub fn with_findings(self, findings: &'a [Finding]) -> Self {
         Self { findings, ..self }
+    }
+
+    /// The same view, with what the findings were not made from in full.
+    #[must_use]
+    pub fn with_sampled(self, sampled: &'a [Sampled]) -> Self {
+        Self { sampled, ..self }
     }
 
     /// The same view, with other networks inside.

@@ -6,7 +6,7 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, MacAddr, NodeId, Severity, 
 
 use super::Material;
 use super::amount::{Count, at_least};
-use super::threshold::{ARP_DEVICES, ARP_MANY, ARP_UNASKED};
+use super::threshold::{ARP_DEVICES, ARP_MANY, ARP_TIMES, ARP_UNASKED};
 use crate::life::{Life, join};
 use crate::observe::{Claim, Claims, Question, network};
 
@@ -25,7 +25,14 @@ struct Asked<'m> {
     claims: &'m Claims,
     /// Sorted.
     rows: Vec<(Vlans, Ipv4Addr, MacAddr, u64)>,
+    /// Who asked for anything.
+    askers: HashSet<(Vlans, MacAddr)>,
+    /// Whom each device told of which address, sorted.
+    told: Vec<ToldRow>,
 }
+
+/// VLAN and address, who told whom, and how often.
+type ToldRow = (Vlans, Ipv4Addr, MacAddr, MacAddr, u64);
 
 impl<'m> Asked<'m> {
     fn of(material: &Material<'m>) -> Self {
@@ -33,7 +40,21 @@ impl<'m> Asked<'m> {
         let row = |(it, messages): (Question, u64)| (it.vlans, it.target, it.device, messages);
         let mut rows: Vec<_> = claims.asked().map(row).collect();
         rows.sort_unstable();
-        Self { claims, rows }
+        let askers = rows.iter().map(|row| (row.0, row.2)).collect();
+        Self { claims, rows, askers, told: claims.told() }
+    }
+
+    fn has_asked(&self, device: MacAddr, vlans: Vlans, target: Ipv4Addr) -> bool {
+        let place = self.rows.binary_search_by_key(&(vlans, target, device), |row| (row.0, row.1, row.2));
+        place.is_ok()
+    }
+
+    /// Whom a device told of the address.
+    fn told(&self, vlans: Vlans, target: Ipv4Addr, device: MacAddr) -> &[ToldRow] {
+        let of = |row: &ToldRow| (row.0, row.1, row.2);
+        let from = self.told.partition_point(|row| of(row) < (vlans, target, device));
+        let len = self.told[from..].partition_point(|row| of(row) == (vlans, target, device));
+        &self.told[from..from + len]
     }
 
     /// A device's answers beyond the questions of others, which is what poisoning is made of.
@@ -46,10 +67,45 @@ impl<'m> Asked<'m> {
             return 0;
         }
         let from = self.rows.partition_point(|row| (row.0, row.1) < (vlans, target));
-        let of_target = self.rows[from..].iter().take_while(|row| (row.0, row.1) == (vlans, target));
-        let by_others: u64 = of_target.filter(|row| row.2 != device).map(|row| row.3).sum();
-        claim.directed.saturating_sub(by_others)
+        let of_target = || self.rows[from..].iter().take_while(|row| (row.0, row.1) == (vlans, target));
+        let by_others: u64 = of_target().filter(|row| row.2 != device).map(|row| row.3).sum();
+        let of_all = claim.directed.saturating_sub(by_others);
+        if !self.claims.has_all_told_of(vlans, target) {
+            return of_all;
+        }
+        // Nobody asks for somebody else: whom the capture has questions of is told what it asked for. Who asks nothing at all may
+        // be on a side that the capture does not have.
+        let mut by_asker: BTreeMap<MacAddr, u64> =
+            of_target().filter(|row| row.2 != device).map(|row| (row.2, row.3)).collect();
+        let (mut unasked, mut others) = (0, claim.directed);
+        for (.., to, messages) in self.told(vlans, target, device) {
+            if self.askers.contains(&(vlans, *to)) {
+                unasked += messages.saturating_sub(by_asker.remove(to).unwrap_or(0));
+                others = others.saturating_sub(*messages);
+            }
+        }
+        unasked += others.saturating_sub(by_asker.into_values().sum());
+        // Of one host a few may be missing, which what others asked makes up for.
+        if unasked as f64 >= ARP_UNASKED { unasked } else { of_all }
     }
+
+    /// Whether each of these devices tells hosts of its own of the address, which have asked for it, and no more than one of them
+    /// all hosts: so several network cards of one host share its load, while of two hosts with one address both answer who asks.
+    fn is_divided(&self, claims: &[ClaimRow]) -> bool {
+        let mut known = HashSet::new();
+        claims.iter().filter(|(.., claim)| claim.to_all > 0).count() <= 1
+            && claims.iter().all(|(vlans, address, device, _)| {
+                let told = self.told(*vlans, *address, *device);
+                self.claims.has_all_told_of(*vlans, *address)
+                    && told.iter().all(|row| known.insert(row.3) && self.has_asked(row.3, row.0, row.1))
+            })
+    }
+}
+
+/// Whether so many answers that nobody asked for mean something beside the most that another device gives.
+fn is_told(unasked: u64, usual: u64) -> bool {
+    let beyond = unasked.saturating_sub(usual) as f64;
+    beyond >= ARP_UNASKED && unasked as f64 >= ARP_TIMES * usual as f64
 }
 
 /// A remote host's packets to a device.
@@ -113,7 +169,7 @@ fn taken_over(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>) -
         if beyond == 0 {
             continue;
         }
-        let is_alert = usual == 0 || beyond as f64 >= ARP_UNASKED;
+        let is_alert = usual == 0 || is_told(unasked(row), usual);
         let severity = if is_alert { Severity::Alert } else { Severity::Note };
         let mut finding = Finding::new("arp-conflict", severity, NodeId::Device(*device));
         finding.object = Some(NodeId::Host(IpAddr::V4(address)));
@@ -187,11 +243,12 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>
         // Where nobody asked the others either, the questions are not in the capture.
         let of_others = claims.iter().filter(|row| Some(row.2) != newest.map(|newest| newest.2));
         let usual = of_others.map(|row| asked.unasked(row)).max().unwrap_or(0);
-        let unasked = newest.map_or(0, |row| asked.unasked(row)).saturating_sub(usual);
-        let is_told = unasked as f64 >= ARP_UNASKED;
+        let unasked = newest.map_or(0, |row| asked.unasked(row));
+        let (unasked, is_told) = (unasked.saturating_sub(usual), is_told(unasked, usual));
+        let is_divided = overlap && !is_told && asked.is_divided(claims);
         let is_elsewhere = are_in_captures_of_their_own(material, vlans, &devices);
         let is_many = devices.len() as f64 >= ARP_MANY;
-        let is_alert = (overlap || is_told || is_many) && !is_elsewhere;
+        let is_alert = (overlap && !is_divided || is_told || is_many) && !is_elsewhere;
         let severity = if is_alert { Severity::Alert } else { Severity::Note };
         let subject = newest.map_or(devices[0], |(_, _, device, _)| *device);
         let mut finding = Finding::new("arp-conflict", severity, NodeId::Device(subject));
@@ -204,6 +261,7 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>
             Count(devices.len() as u64),
             match () {
                 () if is_elsewhere => " in captures that may be of different networks",
+                () if is_divided => " at the same time, each to hosts of its own",
                 () if overlap => " at the same time",
                 () if is_told => ", of which the last one tells so without being asked",
                 () => ", one after the other",
@@ -223,7 +281,7 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>
             "two machines set to one address by mistake",
             "fail-over between redundant routers or servers",
             "an address that DHCP gave to another machine, or a replaced network card",
-            "proxy ARP, and network cards that share an address",
+            "proxy ARP, and network cards that share an address (adaptive load balancing)",
             "captures of two networks that use the same addresses",
         ];
         (finding.display_filter, finding.capture_filter) = material.filters.claims(vlans, address, &devices);

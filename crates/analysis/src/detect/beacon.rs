@@ -101,8 +101,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
                 "a client that keeps trying to reach a server that is down",
             ];
             let clause = Clause::between(carried, client, server).server_port(port);
-            (finding.display_filter, finding.capture_filter) =
-                material.filters.any(&BTreeSet::from([clause]));
+            (finding.display_filter, finding.capture_filter) = material.filters.any(&[clause]);
             finding
         })
         .collect()

@@ -5,7 +5,7 @@ use pcapviz_capture::Pair;
 use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
 use super::amount::{Bytes, Count, at_least};
-use super::packets::{CLAUSES, Carried, Clause};
+use super::packets::{Carried, Clause};
 use super::threshold::{TUNNEL_BYTES, TUNNEL_MEAN, TUNNEL_NAMES, TUNNEL_PRIVATE};
 use super::{Material, magnitude};
 use crate::life::join;
@@ -34,7 +34,9 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
     let (most, _) = sum.asked.first()?;
     let mean = sum.bytes / sum.names;
     let long = if sum.is_private { TUNNEL_PRIVATE } else { TUNNEL_MEAN };
-    let severity = if mean >= long { Severity::Alert } else { Severity::Note };
+    // Anybody can give names such a form, but so have those that multicast DNS did not find.
+    let is_sure = mean >= long && sum.bytes - sum.discovered >= TUNNEL_BYTES;
+    let severity = if is_sure { Severity::Alert } else { Severity::Note };
     let mut finding = Finding::new("dns-tunnel", severity, NodeId::Host(most.source));
     finding.object = Some(NodeId::Host(most.destination));
     finding.score = 0.5 * magnitude(sum.bytes, TUNNEL_BYTES) + 0.5 * (mean / 100.0).min(1.0);
@@ -62,6 +64,13 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
         Evidence::new("messages", messages as f64, "messages"),
         Evidence::new("clients", clients.len() as f64, "hosts"),
     ];
+    if sum.discovered > 0.0 {
+        finding.evidence.push(Evidence::new(
+            "of these, in names that multicast DNS has",
+            sum.discovered,
+            "B",
+        ));
+    }
     finding.evidence.extend(bound);
     if share < 1.0 {
         finding.evidence.push(Evidence::new("estimated from this share of all names", share, ""));
@@ -70,33 +79,31 @@ fn finding(material: &Material<'_>, scope: &Scope, sum: &NameSum) -> Option<Find
         "virus scanners and mail filters that ask about files and senders by DNS",
         "content delivery networks that make a name for each user",
         "telemetry that names each device or event",
+        "hosts and services that multicast DNS did not find, such as those of calls in a browser",
     ];
-    let mut clauses: BTreeSet<Clause> = sum
-        .asked
-        .iter()
-        .flat_map(|(hosts, _)| {
-            [Carried::Udp, Carried::Tcp]
-                .map(|carried| Clause::between(carried, hosts.source, hosts.destination).server_port(53))
+    let by_dns = |client, server| {
+        [Carried::Udp, Carried::Tcp].map(|protocol| Clause {
+            protocol,
+            client,
+            server,
+            client_port: None,
+            server_port: Some(53),
         })
-        .collect();
-    // Any server, and if need be any client.
-    if clauses.len() > CLAUSES {
-        clauses = clauses.iter().map(|clause| Clause { server: None, ..*clause }).collect();
-    }
-    if clauses.len() > CLAUSES {
-        clauses = clauses.iter().map(|clause| Clause { client: None, ..*clause }).collect();
-    }
-    (finding.display_filter, finding.capture_filter) = material.filters.any(&clauses);
+    };
+    let exact =
+        || sum.asked.iter().flat_map(|(it, _)| by_dns(Some(it.source), Some(it.destination))).collect();
+    // Any server, or else any client too: not all are known.
+    let wider: Vec<Clause> = match clients.iter().collect::<Vec<_>>()[..] {
+        [client] if !sum.is_asked_by_more => by_dns(Some(*client), None).into(),
+        _ => by_dns(None, None).into(),
+    };
+    material.filters.select(&mut finding, (!sum.is_asked_by_more).then(exact), &wider);
     let domains: Vec<&str> = match scope {
         Scope::Domain(domain) => vec![domain],
-        Scope::Hosts(_) if sum.domains.len() <= CLAUSES => sum.domains.iter().map(|d| &**d).collect(),
-        Scope::Hosts(_) => Vec::new(),
+        Scope::Hosts(_) => sum.domains.iter().map(|domain| &**domain).collect(),
     };
-    if !domains.is_empty() {
-        let names: Vec<String> = domains.into_iter().map(pattern).collect();
-        finding.display_filter =
-            format!("({}) && dns.qry.name matches \"(^|[.])({})$\"", finding.display_filter, names.join("|"));
-    }
+    let names: Vec<String> = domains.into_iter().map(pattern).collect();
+    material.filters.select_names(&mut finding, &names);
     Some(finding)
 }
 

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
 use super::amount::{Bytes, Count, at_least};
@@ -41,7 +39,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             "path MTU probes that a device cuts short",
         ];
         let clause = Clause::between(Carried::Echo, hosts.source, hosts.destination);
-        (finding.display_filter, finding.capture_filter) = material.filters.any(&BTreeSet::from([clause]));
+        (finding.display_filter, finding.capture_filter) = material.filters.any(&[clause]);
         Some(finding)
     }).collect()
 }

@@ -6,7 +6,7 @@ use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
 use super::amount::{Bytes, Count, Seconds};
 use super::material::Conversation;
-use super::packets::{CLAUSES, Carried, Clause};
+use super::packets::{Carried, Clause, HANDFUL};
 use super::threshold::{LONG, LONG_CAPTURE, LONG_SHARE, LONG_UDP_BYTES};
 use super::{Material, magnitude};
 use crate::life::{Life, join, seconds};
@@ -39,7 +39,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (hosts, open) in &by_hosts {
-        let size = if open.len() > CLAUSES { open.len() } else { 1 };
+        let size = if open.len() > HANDFUL { open.len() } else { 1 };
         findings.extend(open.chunks(size).map(|open| finding(material, *hosts, open, capture)));
     }
     findings
@@ -66,19 +66,14 @@ fn finding(material: &Material<'_>, hosts: Pair<IpAddr>, open: &[Open<'_>], capt
     let mut finding = Finding::new("long-connection", Severity::Note, NodeId::Host(hosts.source));
     finding.object = Some(NodeId::Host(hosts.destination));
     finding.score = 0.5 * magnitude(longest, if capture >= LONG { LONG } else { LONG_SHARE * capture });
-    let (what, clauses) = match open {
+    let what = match open {
         [one] => {
             let server = NodeId::Endpoint(hosts.destination, one.conversation.connection.ports.destination);
-            (format!("{} to {server} open for", hosts.source), BTreeSet::from([one.conversation.clause()]))
+            format!("{} to {server} open for", hosts.source)
         }
         _ => {
             let count = Count(open.len() as u64);
-            let carried: BTreeSet<Carried> = open.iter().map(|open| open.conversation.carried).collect();
-            let between = |carried| Clause::between(carried, hosts.source, hosts.destination);
-            (
-                format!("{count} connections from {} to {} open for up to", hosts.source, hosts.destination),
-                carried.into_iter().map(between).collect(),
-            )
+            format!("{count} connections from {} to {} open for up to", hosts.source, hosts.destination)
         }
     };
     finding.sentence = format!(
@@ -101,6 +96,10 @@ fn finding(material: &Material<'_>, hosts: Pair<IpAddr>, open: &[Open<'_>], capt
         "database connections that are kept open",
         "push notifications, chat and other long polling",
     ];
-    (finding.display_filter, finding.capture_filter) = material.filters.any(&clauses);
+    let clauses = open.iter().map(|open| open.conversation.clause()).collect();
+    let carried: BTreeSet<Carried> = open.iter().map(|open| open.conversation.carried).collect();
+    let between = |carried| Clause::between(carried, hosts.source, hosts.destination);
+    let wider: Vec<Clause> = carried.into_iter().map(between).collect();
+    material.filters.select(&mut finding, Some(clauses), &wider);
     finding
 }

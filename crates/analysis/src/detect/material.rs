@@ -9,7 +9,7 @@ use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::{Pair, ProtocolSet, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
 
-use super::packets::{CLAUSES, Carried, Clause, Filters};
+use super::packets::{Carried, Clause, Filters};
 use super::sketch::{Counts, LargeSenders, Sketch, Sought};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
@@ -43,6 +43,9 @@ pub(super) struct Material<'a> {
     pub(super) long: BTreeMap<Conversation, Directions>,
 }
 
+/// Services of one exchange that are told from each other.
+const SERVICES: usize = 4096;
+
 /// What a client sent to a server, and got back.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Exchange {
@@ -52,7 +55,7 @@ pub(super) struct Exchange {
     pub(super) packets_up: u64,
     pub(super) packets_down: u64,
     pub(super) life: Life,
-    /// By which protocol and server port; only the first few.
+    /// By which protocol and server port; only the first [`SERVICES`].
     pub(super) services: BTreeSet<(Carried, u16)>,
 }
 
@@ -132,7 +135,7 @@ impl<'a> Material<'a> {
             whole.merge(&sketch);
             callers.merge(&part);
         }
-        material.filters = Filters::of(table, protocols);
+        material.filters = Filters::of(table, protocols, &observations.wrapped);
         material.look_closely(&callers, &whole.large());
         material
     }
@@ -158,7 +161,7 @@ impl<'a> Material<'a> {
                 let client = if is_up { connection } else { connection.reversed() };
                 let exchange = exchanges.entry(client.hosts).or_default();
                 exchange.add(is_up, self.payload(carried, connection, &stats), &stats);
-                if exchange.services.len() <= CLAUSES {
+                if exchange.services.len() <= SERVICES {
                     exchange.services.insert((carried, client.ports.destination));
                 }
             }
@@ -535,16 +538,18 @@ impl Exchange {
         self.services.extend(other.services);
     }
 
-    /// The clauses that select it.
-    pub(super) fn clauses(&self, hosts: Pair<IpAddr>) -> BTreeSet<Clause> {
-        let is_short = self.services.len() <= CLAUSES;
+    /// The clauses that select it; `None` where it has too many services to know them all.
+    pub(super) fn clauses(&self, hosts: Pair<IpAddr>) -> Option<Vec<Clause>> {
         let clause = |&(carried, port): &(Carried, u16)| {
-            let between = Clause::between(carried, hosts.source, hosts.destination);
-            if is_short { between.server_port(port) } else { between }
+            Clause::between(carried, hosts.source, hosts.destination).server_port(port)
         };
-        // Which ports were kept of many is chance: all of all protocols then.
-        let all = [(Carried::Tcp, 0), (Carried::Udp, 0), (Carried::Sctp, 0)];
-        if is_short { self.services.iter().map(clause).collect() } else { all.iter().map(clause).collect() }
+        (self.services.len() <= SERVICES).then(|| self.services.iter().map(clause).collect())
+    }
+
+    /// Those that select all between the hosts.
+    pub(super) fn wider_clauses(hosts: Pair<IpAddr>) -> [Clause; 3] {
+        [Carried::Tcp, Carried::Udp, Carried::Sctp]
+            .map(|carried| Clause::between(carried, hosts.source, hosts.destination))
     }
 }
 

@@ -1,13 +1,15 @@
 //! Which packets a finding is about, in the two languages that people filter in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
-use pcapviz_capture::{Protocol, ProtocolSet};
-use pcapviz_graph::{FlowTable, MacAddr, Vlans};
+use foldhash::fast::RandomState;
+use pcapviz_capture::{Pair, Protocol, ProtocolSet};
+use pcapviz_graph::{Evidence, Finding, FlowTable, MacAddr, Vlans};
 
-use crate::observe::network;
+use crate::observe::{Wrapped, network};
 
 /// Packets between two addresses, or of one; both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,8 +39,15 @@ pub(super) enum Carried {
 const ICMP_ERRORS: &str =
     "icmp.type == 3 || icmp.type == 4 || icmp.type == 5 || icmp.type == 11 || icmp.type == 12";
 
-/// Clauses that a filter has at most, before it says less: filters are read by people.
-pub(super) const CLAUSES: usize = 16;
+/// Of more things alike than these, one finding is made.
+pub(super) const HANDFUL: usize = 16;
+
+/// The longest filter: what Windows takes as a command line. It holds some thousand hosts or ports that do not follow each
+/// other; libpcap takes seconds to compile more of them.
+const LONGEST: usize = 1 << 15;
+
+/// Clauses that are looked at for what they have in common.
+pub(super) const MOST_CLAUSES: usize = 1 << 18;
 
 impl Clause {
     /// Of one host.
@@ -55,9 +64,93 @@ impl Clause {
         Self { server_port: Some(port), ..self }
     }
 
+    fn is_v6(&self) -> bool {
+        self.client.or(self.server).is_some_and(|ip| ip.is_ipv6())
+    }
+}
+
+/// Clauses that differ in nothing but what is listed: any of the clients with any of the servers, and so on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Block {
+    protocol: Carried,
+    is_v6: bool,
+    /// By [`Part`].
+    parts: [Values; 4],
+}
+
+/// The numbers that a part may have, sorted; any, where there is no list.
+type Values = Option<Vec<u128>>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Client,
+    Server,
+    ClientPort,
+    ServerPort,
+}
+
+impl Block {
+    /// The same as the clauses, in few blocks: those that differ in one part alone are joined, part by part.
+    fn of_clauses(clauses: &[Clause]) -> Vec<Self> {
+        let mut clauses = clauses.to_vec();
+        clauses.sort_unstable();
+        clauses.dedup();
+        let but_port = |clause: &Clause| Clause { server_port: None, ..*clause };
+        let alike = clauses.chunk_by(|a, b| but_port(a) == but_port(b));
+        let mut blocks: Vec<Self> = alike.map(Self::of_ports).collect();
+        for part in [Part::ClientPort, Part::Server, Part::Client] {
+            let mut alike: BTreeMap<Self, Values> = BTreeMap::new();
+            for mut block in blocks {
+                let values = block.parts[part as usize].take();
+                match (alike.entry(block).or_insert_with(|| Some(Vec::new())), values) {
+                    (Some(known), Some(values)) => known.extend(values),
+                    (known, _) => *known = None,
+                }
+            }
+            let joined = |(mut block, values): (Self, Values)| {
+                block.parts[part as usize] = values.map(sorted);
+                block
+            };
+            blocks = alike.into_iter().map(joined).collect();
+        }
+        blocks
+    }
+
+    /// Clauses that differ in nothing but the server's port: one at least.
+    fn of_ports(clauses: &[Clause]) -> Self {
+        let first = clauses[0];
+        let address = |ip: Option<IpAddr>| ip.map(|ip| vec![number(ip)]);
+        let server_ports: Option<Vec<u128>> =
+            clauses.iter().map(|clause| clause.server_port.map(u128::from)).collect();
+        Self {
+            protocol: first.protocol,
+            is_v6: first.is_v6(),
+            parts: [
+                address(first.client),
+                address(first.server),
+                first.client_port.map(|port| vec![port.into()]),
+                server_ports.map(sorted),
+            ],
+        }
+    }
+}
+
+/// The same kind of packets of several clients and servers: blocks of one protocol and IP version.
+struct Kind<'b> {
+    protocol: Carried,
+    is_v6: bool,
+    blocks: &'b [Block],
+}
+
+impl<'b> Kind<'b> {
+    /// Of sorted blocks.
+    fn of_blocks(blocks: &'b [Block]) -> impl Iterator<Item = Self> {
+        let of_one = blocks.chunk_by(|a, b| (a.protocol, a.is_v6) == (b.protocol, b.is_v6));
+        of_one.map(|blocks| Self { protocol: blocks[0].protocol, is_v6: blocks[0].is_v6, blocks })
+    }
+
     fn display(&self) -> String {
-        let v6 = self.is_v6();
-        let ip = if v6 { "ipv6" } else { "ip" };
+        let ip = if self.is_v6 { "ipv6" } else { "ip" };
         let carried = match self.protocol {
             Carried::Tcp | Carried::Attempts => "tcp",
             Carried::Sctp => "sctp",
@@ -66,7 +159,7 @@ impl Clause {
         // An error message quotes the headers of what it is about, and Wireshark looks into them.
         let plain = format!("{carried} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
         let only = |what: &str| format!("{what} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
-        let [up, down] = match (self.protocol, v6) {
+        let [up, down] = match (self.protocol, self.is_v6) {
             (Carried::Tcp | Carried::Udp | Carried::Sctp, _) => [plain.clone(), plain],
             (Carried::Attempts, _) => {
                 [only("tcp.flags.syn == 1 && tcp.flags.ack == 0"), only("tcp.flags.reset == 1")]
@@ -76,15 +169,25 @@ impl Clause {
             (Carried::Refusals, false) => [String::new(), "icmp.type == 3 && icmp.code == 3".to_owned()],
             (Carried::Refusals, true) => [String::new(), "icmpv6.type == 1 && icmpv6.code == 4".to_owned()],
         };
-        let term = |field, end: &str, value| match field {
-            Field::Address => format!("{ip}.{end} == {value}"),
-            Field::Port => format!("{carried}.{end}port == {value}"),
+        let term = |part, end: &str, values: &[u128]| {
+            let (field, write): (String, fn(&Self, u128) -> String) = match part {
+                Part::Client | Part::Server => (format!("{ip}.{end}"), Self::address),
+                Part::ClientPort | Part::ServerPort => (format!("{carried}.{end}port"), |_, n| n.to_string()),
+            };
+            let of_run = |run: RangeInclusive<u128>| {
+                let (first, last) = (write(self, *run.start()), write(self, *run.end()));
+                if first == last { first } else { format!("{first}..{last}") }
+            };
+            match values {
+                [one] => format!("{field} == {}", write(self, *one)),
+                _ => format!("{field} in {{{}}}", runs(values).map(of_run).collect::<Vec<_>>().join(", ")),
+            }
         };
         self.both([&up, &down], term, " && ", " || ")
     }
 
     fn capture(&self) -> String {
-        let [up, down] = match (self.protocol, self.is_v6()) {
+        let [up, down] = match (self.protocol, self.is_v6) {
             (Carried::Tcp, _) => ["tcp", "tcp"],
             (Carried::Udp, _) => ["udp", "udp"],
             (Carried::Sctp, _) => ["sctp", "sctp"],
@@ -95,52 +198,133 @@ impl Clause {
             (Carried::Refusals, false) => ["", "icmp[0] = 3 and icmp[1] = 3 and icmp[17] = 17"],
             (Carried::Refusals, true) => ["", "icmp6 and ip6[40] = 1 and ip6[41] = 4 and ip6[54] = 17"],
         };
-        let term = |field, end: &str, value| match (field, self.protocol) {
-            (Field::Address, _) => format!("{end} host {value}"),
-            // Behind the quoted IP header, which has no options here.
-            (Field::Port, Carried::Refusals) if self.is_v6() => format!("ip6[90:2] = {value}"),
-            (Field::Port, Carried::Refusals) => format!("icmp[30:2] = {value}"),
-            (Field::Port, _) => format!("{end} port {value}"),
+        let term = |part, end: &str, values: &[u128]| {
+            let terms: Vec<String> = match (part, self.protocol) {
+                (Part::Client | Part::Server, _) => self.networks(end, values),
+                // Behind the quoted IP header, which has no options here.
+                (_, Carried::Refusals) => {
+                    let place = match (self.is_v6, end) {
+                        (false, "src") => "icmp[28:2]",
+                        (false, _) => "icmp[30:2]",
+                        (true, "src") => "ip6[88:2]",
+                        (true, _) => "ip6[90:2]",
+                    };
+                    let of_run = |run: RangeInclusive<u128>| match run.start() == run.end() {
+                        true => format!("{place} = {}", run.start()),
+                        false => format!("({place} >= {} and {place} <= {})", run.start(), run.end()),
+                    };
+                    runs(values).map(of_run).collect()
+                }
+                _ => {
+                    let (single, wide): (Vec<_>, Vec<_>) =
+                        runs(values).partition(|run| run.start() == run.end());
+                    let port = |run: &RangeInclusive<u128>| run.start().to_string();
+                    let range = |run: &RangeInclusive<u128>| format!("{}-{}", run.start(), run.end());
+                    listed(&format!("{end} port"), single.iter().map(port))
+                        .into_iter()
+                        .chain(listed(&format!("{end} portrange"), wide.iter().map(range)))
+                        .collect()
+                }
+            };
+            match &terms[..] {
+                [one] if !one.contains(" or ") => one.clone(),
+                _ => format!("({})", terms.join(" or ")),
+            }
         };
         self.both([up, down], term, " and ", " or ")
     }
 
-    fn is_v6(&self) -> bool {
-        self.client.or(self.server).is_some_and(|ip| ip.is_ipv6())
+    /// What has one of the addresses at this end: networks where they are whole, else hosts.
+    fn networks(&self, end: &str, values: &[u128]) -> Vec<String> {
+        let bits = if self.is_v6 { 128 } else { 32 };
+        let (mut hosts, mut networks) = (Vec::new(), Vec::new());
+        for run in runs(values) {
+            let (mut next, last) = (Some(*run.start()), *run.end());
+            while let Some(first) = next {
+                // As large as may begin here, and end in time.
+                let most = (last - first).saturating_add(1).ilog2();
+                let size = first.trailing_zeros().min(most);
+                match size {
+                    0 => hosts.push(self.address(first)),
+                    _ => networks.push(format!("{}/{}", self.address(first), bits - size)),
+                }
+                next = first.checked_add(1 << size).filter(|next| *next <= last);
+            }
+        }
+        let hosts = listed(&format!("{end} host"), hosts.into_iter());
+        hosts.into_iter().chain(listed(&format!("{end} net"), networks.into_iter())).collect()
+    }
+
+    fn address(&self, number: u128) -> String {
+        match u32::try_from(number) {
+            Ok(number) if !self.is_v6 => Ipv4Addr::from(number).to_string(),
+            _ => Ipv6Addr::from(number).to_string(),
+        }
     }
 
     /// What goes from client to server, or what comes back; nothing, where the protocol has no such message.
     fn both(
         &self,
         [up, down]: [&str; 2],
-        term: impl Fn(Field, &str, String) -> String,
+        term: impl Fn(Part, &str, &[u128]) -> String,
         and: &str,
         or: &str,
     ) -> String {
         // What is quoted goes the other way than the message.
         let is_quoted = self.protocol == Carried::Refusals;
-        let direction = |from: &str, to: &str| {
+        let of_block = |block: &Block, from: &'static str, to: &'static str| {
             let (port_from, port_to) = if is_quoted { (to, from) } else { (from, to) };
-            let terms = [
-                self.client.map(|ip| term(Field::Address, from, ip.to_string())),
-                self.server.map(|ip| term(Field::Address, to, ip.to_string())),
-                self.client_port.map(|port| term(Field::Port, port_from, port.to_string())),
-                self.server_port.map(|port| term(Field::Port, port_to, port.to_string())),
-            ];
-            terms.into_iter().flatten().collect::<Vec<_>>().join(and)
+            let ends = [(Part::Client, from), (Part::Server, to)];
+            let ports = [(Part::ClientPort, port_from), (Part::ServerPort, port_to)];
+            let terms = ends.into_iter().chain(ports).filter_map(|(part, end)| {
+                block.parts[part as usize].as_ref().map(|values| term(part, end, values))
+            });
+            terms.collect::<Vec<_>>().join(and)
         };
+        let direction =
+            |from, to| -> Vec<String> { self.blocks.iter().map(|block| of_block(block, from, to)).collect() };
         let (there, back) = (direction("src", "dst"), direction("dst", "src"));
         match up {
-            "" => format!("{down}{and}{back}"),
-            _ if up == down => format!("{up}{and}(({there}){or}({back}))"),
-            _ => format!("({up}{and}{there}){or}({down}{and}{back})"),
+            "" => format!("{down}{and}{}", any_of(&back, or)),
+            _ if up == down => format!("{up}{and}{}", any_of(&[there, back].concat(), or)),
+            _ => format!("({up}{and}{}){or}({down}{and}{})", any_of(&there, or), any_of(&back, or)),
         }
     }
 }
 
-enum Field {
-    Address,
-    Port,
+/// One of several terms, in parentheses where these are needed.
+fn any_of(terms: &[String], or: &str) -> String {
+    match terms {
+        [one] => one.clone(),
+        _ => {
+            let terms: Vec<String> = terms.iter().map(|term| format!("({term})")).collect();
+            format!("({})", terms.join(or))
+        }
+    }
+}
+
+fn number(ip: IpAddr) -> u128 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_bits().into(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+fn sorted(mut values: Vec<u128>) -> Vec<u128> {
+    values.sort_unstable();
+    values.dedup();
+    values
+}
+
+/// Numbers that follow each other, together.
+fn runs(sorted: &[u128]) -> impl Iterator<Item = RangeInclusive<u128>> {
+    sorted.chunk_by(|a, b| b.checked_sub(*a) == Some(1)).map(|run| run[0]..=run[run.len() - 1])
+}
+
+/// One of several, by a keyword that all but the first inherit; nothing, if there are none.
+fn listed(keyword: &str, values: impl Iterator<Item = String>) -> Option<String> {
+    let list: Vec<String> = values.collect();
+    (!list.is_empty()).then(|| format!("{keyword} {}", list.join(" or ")))
 }
 
 /// ARP for IPv4 over Ethernet or another IEEE 802 network (RFC 826): other lengths move the fields, which Wireshark
@@ -148,6 +332,8 @@ enum Field {
 const WELL_FORMED: &str = "(arp.hw.type == 1 || arp.hw.type == 6) && arp.proto.type == 0x0800 && arp.hw.size == 6 && \
                            arp.proto.size == 4";
 const WELL_FORMED_CAPTURE: &str = "arp and (arp[0:2] = 1 or arp[0:2] = 6) and arp[2:4] = 0x08000604";
+
+type Set<T> = HashSet<T, RandomState>;
 
 /// Writes filters for a capture: pcap-filter has to be told what stands between the link layer and IP.
 #[derive(Default)]
@@ -158,6 +344,8 @@ pub(super) struct Filters {
     has_priority: bool,
     /// What the packets with IP have on the way.
     protocols: ProtocolSet,
+    /// Between whom packets are wrapped, and these hosts; of too many to know them, `None`.
+    wrapped: Option<(Set<Pair<IpAddr>>, Set<IpAddr>)>,
 }
 
 /// What pcap-filter cannot look behind.
@@ -176,12 +364,20 @@ const OPAQUE: [Protocol; 12] = [
     Protocol::Nsh,
 ];
 
+/// What a finding says whose filters select more than its packets.
+const WIDER: &str = "filters select more: all of the hosts at hand";
+
 /// Tags or labels behind each other that a filter looks for.
 const NESTED: usize = 3;
 
 impl Filters {
-    pub(super) fn of(table: &FlowTable, protocols: ProtocolSet) -> Self {
-        let mut filters = Self { protocols, tags: BTreeSet::from([0]), has_priority: false };
+    pub(super) fn of(table: &FlowTable, protocols: ProtocolSet, wrapped: &Wrapped) -> Self {
+        let wrapped = wrapped.pairs().map(|pairs| {
+            let pairs: Set<Pair<IpAddr>> = pairs.collect();
+            let hosts = pairs.iter().flat_map(|pair| [pair.source, pair.destination]).collect();
+            (pairs, hosts)
+        });
+        let mut filters = Self { protocols, tags: BTreeSet::from([0]), has_priority: false, wrapped };
         for key in table.virtual_keys() {
             filters.tags.insert(u8::from(key.vlans.outer.is_some()) + u8::from(key.vlans.inner.is_some()));
             filters.has_priority |= key.vlans != Vlans::default() && network(key.vlans) == Vlans::default();
@@ -189,19 +385,60 @@ impl Filters {
         filters
     }
 
+    /// Gives the finding a display filter and a pcap-filter expression for the packets that match one of the clauses. Where these
+    /// are not known, or would be too long to be used, those for one of the wider clauses, and the finding says so.
+    pub(super) fn select(&self, finding: &mut Finding, exact: Option<Vec<Clause>>, wider: &[Clause]) {
+        let filters = exact
+            .map(|clauses| self.any(&clauses))
+            .filter(|(display, capture)| display.len().max(capture.len()) <= LONGEST);
+        if filters.is_none() {
+            finding.evidence.push(Evidence::new(WIDER, 1.0, ""));
+        }
+        (finding.display_filter, finding.capture_filter) = filters.unwrap_or_else(|| self.any(wider));
+    }
+
+    /// Narrows the finding's display filter to DNS names that end in what one of these regular expressions matches, as long as they
+    /// are not too long.
+    pub(super) fn select_names(&self, finding: &mut Finding, patterns: &[String]) {
+        let filter = format!(
+            "({}) && dns.qry.name matches \"(^|[.])({})$\"",
+            finding.display_filter,
+            patterns.join("|")
+        );
+        if patterns.is_empty() || filter.len() > LONGEST {
+            finding.evidence.push(Evidence::new(WIDER, 1.0, ""));
+        } else {
+            finding.display_filter = filter;
+        }
+    }
+
     /// The display filter and the pcap-filter expression for packets that match one of the clauses.
-    pub(super) fn any(&self, clauses: &BTreeSet<Clause>) -> (String, String) {
+    pub(super) fn any(&self, clauses: &[Clause]) -> (String, String) {
+        let blocks = Block::of_clauses(clauses);
         let join = |texts: Vec<String>, or: &str| match texts.len() {
             1 => texts.concat(),
             _ => texts.iter().map(|text| format!("({text})")).collect::<Vec<_>>().join(or),
         };
-        let display = join(clauses.iter().map(Clause::display).collect(), " || ");
-        (display, self.behind(&join(clauses.iter().map(Clause::capture).collect(), " or ")))
+        let display = join(Kind::of_blocks(&blocks).map(|kind| kind.display()).collect(), " || ");
+        if clauses.iter().any(|clause| self.is_wrapped(clause)) {
+            return (display, String::new());
+        }
+        (display, self.behind(&join(Kind::of_blocks(&blocks).map(|kind| kind.capture()).collect(), " or ")))
+    }
+
+    /// Whether some of these packets may be wrapped, so that pcap-filter does not find their ports or types.
+    fn is_wrapped(&self, clause: &Clause) -> bool {
+        let Some((pairs, hosts)) = &self.wrapped else { return true };
+        match (clause.client, clause.server) {
+            (Some(client), Some(server)) => pairs.contains(&Wrapped::between(client, server)),
+            (Some(host), None) | (None, Some(host)) => hosts.contains(&host),
+            (None, None) => !pairs.is_empty(),
+        }
     }
 
     /// The ARP messages in which one of these devices claims the address; many of them are all that do.
     pub(super) fn claims(&self, vlans: Vlans, address: Ipv4Addr, devices: &[MacAddr]) -> (String, String) {
-        let (display, capture) = if devices.len() > CLAUSES {
+        let (display, capture) = if devices.len() > HANDFUL {
             // All of them: who has no address claims nothing.
             let (display, capture) = sender(MacAddr([0; 6]));
             (format!("!({display})"), format!("not {capture}"))
@@ -276,4 +513,122 @@ fn sender(device: MacAddr) -> (String, String) {
         format!("arp.src.hw_mac == {device}"),
         format!("(arp[8:4] = 0x{a:02x}{b:02x}{c:02x}{d:02x} and arp[12:2] = 0x{e:02x}{f:02x})"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn filters() -> Filters {
+        Filters::of(&FlowTable::new(), ProtocolSet::EMPTY, &Wrapped::default())
+    }
+
+    /// A clause of the numbers, or of any address or port.
+    fn clause((protocol, client, server, client_port, server_port): (bool, u8, u8, u8, u8)) -> Clause {
+        let address = |n: u8| (n > 0).then(|| IpAddr::from([10, 0, n / 16, n % 16]));
+        let port = |n: u8| (n > 0).then(|| u16::from(n));
+        let protocol = if protocol { Carried::Tcp } else { Carried::Udp };
+        Clause {
+            protocol,
+            client: Some(IpAddr::from([10, 1, 0, client])),
+            server: address(server),
+            client_port: port(client_port),
+            server_port: port(server_port),
+        }
+    }
+
+    proptest! {
+        /// Whatever matches one of the clauses matches one of the blocks, and the other way round.
+        #[test]
+        fn blocks_say_what_the_clauses_say(
+            numbers in prop::collection::vec((any::<bool>(), 0..3_u8, 0..4_u8, 0..4_u8, 0..5_u8), 1..60),
+        ) {
+            let clauses: Vec<Clause> = numbers.into_iter().map(clause).collect();
+            let blocks = Block::of_clauses(&clauses);
+            for all in 0..2 * 3 * 4 * 4 * 5_u32 {
+                let digit = |below: u32, base: u32| (all / below % base) as u8;
+                let it = (digit(1, 2) == 1, digit(2, 3), 1 + digit(6, 4), 1 + digit(24, 4), 1 + digit(96, 5));
+                let packet = clause(it);
+                let parts = |it: &Clause| {
+                    let address = |ip: Option<IpAddr>| ip.map(number);
+                    [address(it.client), address(it.server), it.client_port.map(u128::from), it.server_port.map(u128::from)]
+                };
+                let of_clause = |clause: &Clause| {
+                    let parts = parts(clause).into_iter().zip(parts(&packet));
+                    clause.protocol == packet.protocol && parts.into_iter().all(|(part, is)| part.is_none() || part == is)
+                };
+                let of_block = |block: &Block| {
+                    let mut parts = block.parts.iter().zip(parts(&packet));
+                    block.protocol == packet.protocol
+                        && parts.all(|(part, is)| part.as_ref().is_none_or(|list| is.is_some_and(|is| list.contains(&is))))
+                };
+                prop_assert_eq!(clauses.iter().any(of_clause), blocks.iter().any(of_block));
+            }
+        }
+    }
+
+    /// Numbers in a row are a range, networks where they are whole.
+    #[test]
+    fn lists_are_short() {
+        let host = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let to = |hosts: std::ops::Range<u8>, ports: &[u16]| -> Vec<Clause> {
+            let clause = |host, port: &u16| {
+                Clause::between(Carried::Tcp, IpAddr::from([10, 9, 0, 1]), host).server_port(*port)
+            };
+            hosts.flat_map(|n| ports.iter().map(move |port| clause(host(n), port))).collect()
+        };
+        for (clauses, display, capture) in [
+            (to(5..6, &[80]), "ip.dst == 10.0.0.5 && tcp.dstport == 80", "dst host 10.0.0.5 and dst port 80"),
+            (
+                to(5..6, &[1, 2, 3, 7, 9]),
+                "ip.dst == 10.0.0.5 && tcp.dstport in {1..3, 7, 9}",
+                "dst host 10.0.0.5 and (dst port 7 or 9 or dst portrange 1-3)",
+            ),
+            (
+                to(3..14, &[80, 81]),
+                "ip.dst in {10.0.0.3..10.0.0.13} && tcp.dstport in {80..81}",
+                "(dst host 10.0.0.3 or dst net 10.0.0.4/30 or 10.0.0.8/30 or 10.0.0.12/31) and dst portrange 80-81",
+            ),
+        ] {
+            let (shown, captured) = filters().any(&clauses);
+            assert!(shown.contains(display), "{shown}");
+            assert!(captured.contains(capture), "{captured}");
+        }
+    }
+
+    #[test]
+    fn filters_too_long_say_that_they_are_wider() {
+        let far = |n: u32| IpAddr::from(Ipv4Addr::from(n.wrapping_mul(0x9e37_79b9)));
+        let to = |hosts: u32| (0..hosts).map(|n| Clause::between(Carried::Tcp, far(0), far(n + 1))).collect();
+        let wider = [Clause::of(Carried::Tcp, far(0))];
+        for (exact, is_wider) in [(Some(to(300)), false), (Some(to(3000)), true), (None, true)] {
+            let mut finding =
+                Finding::new("scan", pcapviz_graph::Severity::Note, pcapviz_graph::NodeId::Host(far(0)));
+            filters().select(&mut finding, exact, &wider);
+            let selected = (finding.display_filter.clone(), finding.capture_filter.clone());
+            assert_eq!(selected == filters().any(&wider), is_wider);
+            assert_eq!(finding.evidence.iter().any(|it| it.name == WIDER), is_wider);
+            assert!(finding.display_filter.len().max(finding.capture_filter.len()) <= LONGEST);
+        }
+    }
+
+    /// So that what is seen of one side is what is seen of the other.
+    #[test]
+    fn wrapped_hosts_have_no_capture_filter() {
+        let [one, other, third] = [1, 2, 3].map(|n| IpAddr::from([10, 0, 0, n]));
+        let mut filters = filters();
+        filters.wrapped =
+            Some(([Wrapped::between(other, one)].into_iter().collect(), [one, other].into_iter().collect()));
+        for (clause, is_left_out) in [
+            (Clause::between(Carried::Tcp, one, other), true),
+            (Clause::between(Carried::Tcp, other, one), true),
+            (Clause::of(Carried::Udp, other), true),
+            (Clause::between(Carried::Tcp, one, third), false),
+            (Clause::of(Carried::Tcp, third), false),
+        ] {
+            assert_eq!(filters.any(&[clause]).1.is_empty(), is_left_out, "{clause:?}");
+        }
+    }
 }

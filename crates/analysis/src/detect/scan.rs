@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
@@ -7,7 +7,7 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::amount::Count;
 use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_refusal, is_stealthy};
-use super::packets::{CLAUSES, Carried, Clause};
+use super::packets::{Carried, Clause, HANDFUL, MOST_CLAUSES};
 use super::threshold::{
     SCAN_BENIGN, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT,
     SCAN_SCANNER, SCAN_SYSTEM, SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
@@ -45,7 +45,7 @@ enum Outcome {
     Failed,
     /// Nothing came back, which says nothing where the capture has one direction only.
     Silent,
-    /// The same, and the client sent data as if it had been answered.
+    /// The same, and the client went on as if it had been answered: it sent data, or ended the connection in order.
     Pretended,
 }
 
@@ -107,7 +107,7 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
             let outcome = match back {
                 // Whatever the client says afterwards.
                 Some(back) if back.tcp_flags & SYN != 0 || back.payload > 0 => Outcome::Answered,
-                None if flags & ACK != 0 && direction.payload > 0 => Outcome::Pretended,
+                None if flags & ACK != 0 && (direction.payload > 0 || flags & FIN != 0) => Outcome::Pretended,
                 None if flags & ACK != 0 => Outcome::Silent,
                 _ => Outcome::Failed,
             };
@@ -122,7 +122,9 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
         };
         Some(Attempt::of(it, direction, how, outcome))
     };
-    both_ways(&material.attempts).filter_map(attempt).collect()
+    let mut attempts = both_ways(&material.attempts).filter_map(attempt).collect();
+    drop_connections(&mut attempts);
+    attempts
 }
 
 /// What clients, with the higher port, sent to single hosts.
@@ -178,15 +180,31 @@ fn is_attempt(
 }
 
 /// Whether these are segments that got nothing but refusals, and not what is left of connections: a machine that has
-/// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server come from its
-/// port, and those of a client go to few system ports.
+/// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server go to the ports
+/// that clients are given, and those of a client to few system ports, or each from a port of its own
+/// ([`drop_connections`]).
 fn is_unconnected(it: Connection, direction: &Direction, back: Option<&Direction>) -> bool {
     let is_refused = back.is_some_and(|back| is_refusal(back.tcp_flags));
     let Pair { source, destination } = it.ports;
     is_refused
         && direction.payload == 0
         && f64::from(source) >= SCAN_DYNAMIC
-        && f64::from(destination) < SCAN_SYSTEM
+        && f64::from(destination) < SCAN_DYNAMIC
+}
+
+/// Leaves out segments to other ports than a system's unless many of a host's were tried from the same port, which no
+/// client does.
+fn drop_connections(attempts: &mut Vec<Attempt>) {
+    let from = |it: &Attempt| (it.source, it.source_port, it.destination);
+    let mut ports: HashMap<_, usize, RandomState> = HashMap::default();
+    for it in attempts.iter().filter(|it| it.how == How::Unconnected) {
+        *ports.entry(from(it)).or_default() += 1;
+    }
+    attempts.retain(|it| {
+        it.how != How::Unconnected
+            || f64::from(it.port) < SCAN_SYSTEM
+            || ports.get(&from(it)).is_some_and(|n| *n as f64 >= SCAN_PORTS)
+    });
 }
 
 /// Who scans, and by what.
@@ -197,8 +215,8 @@ struct Scan<'m> {
     source: IpAddr,
     how: How,
     is_heard: bool,
-    /// Whether who sent data is taken to have been answered, in a direction that the capture does not have. Else there is
-    /// a note at most: anybody can send data, but answers do take other ways.
+    /// Whether who went on is taken to have been answered, in a direction that the capture does not have. Else there is
+    /// a note at most: anybody can go on, but answers do take other ways.
     believes: bool,
 }
 
@@ -278,15 +296,15 @@ impl Scan<'_> {
         }
         finding.innocent_causes = CAUSES;
         let server_port = Some(port).filter(|_| is_one_port);
-        (finding.display_filter, finding.capture_filter) =
-            self.filters(order.iter().copied(), Clause { server_port, ..Clause::of(carried, source) });
+        let all = Clause { server_port, ..Clause::of(carried, source) };
+        self.select(&mut finding, &order, all);
         Some(finding)
     }
 
     /// Ports of one host after another; hosts past a handful are one finding.
     fn of_ports(&self, targets: &[Target<'_>]) -> Vec<Finding> {
         let scanned: Vec<&Target<'_>> = targets.iter().filter(|target| target.is_scanned()).collect();
-        let size = if scanned.len() > CLAUSES { scanned.len() } else { 1 };
+        let size = if scanned.len() > HANDFUL { scanned.len() } else { 1 };
         scanned.chunks(size).map(|targets| self.of_ports_of(targets)).collect()
     }
 
@@ -326,12 +344,8 @@ impl Scan<'_> {
             finding.evidence.push(said.against(SCAN_REFUSED));
         }
         finding.innocent_causes = CAUSES;
-        let server = match targets {
-            [target] => Some(target.host),
-            _ => None,
-        };
-        (finding.display_filter, finding.capture_filter) =
-            self.filters(targets.iter().copied(), Clause { server, ..Clause::of(carried, source) });
+        let server = finding.object.map(|_| targets[0].host);
+        self.select(&mut finding, targets, Clause { server, ..Clause::of(carried, source) });
         finding
     }
 
@@ -347,28 +361,45 @@ impl Scan<'_> {
 
     fn doubt(&self) -> &'static str {
         match self.carried {
-            _ if !self.believes => " (it sent data as if they had)",
+            _ if !self.believes => " (it went on as if they had)",
             Carried::Udp => "",
             _ if self.is_heard => "",
             _ => " (it hears nobody in the capture)",
         }
     }
 
-    /// What was tried, and refused.
-    fn filters<'t>(&self, targets: impl Iterator<Item = &'t Target<'t>>, clause: Clause) -> (String, String) {
-        let carrying = |protocol| Clause { protocol, ..clause };
-        let clauses = match (self.carried, self.how) {
-            (Carried::Udp, _) => BTreeSet::from([clause, carrying(Carried::Refusals)]),
-            (_, How::Asked) => BTreeSet::from([carrying(Carried::Attempts)]),
-            // These are not told from others by their flags alone, but scanners send from few ports.
-            (_, How::Stealthy | How::Unconnected) => {
-                let from = targets.flat_map(|target| target.attempts).map(|it| it.source_port);
-                let clauses: BTreeSet<Clause> =
-                    from.map(|port| Clause { client_port: Some(port), ..clause }).collect();
-                if clauses.len() <= CLAUSES { clauses } else { BTreeSet::from([clause]) }
-            }
+    /// Gives the finding the filters for what was tried on these, of `all` that the source did, and what refused it.
+    fn select(&self, finding: &mut Finding, targets: &[&Target<'_>], all: Clause) {
+        let attempts = targets.iter().flat_map(|target| target.attempts);
+        let attempts = attempts.filter(|it| all.server_port.is_none_or(|port| it.port == port));
+        // Of what asks, all is part of a scan: of single hosts or ports no list is needed.
+        let is_listed = self.how != How::Asked
+            || self.carried == Carried::Udp
+            || (all.server.is_none() && all.server_port.is_none());
+        let whole = |it: &Attempt| Clause {
+            client_port: Some(it.source_port),
+            server: Some(it.destination),
+            server_port: Some(it.port),
+            ..all
         };
-        self.material.filters.any(&clauses)
+        let kinds = match (self.carried, self.how) {
+            (Carried::Udp, _) => &[Carried::Udp, Carried::Refusals][..],
+            (_, How::Asked) => &[Carried::Attempts],
+            // These are told from others by all their flags, which no filter can ask for.
+            (_, How::Stealthy | How::Unconnected) => &[Carried::Tcp],
+        };
+        // None where there are too many to look at.
+        let clauses: Option<Vec<Clause>> = match targets.iter().map(|target| target.attempts.len()).sum() {
+            _ if !is_listed => Some(vec![all]),
+            0..=MOST_CLAUSES => Some(attempts.map(whole).collect()),
+            _ => None,
+        };
+        let of_kinds = |clauses: &[Clause]| -> Vec<Clause> {
+            let of_all = kinds.iter().flat_map(|kind| clauses.iter().map(move |it| (*kind, it)));
+            of_all.map(|(protocol, it)| Clause { protocol, ..*it }).collect()
+        };
+        let exact = clauses.map(|clauses| of_kinds(&clauses));
+        self.material.filters.select(finding, exact, &of_kinds(&[all]));
     }
 
     /// By which segments it was tried, where that is out of the ordinary.

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use pcapviz_capture::Pair;
@@ -6,7 +6,7 @@ use pcapviz_graph::{Evidence, Finding, NodeId, Severity};
 
 use super::amount::Bytes;
 use super::material::Exchange;
-use super::packets::{CLAUSES, Clause};
+use super::packets::Clause;
 use super::threshold::{STAGE_BYTES, STAGE_HOURS, STAGE_RATIO, UPLOAD_NOTE};
 use super::{Material, magnitude};
 use crate::life::{between, join};
@@ -72,14 +72,11 @@ fn finding(material: &Material<'_>, host: IpAddr, client: &Client<'_>) -> Option
         "builds and releases that are fetched, packed and published",
         "a gateway or proxy that serves both sides",
     ];
-    let mut clauses: BTreeSet<Clause> = [&(destination, sent)]
-        .into_iter()
-        .chain(sources)
-        .flat_map(|(server, exchange)| exchange.clauses(Pair { source: host, destination: *server }))
-        .collect();
-    if clauses.len() > CLAUSES {
-        clauses = clauses.iter().map(|clause| Clause { server_port: None, ..*clause }).collect();
-    }
-    (finding.display_filter, finding.capture_filter) = material.filters.any(&clauses);
+    let exchanges = std::iter::once((destination, sent)).chain(sources.into_iter().copied());
+    let exchanges = exchanges.map(|(destination, exchange)| (Pair { source: host, destination }, exchange));
+    let exact: Option<Vec<Vec<Clause>>> =
+        exchanges.clone().map(|(hosts, exchange)| exchange.clauses(hosts)).collect();
+    let wider: Vec<Clause> = exchanges.flat_map(|(hosts, _)| Exchange::wider_clauses(hosts)).collect();
+    material.filters.select(&mut finding, exact.map(|clauses| clauses.concat()), &wider);
     Some(finding)
 }

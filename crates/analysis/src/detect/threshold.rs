@@ -74,9 +74,9 @@ thresholds! {
         "own choice: the walk alone decides after four, which a dead server farm reaches";
     SCAN_PORTS: "scan", "failed ports on one host", 15.0, "ports",
         "Snort sfPortscan, medium sensitivity: 15 to 25 rejected ports";
-    SCAN_SYSTEM: "scan", "ports below, tried by segments without a connection", 1024.0, "",
+    SCAN_SYSTEM: "scan", "ports below, tried by segments without a connection from any port", 1024.0, "",
         "RFC 6335: system ports, of which few are a client's own";
-    SCAN_DYNAMIC: "scan", "ports from which on these come", 32768.0, "",
+    SCAN_DYNAMIC: "scan", "ports from which on these come, and below which others are tried from one port", 32768.0, "",
         "where Linux begins to give clients theirs, and scanners too; NFS clients have system ports, their server does not";
     SCAN_SAME_PORT: "scan", "share of failed hosts that were asked for the same port, for an alert", 0.5, "",
         "own choice: peer-to-peer programs fail on many hosts too, each on a port of its own";
@@ -117,6 +117,8 @@ thresholds! {
         "own choice: an address that DHCP gives anew passes on a few times a day";
     ARP_UNASKED: "arp-conflict", "answers that nobody asked for, for an alert where one device claims after the other", 5.0, "messages",
         "own choice: a few questions may be missing from the capture; poisoning has to go on";
+    ARP_TIMES: "arp-conflict", "the same, beside the most that another device gives", 4.0, "",
+        "own choice: if nobody asked the other one either, the questions are missing, and routers take turns of unequal length";
 }
 
 const DISPERSION: [(f64, f64); 5] = [

@@ -5,6 +5,7 @@ use foldhash::fast::RandomState;
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use pcapviz_graph::Sampled;
 
 /// A key of a [`Bounded`] map.
 pub(crate) trait Grouped: Eq + Hash {
@@ -143,6 +144,17 @@ impl<K: Grouped, V: Merge> Bounded<K, V> {
     /// Whether nothing was left out.
     pub(crate) fn is_whole(&self) -> bool {
         self.in_the_end().is_none()
+    }
+
+    /// What was left out, if anything was; `what` says what the map holds.
+    pub(crate) fn sampled(&self, what: &'static str) -> Option<Sampled> {
+        let out = self.in_the_end();
+        // Where groups thin, all have a part only.
+        let in_part = match K::THINS && out.all < u64::MAX {
+            true => 0,
+            false => out.within.keys().filter(|group| **group < out.all).count(),
+        };
+        (!out.is_none()).then(|| Sampled::new(what, self.share(), in_part))
     }
 
     /// Whether nothing of this group was left out.
@@ -304,6 +316,7 @@ mod tests {
         joined.merge(gather(left));
         assert_eq!(whole, kept(&joined));
         assert_eq!((all.share(), all.is_whole()), (joined.share(), joined.is_whole()));
+        assert_eq!(all.sampled(""), joined.sampled(""));
         assert!(whole.values().map(Merge::size).sum::<usize>() <= 20);
         let mut groups: BTreeMap<u8, [BTreeMap<K, usize>; 2]> = BTreeMap::new();
         for (key, value) in entries {

@@ -1,6 +1,7 @@
 use std::net::Ipv4Addr;
 
 use pcapviz_capture::{Dissection, MacAddr, Packet, Timestamp, Vlans};
+use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
 use crate::life::join;
@@ -13,6 +14,15 @@ pub(crate) struct Claims {
     questions: Bounded<Question, Claim>,
     /// The same, so that of each address that is kept in the claims, all who asked for it are: both have the same groups.
     asked: Bounded<Asked, u64>,
+    /// How often a device answered about an address, by whom it told.
+    told: Bounded<Told, u64>,
+}
+
+/// A device tells another one alone that an address is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Told {
+    claim: ClaimKey,
+    to: MacAddr,
 }
 
 /// A device asks for an address.
@@ -40,6 +50,8 @@ pub(crate) struct Claim {
     pub(crate) directed: u64,
     /// Messages about the sender's own address (RFC 5227).
     pub(crate) gratuitous: u64,
+    /// Messages that are not answers to one device alone.
+    pub(crate) to_all: u64,
     pub(crate) life: Option<(Timestamp, Timestamp)>,
 }
 
@@ -50,7 +62,7 @@ pub(crate) fn network(vlans: Vlans) -> Vlans {
 
 /// Claims kept at most, about 100 MB: more than a forger makes in passing.
 const CLAIMS: usize = 1 << 20;
-/// Questions kept at most, by device and by address, about 30 MB each.
+/// Questions kept at most, by device and by address, and answers, about 30 MB each.
 const QUESTIONS: usize = 1 << 18;
 
 const REQUEST: u16 = 1;
@@ -62,6 +74,7 @@ impl Default for Claims {
             claims: Bounded::new(CLAIMS),
             questions: Bounded::new(QUESTIONS),
             asked: Bounded::new(QUESTIONS),
+            told: Bounded::new(QUESTIONS),
         }
     }
 }
@@ -84,24 +97,39 @@ impl Claims {
             return;
         }
         let (is_reply, is_gratuitous) = (arp.operation == REPLY, arp.target.1 == address);
+        let key = ClaimKey { vlans, address, device };
+        let is_directed = is_reply && !is_gratuitous;
+        let to = found.devices.map(|devices| devices.destination);
+        let to = to.filter(|to| is_directed && !to.is_multicast());
         let claim = Claim {
             messages: 1,
             replies: is_reply.into(),
-            directed: (is_reply && !is_gratuitous).into(),
+            directed: is_directed.into(),
             gratuitous: is_gratuitous.into(),
+            to_all: to.is_none().into(),
             life: packet.timestamp.map(|t| (t, t)),
         };
-        self.claims.add(ClaimKey { vlans, address, device }, claim);
+        self.claims.add(key, claim);
+        if let Some(to) = to {
+            self.told.add(Told { claim: key, to }, 1);
+        }
     }
 
-    pub(crate) fn is_whole(&self) -> bool {
-        self.claims.is_whole() && self.questions.is_whole() && self.asked.is_whole()
+    pub(crate) fn sampled(&self) -> impl Iterator<Item = Sampled> {
+        let all = [
+            self.claims.sampled("ARP claims, by address"),
+            self.questions.sampled("ARP questions, by device"),
+            self.asked.sampled("ARP questions, by address"),
+            self.told.sampled("ARP answers, by address"),
+        ];
+        all.into_iter().flatten()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
         self.claims.merge(other.claims);
         self.questions.merge(other.questions);
         self.asked.merge(other.asked);
+        self.told.merge(other.told);
     }
 
     /// Whether every device that claims the address is known.
@@ -112,6 +140,21 @@ impl Claims {
     /// Whether every device that asks for the address is known.
     pub(crate) fn has_all_asked_for(&self, vlans: Vlans, address: Ipv4Addr) -> bool {
         self.asked.has_all_of(&(vlans, address))
+    }
+
+    /// Whether it is known of every answer about the address whom it told.
+    pub(crate) fn has_all_told_of(&self, vlans: Vlans, address: Ipv4Addr) -> bool {
+        self.told.has_all_of(&(vlans, address))
+    }
+
+    /// How often a device told another one alone that an address is its own: VLAN, address, who told whom, messages; sorted.
+    pub(crate) fn told(&self) -> Vec<(Vlans, Ipv4Addr, MacAddr, MacAddr, u64)> {
+        let row = |(Told { claim, to }, messages): (&Told, &u64)| {
+            (claim.vlans, claim.address, claim.device, *to, *messages)
+        };
+        let mut all: Vec<_> = self.told.iter().map(row).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Whether every address that the device asked for is known.
@@ -148,6 +191,14 @@ impl Grouped for ClaimKey {
     }
 }
 
+impl Grouped for Told {
+    type Group = (Vlans, Ipv4Addr);
+
+    fn group(&self) -> Self::Group {
+        self.claim.group()
+    }
+}
+
 impl Grouped for Question {
     type Group = (Vlans, MacAddr);
 
@@ -177,6 +228,7 @@ impl Merge for Claim {
         self.replies += other.replies;
         self.directed += other.directed;
         self.gratuitous += other.gratuitous;
+        self.to_all += other.to_all;
         self.life = join(self.life, other.life);
     }
 }

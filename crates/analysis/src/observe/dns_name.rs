@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use foldhash::quality::FixedState;
 use pcapviz_capture::{Dissection, Packet, Pair, Timestamp, Transport};
+use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
 use crate::life::join;
@@ -44,6 +45,8 @@ enum What {
     /// A name without, whose labels count.
     Private,
     Label,
+    /// A label of names that multicast DNS has.
+    Discovered,
 }
 
 /// The hash of a registered domain's name.
@@ -83,6 +86,8 @@ pub(crate) struct NameSum {
     /// The lengths of what stands in front of the registered domain, added up, in bytes; without a public suffix, of the different
     /// labels there.
     pub(crate) bytes: f64,
+    /// Of these, what is in names that multicast DNS has.
+    pub(crate) discovered: f64,
     /// Whether the names have no public suffix.
     pub(crate) is_private: bool,
     /// Who asked whom, most messages first.
@@ -138,18 +143,17 @@ impl DnsNames {
             let key = NameKey { among, ..key };
             if self.names.seen(&key).is_none() {
                 self.names.add(key, note);
-                self.add_labels(among, note.domain, name);
+                self.add_labels(among, note.domain, name, label_of(name));
             }
         }
     }
 
     /// The labels of a text, each by itself.
-    fn add_labels(&mut self, among: u64, domain: Domain, text: &[u8]) {
+    fn add_labels(&mut self, among: u64, domain: Domain, text: &[u8], what: What) {
         for label in text.split(|byte| *byte == b'.') {
             // Not a name, whatever it holds, and another one under each domain.
             let name = hash(&(if among == 0 { domain.0 } else { among }, "label", label));
-            self.names
-                .add(NameKey { among, name }, NameNote { domain, len: label.len() as u8, what: What::Label });
+            self.names.add(NameKey { among, name }, NameNote { domain, len: label.len() as u8, what });
         }
     }
 
@@ -167,13 +171,18 @@ impl DnsNames {
         let len = (name.len() - text.len()).saturating_sub(1);
         let what = if domain.suffix().is_known() { What::Name } else { What::Private };
         if what == What::Private && len > 0 {
-            self.add_labels(0, key, &name[..len]);
+            self.add_labels(0, key, &name[..len], label_of(name));
         }
         Some(NameNote { domain: key, len: len as u8, what })
     }
 
-    pub(crate) fn is_whole(&self) -> bool {
-        self.names.is_whole() && self.asked.is_whole() && self.domains.is_whole()
+    pub(crate) fn sampled(&self) -> impl Iterator<Item = Sampled> {
+        let all = [
+            self.names.sampled("DNS names"),
+            self.domains.sampled("DNS domains"),
+            self.asked.sampled("who asks for DNS domains"),
+        ];
+        all.into_iter().flatten()
     }
 
     pub(crate) fn merge(&mut self, other: Self) {
@@ -191,18 +200,17 @@ impl DnsNames {
     pub(crate) fn by_scope(&self) -> BTreeMap<Scope, NameSum> {
         let texts: BTreeMap<Domain, &str> = self.domains.iter().map(|(key, text)| (*key, &*text.0)).collect();
         let mut asked: BTreeMap<Domain, Vec<(Pair<IpAddr>, Asked)>> = BTreeMap::new();
-        let mut hosts: BTreeMap<u64, (Pair<IpAddr>, Asked)> = BTreeMap::new();
+        let mut hosts: BTreeMap<u64, Pair<IpAddr>> = BTreeMap::new();
         for (key, seen) in self.asked.iter() {
             asked.entry(key.domain).or_default().push((key.hosts, *seen));
-            let sum = hosts.entry(hash(&key.hosts)).or_insert((key.hosts, Asked { messages: 0, life: None }));
-            sum.1.merge(*seen);
+            hosts.insert(hash(&key.hosts), key.hosts);
         }
         let mut sums: BTreeMap<Scope, NameSum> = BTreeMap::new();
         for (key, note) in self.names.iter() {
             let text = texts.get(&note.domain);
             let scope = match (hosts.get(&key.among), text) {
                 (_, Some(text)) if key.among == 0 => Scope::Domain((*text).into()),
-                (Some((hosts, _)), _) if key.among != 0 => Scope::Hosts(*hosts),
+                (Some(hosts), _) if key.among != 0 => Scope::Hosts(*hosts),
                 _ => continue,
             };
             // The domain itself.
@@ -211,22 +219,28 @@ impl DnsNames {
             }
             let sum = sums.entry(scope.clone()).or_default();
             sum.is_private = note.what != What::Name;
-            if note.what != What::Label {
-                sum.names += 1.0;
-            }
-            if note.what != What::Private {
-                sum.bytes += f64::from(note.len);
+            let len = f64::from(note.len);
+            match note.what {
+                What::Name => (sum.names, sum.bytes) = (sum.names + 1.0, sum.bytes + len),
+                What::Private => sum.names += 1.0,
+                What::Label => sum.bytes += len,
+                What::Discovered => (sum.bytes, sum.discovered) = (sum.bytes + len, sum.discovered + len),
             }
             if sum.asked.is_empty() {
                 sum.is_asked_by_more = key.among == 0 && !self.asked.has_all_of(&note.domain);
                 sum.asked = match &scope {
                     Scope::Domain(_) => asked.get(&note.domain).cloned().unwrap_or_default(),
-                    Scope::Hosts(_) => hosts.get(&key.among).copied().into_iter().collect(),
+                    Scope::Hosts(hosts) => vec![(*hosts, Asked { messages: 0, life: None })],
                 };
                 sum.asked.sort_unstable_by_key(|(hosts, seen)| (std::cmp::Reverse(seen.messages), *hosts));
             }
-            if key.among != 0 {
-                sum.domains.extend(text.map(|text| (*text).into()));
+            // Of what the two say by DNS, only these domains are of the scope.
+            if let (Scope::Hosts(hosts), Some(text)) = (&scope, text)
+                && sum.domains.insert((*text).into())
+            {
+                let seen = AskedKey { domain: note.domain, hosts: *hosts };
+                let of_domain = self.asked.get(&seen).into_iter();
+                sum.asked.iter_mut().zip(of_domain).for_each(|((_, sum), seen)| sum.merge(*seen));
             }
         }
         // Whole numbers until here: what they add up to does not hang on their order.
@@ -234,6 +248,7 @@ impl DnsNames {
         for sum in sums.values_mut() {
             sum.names = (sum.names / share).round();
             sum.bytes = (sum.bytes / share).round();
+            sum.discovered = (sum.discovered / share).round();
         }
         sums
     }
@@ -273,6 +288,29 @@ fn question<'b>(message: &[u8], buffer: &'b mut [u8; LONGEST]) -> Option<(&'b [u
     Some((name, flags & 0x80 != 0))
 }
 
+/// What the labels of a private name count as.
+fn label_of(name: &[u8]) -> What {
+    if is_discovered(name) { What::Discovered } else { What::Label }
+}
+
+/// Whether multicast DNS has such names, which are asked of resolvers too where it finds nothing: a browser's hosts in a call
+/// (RFC 9429, 5.3.1, and draft-ietf-mmusic-mdns-ice-candidates: a random UUID below `local`), and services (RFC 6763).
+fn is_discovered(name: &[u8]) -> bool {
+    let Some(name) = name.strip_suffix(b".local") else { return false };
+    let labels = || name.split(|byte| *byte == b'.');
+    is_uuid(name) || labels().skip(1).any(|label| matches!(label, b"_tcp" | b"_udp"))
+}
+
+/// A version-4 UUID (RFC 9562) in lower case.
+fn is_uuid(label: &[u8]) -> bool {
+    let is_place = |(n, byte): (usize, &u8)| match n {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        14 => *byte == b'4',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    label.len() == 36 && label.iter().enumerate().all(is_place)
+}
+
 impl Grouped for NameKey {
     type Group = Self;
 
@@ -301,6 +339,9 @@ impl Merge for NameNote {
     /// A label between two hosts may stand below several domains: it is noted with the same one in any order.
     fn merge(&mut self, other: Self) {
         self.domain = self.domain.min(other.domain);
+        if self.what == What::Discovered {
+            self.what = other.what;
+        }
     }
 }
 
@@ -329,7 +370,7 @@ mod tests {
             for n in domains {
                 let name = format!("same{}.zone{n}.lan{n}", n % 3);
                 if let Some(note) = names.note(name.as_bytes()) {
-                    names.add_labels(hash(&hosts), note.domain, name.as_bytes());
+                    names.add_labels(hash(&hosts), note.domain, name.as_bytes(), What::Label);
                 }
             }
             names

@@ -2,6 +2,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use pcapviz_capture::{Dissection, Packet, Pair, Timestamp};
+use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
 
@@ -73,6 +74,10 @@ impl Handshakes {
 
     pub(crate) fn is_whole(&self) -> bool {
         self.0.is_whole()
+    }
+
+    pub(crate) fn sampled(&self) -> Option<Sampled> {
+        self.0.sampled("TCP connections")
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

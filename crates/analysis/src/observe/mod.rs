@@ -7,20 +7,23 @@ mod dns_name;
 mod echo;
 mod handshake;
 mod refusal;
+mod wrapped;
 
 use pcapviz_capture::{Dissection, Packet, Transport};
+use pcapviz_graph::Sampled;
 
 pub(crate) use claim::{Claim, Claims, Question, network};
 pub(crate) use dns_name::{DnsNames, NameSum, Scope};
 pub(crate) use echo::Echoes;
 pub(crate) use handshake::{Connection, Handshakes};
 pub(crate) use refusal::Refusals;
+pub(crate) use wrapped::Wrapped;
 
 /// What single packets say that the flow table does not keep: starts and ends of TCP connections, DNS names that
 /// were asked for, sizes of ICMP echoes, ports said to be unreachable, ARP claims and questions.
 ///
 /// Observations [merge](Self::merge): commutative and associative, whatever the split. Their size has a bound
-/// (about 600 MB for a capture made to reach all of them); beyond it they are a sample of whole conversations, and of what is
+/// (about 650 MB for a capture made to reach all of them); beyond it they are a sample of whole conversations, and of what is
 /// larger than a 64th of the room, a part.
 /// A packet that is none of these costs a few comparisons.
 ///
@@ -38,6 +41,7 @@ pub struct Observations {
     pub(crate) echoes: Echoes,
     pub(crate) claims: Claims,
     pub(crate) refusals: Refusals,
+    pub(crate) wrapped: Wrapped,
 }
 
 /// TCP's FIN and SYN (RFC 9293): what starts and ends a connection.
@@ -50,6 +54,9 @@ impl Observations {
     /// Takes in what a packet says. O(1), amortised.
     #[inline]
     pub fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+        if found.hosts.as_ref().is_some_and(|hosts| hosts.is_wrapped) {
+            self.wrapped.observe(found);
+        }
         if let Some(ports) = &found.ports {
             let pair = ports.ports;
             match ports.transport {
@@ -64,17 +71,16 @@ impl Observations {
             self.refusals.observe(found);
         } else if found.arp.is_some() {
             self.claims.observe(packet, found);
+        } else if found.hosts.as_ref().is_some_and(|hosts| hosts.fragment.is_some()) {
+            self.echoes.observe_fragment(found);
         }
     }
 
-    /// Whether all that was to be kept is kept; else connections, names, echoes or claims are a
-    /// sample.
-    pub fn is_whole(&self) -> bool {
-        self.handshakes.is_whole()
-            && self.names.is_whole()
-            && self.echoes.is_whole()
-            && self.claims.is_whole()
-            && self.refusals.is_whole()
+    /// Of what there was more than is kept: findings about what is left out are missing. Empty if nothing is.
+    pub fn sampled(&self) -> Vec<Sampled> {
+        let Self { handshakes, names, echoes, claims, refusals, .. } = self;
+        let alone = [handshakes.sampled(), refusals.sampled()].into_iter().flatten();
+        alone.chain(echoes.sampled()).chain(names.sampled()).chain(claims.sampled()).collect()
     }
 
     /// Adds another's.
@@ -84,5 +90,6 @@ impl Observations {
         self.echoes.merge(other.echoes);
         self.claims.merge(other.claims);
         self.refusals.merge(other.refusals);
+        self.wrapped.merge(other.wrapped);
     }
 }

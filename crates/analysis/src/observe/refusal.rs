@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use pcapviz_capture::{Dissection, Pair};
+use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
 
@@ -31,8 +32,8 @@ impl Refusals {
         }
     }
 
-    pub(crate) fn is_whole(&self) -> bool {
-        self.0.is_whole()
+    pub(crate) fn sampled(&self) -> Option<Sampled> {
+        self.0.sampled("ICMP refusals")
     }
 
     pub(crate) fn merge(&mut self, other: Self) {

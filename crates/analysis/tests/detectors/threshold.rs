@@ -1,5 +1,6 @@
 //! Each detector just below and at each of its thresholds.
 
+use pcapviz_capture::Tunnels;
 use pcapviz_graph::{Finding, Severity};
 
 use crate::traffic::*;
@@ -51,6 +52,15 @@ fn scans() {
             t.segment(sent.at + 5, ends(CLIENT, port(34), server, port(36)), true, ACK, 2, payload)
         })
     };
+    let ended = |t: Traffic| {
+        let attempts: Vec<Sent> =
+            t.0.iter().filter(|sent| sent.is_up && sent.bytes[47] == SYN).cloned().collect();
+        attempts.into_iter().fold(talked_at(t, 0), |t, sent| {
+            let port = |at: usize| u16::from_be_bytes([sent.bytes[at], sent.bytes[at + 1]]);
+            let server = std::array::from_fn(|n| sent.bytes[30 + n]);
+            t.segment(sent.at + 9, ends(CLIENT, port(34), server, port(36)), true, FIN_ACK, 2, 0)
+        })
+    };
     for (name, traffic, expected) in [
         ("nine hosts", sweep(9, same), &[][..]),
         ("an ACK to each host that refused", talked_at(sweep(12, same), 9), &["alert scan"]),
@@ -60,6 +70,10 @@ fn scans() {
         ("who goes on talking", talked_at(silent(12).heard(), 9), &["note scan"]),
         ("who goes on talking to ports", talked_at(silent_ports(20).heard(), 1), &["note scan"]),
         ("who goes on talking, only the way up", talked_at(silent(12), 9), &[]),
+        // Health checks, of which the capture has one direction.
+        ("who ends what was not answered", ended(silent(12).heard()), &["note scan"]),
+        ("the same, only the way up", ended(silent(12)), &[]),
+        ("beside 12 that kept silent", ended(silent(12).heard()).and(ports(15)), &["alert scan"]),
         (
             "who goes on talking to some, of whom enough are answered",
             talked_at(hosts(0, &[(3, true), (1, false)].repeat(12), same).heard(), 9),
@@ -138,6 +152,13 @@ fn stealthy_scans() {
         ("ACK", probes(&[ACK], Some(RST), ports), alert),
         ("ACK and PSH", probes(&[ACK | PSH], Some(RST), ports), alert),
         ("ACK, then RST", probes(&[ACK, RST], Some(RST), ports), alert),
+        ("ACK to other ports", probes(&[ACK], Some(RST), |n| ends(CLIENT, 40_000, INSIDE, 8000 + n)), alert),
+        (
+            "ACK to the last ones below those of clients",
+            probes(&[ACK], Some(RST), |n| ends(CLIENT, 40_000, INSIDE, 32_753 + n)),
+            alert,
+        ),
+        ("one less", probes(&[ACK], Some(RST), |n| ends(CLIENT, 40_000, INSIDE, 32_754 + n)), &[]),
         ("FIN and ACK", probes(&[FIN_ACK], Some(RST), ports), alert),
         ("ACK, not refused", probes(&[ACK], None, ports), &[]),
         ("connections that end", probes(&[FIN_ACK], Some(ACK), ports), &[]),
@@ -418,6 +439,7 @@ fn names(count: u16, name: impl Fn(u16) -> String) -> Traffic {
 fn dns_tunnels() {
     let long = |n| format!("{n:060}.{n:030}.t.example.com");
     let direct = |n| format!("dnscat.{n:060}");
+    let uuid = |n: u16, version: u8| format!("{n:08x}-1234-{version}abc-89ab-{n:012x}.local");
     let search = |n| {
         let zone = ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"][usize::from(n % 3)];
         format!("api-{:02}.service-with-a-name.example.com.{zone}", n / 3)
@@ -439,6 +461,26 @@ fn dns_tunnels() {
         ("machines at home", names(160, |n| format!("galaxy-s21-ultra-{n:06}.lan")), &[]),
         ("many of them", names(300, |n| format!("galaxy-s21-ultra-{n:06}.lan")), &["note dns-tunnel"]),
         ("a search list behind each name", names(300, search), &[]),
+        ("hosts of calls in a browser", names(150, |n| uuid(n, 4)), &["note dns-tunnel"]),
+        ("few of them", names(100, |n| uuid(n, 4)), &[]),
+        ("UUIDs of another kind", names(150, |n| uuid(n, 1)), &["alert dns-tunnel"]),
+        ("below another zone", names(150, |n| uuid(n, 4).replace(".local", ".lan")), &["alert dns-tunnel"]),
+        (
+            "66 labels of 60 bytes beside them",
+            names(150, |n| uuid(n, 4)).and(names(66, direct)),
+            &["note dns-tunnel"],
+        ),
+        (
+            "67 labels of 60 bytes beside them",
+            names(250, |n| if n < 150 { uuid(n, 4) } else { direct(n) }),
+            &["alert dns-tunnel"],
+        ),
+        (
+            "services",
+            names(150, |n| format!("printer-of-floor-{n:020}._ipp._tcp.local")),
+            &["note dns-tunnel"],
+        ),
+        ("labels in front of them", names(150, |n| format!("{n:040}.t.local")), &["alert dns-tunnel"]),
         ("addresses", names(400, |n| format!("{}.{}.0.10.in-addr.arpa", n % 256, n / 256)), &[]),
     ] {
         check(name, &traffic, expected);
@@ -459,7 +501,31 @@ fn icmp_tunnels() {
     // A network behind takes smaller packets: of what came back, the first fragment is shorter than what was sent.
     let mut smaller = repeat(30, |t, n| t.ping(i64::from(n) * S, n, 1400, 1200));
     smaller.0.iter_mut().filter(|sent| !sent.is_up).for_each(|sent| sent.bytes[20] |= 0x20);
+    let growing = repeat(40, |t, n| t.ping(i64::from(n) * S, n, 56 + usize::from(n), 56 + usize::from(n)));
+    // Each datagram in two fragments, of which the first are as long.
+    let split = |t: Traffic, reused: bool| {
+        let mut fragments = Traffic::default();
+        for (mut first, n) in t.0.into_iter().zip(0_u16..) {
+            // A request and its reply may have the same.
+            let id = if reused { n % 7 } else { n / 2 };
+            first.bytes[18..20].copy_from_slice(&id.to_be_bytes());
+            let mut last = first.clone();
+            last.bytes.splice(34..66, []);
+            first.bytes.truncate(66);
+            for (sent, place) in [(&mut first, [0x20, 0]), (&mut last, [0, 4])] {
+                sent.len = sent.bytes.len();
+                sent.bytes[16..18].copy_from_slice(&(sent.len as u16 - 14).to_be_bytes());
+                sent.bytes[20..22].copy_from_slice(&place);
+            }
+            fragments.0.extend([last, first]);
+        }
+        fragments
+    };
     for (name, traffic, expected) in [
+        ("all in fragments, of different ends", split(pings(30, 30), false), &["alert icmp-tunnel"][..]),
+        ("all in fragments, 19 replies", split(pings(19, 19), false), &[]),
+        ("all in fragments, of the same ends", split(pings(30, 0), false), &[]),
+        ("all in fragments, whose identifications come again", split(growing, true), &[]),
         ("a whole request, and as long a reply in fragments", smaller, &[][..]),
         ("fragments, of different sizes", fragmented(30, |_| true), &[][..]),
         ("a fragmented reply to a small request", fragmented(30, |sent| !sent.is_up), &["alert icmp-tunnel"]),
@@ -546,6 +612,8 @@ fn floods_of_observations() {
         let mut parts = [Vec::new(), Vec::new(), Vec::new()];
         traffic.0.iter().enumerate().for_each(|(n, sent)| parts[2 - n % 3].push(sent));
         assert_eq!(crate::scene::findings_of(parts), found, "{name}, in parts");
+        let (_, observations) = observe(&traffic.0, Tunnels::Outer);
+        assert!(!observations.sampled().is_empty(), "{name}");
     }
 }
 
@@ -588,6 +656,36 @@ fn arp_conflicts() {
     let told_alike = (0..9).fold(told(9), |t, n| t.answers(2 + n, mac(1), address, CLIENT));
     let told_only = tells(t(), 9);
     let in_turn = |devices: u8| (0..devices).fold(t(), |t, n| claims(t, i64::from(n) * S, n + 1));
+    // Somebody else asks before each answer, so that they seem to be asked for.
+    let forged = |victim: u8, times: i64| {
+        let t = t().asks(0, mac(5), CLIENT, address).answers(1, mac(1), address, CLIENT).to(5);
+        (0..times).fold(t, |t, n| {
+            let at = (9 + n) * S;
+            t.asks(at - 1, mac(77), [10, 0, 0, 77], address).answers(at, mac(2), address, CLIENT).to(victim)
+        })
+    };
+    // One direction: the owner's answers were not asked for either.
+    let turns = |first: i64, second: i64| {
+        let t = (0..first).fold(t().asks(0, mac(7), [10, 0, 0, 7], [10, 0, 0, 8]), |t, n| {
+            t.answers(n + 1, mac(1), address, CLIENT)
+        });
+        (0..second).fold(t, |t, n| t.answers(S + n, mac(2), address, CLIENT))
+    };
+    // Each host is told of one network card; the last one of both.
+    let balanced = |hosts: u8, told_twice: bool| {
+        (0..hosts).fold(t(), |t, n| {
+            let at = i64::from(n) * S;
+            let ask = |t: Traffic| t.asks(at, mac(50 + n), [10, 0, 0, 50 + n], address);
+            let tell =
+                |t: Traffic, device| t.answers(at + 1, mac(device), address, [10, 0, 0, 50 + n]).to(50 + n);
+            let t = tell(ask(t), 1 + n % 2);
+            if told_twice && n + 1 == hosts { tell(t, 2 - n % 2) } else { t }
+        })
+    };
+    let unasked_for = |mut t: Traffic| {
+        t.0.retain(|sent| !sent.is_up);
+        t
+    };
     let two = |vlan: u8| {
         let tag = move |n: usize, _: &Sent| if n == 1 { vec![0x81, 0, 0, vlan] } else { Vec::new() };
         claims(claims(claims(t(), 0, 1), S, 2), 2 * S, 1).behind(tag)
@@ -604,6 +702,24 @@ fn arp_conflicts() {
         ("then told, a little", told(4), &["note arp-conflict"]),
         ("then told, where nobody asked the owner either", told_alike, &["note arp-conflict"]),
         ("then told, without any question in the capture", told_only, &["note arp-conflict"]),
+        ("then told, 6 forged questions before as many answers", forged(5, 6), &["alert arp-conflict"]),
+        ("one less", forged(5, 4), &["note arp-conflict"]),
+        ("to who asks nothing", forged(6, 6), &["note arp-conflict"]),
+        ("fail-over in one direction, 5 and 20 answers", turns(5, 20), &["alert arp-conflict"]),
+        ("fail-over in one direction, 5 and 19 answers", turns(5, 19), &["note arp-conflict"]),
+        ("several cards of one host, each to hosts of its own", balanced(9, false), &["note arp-conflict"]),
+        ("the same, and one host is told of both", balanced(9, true), &["alert arp-conflict"]),
+        (
+            "the same, and one card tells all",
+            balanced(9, false).announces(3 * S, mac(1), address),
+            &["note arp-conflict"],
+        ),
+        (
+            "the same, and both tell all",
+            balanced(9, false).announces(3 * S, mac(1), address).announces(4 * S, mac(2), address),
+            &["alert arp-conflict"],
+        ),
+        ("cards that tell who did not ask", unasked_for(balanced(9, false)), &["alert arp-conflict"]),
         ("with a priority tag", prioritised, &["alert arp-conflict"]),
         ("in two networks", elsewhere, &[]),
         ("probes", t().asks(0, mac(1), [0; 4], address).asks(S, mac(2), [0; 4], address), &[]),

@@ -193,6 +193,14 @@ impl Traffic {
         self.asks(at, device, address, to).patched(OPERATION, 2)
     }
 
+    /// The last frame goes to this device alone.
+    pub(crate) fn to(mut self, device: u8) -> Self {
+        if let Some(last) = self.0.last_mut() {
+            last.bytes[..6].copy_from_slice(&mac(device));
+        }
+        self
+    }
+
     /// The device tells all that the address is its own.
     pub(crate) fn announces(self, at: i64, device: [u8; 6], address: [u8; 4]) -> Self {
         self.answers(at, device, address, address)
@@ -311,6 +319,18 @@ impl Traffic {
             let (from, to) = (address(&sent.bytes[SOURCE]), address(&sent.bytes[DESTINATION]));
             sent.bytes = [&sent.bytes[..12], &[0x86, 0xdd], &header, &from, &to, &inside].concat();
             sent.len += 20;
+        }
+        self
+    }
+
+    /// Each IPv6 packet with options for each hop in front of what it carries.
+    pub(crate) fn extended(mut self) -> Self {
+        for sent in self.0.iter_mut().filter(|sent| sent.bytes[TYPE] == [0x86, 0xdd]) {
+            let len = u16::from_be_bytes([sent.bytes[18], sent.bytes[19]]) + 8;
+            sent.bytes[18..20].copy_from_slice(&len.to_be_bytes());
+            let next = std::mem::replace(&mut sent.bytes[20], 0);
+            sent.bytes.splice(54..54, [next, 0, 1, 4, 0, 0, 0, 0]);
+            sent.len += 8;
         }
         self
     }

@@ -205,7 +205,7 @@ impl Headers {
             id,
             devices,
             vlans: Vlans { outer: tag.map(|tag| tag & 0xfff), inner: None },
-            hosts: Hosts { addresses, protocol, fragment: None },
+            hosts: Hosts { addresses, protocol, fragment: None, is_wrapped: false },
             ports: Ports { ports: pair, transport, tcp_flags: 0, tcp_sequence: 0, payload_len: 0 },
             protocols,
             innermost: application.unwrap_or(transport_protocol),

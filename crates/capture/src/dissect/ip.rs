@@ -56,7 +56,7 @@ fn ipv4<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a> {
     visitor.header(
         bytes.offset(),
         Some(Protocol::Ipv4),
-        Fields::Hosts(Hosts { addresses, protocol, fragment }),
+        Fields::Hosts(Hosts { addresses, protocol, fragment, is_wrapped: false }),
     );
     let next = if offset > 0 {
         Next::End(End::LaterFragment)
@@ -86,7 +86,7 @@ pub(super) fn ipv6<'a>(bytes: Bytes<'a>, visitor: &mut impl Visit) -> Advance<'a
         0 => bytes.skip(40),
         len => bytes.skip(40).limit(len),
     };
-    let hosts = Hosts { addresses, protocol, fragment: None };
+    let hosts = Hosts { addresses, protocol, fragment: None, is_wrapped: false };
     visitor.header(bytes.offset(), Some(Protocol::Ipv6), Fields::Hosts(hosts));
     (behind(protocol), rest)
 }

@@ -91,6 +91,8 @@ pub struct Hosts {
     pub protocol: u8,
     /// Which datagram this is a fragment of, if it is one.
     pub fragment: Option<Fragment>,
+    /// Whether IPv6 extension headers or AH stand behind it, or another IP header in front of it.
+    pub is_wrapped: bool,
 }
 
 /// A fragment's place in its datagram (RFC 791, RFC 8200).

@@ -38,7 +38,7 @@ pub(super) fn minimal_encapsulation(bytes: Bytes<'_>) -> Outcome<'_> {
         return Ok(Step::named(Protocol::MinimalEncapsulation, Next::End(End::Done), bytes.skip(8)));
     }
     let addresses = Pair { source: [s0, s1, s2, s3].into(), destination };
-    let hosts = Fields::Hosts(Hosts { addresses, protocol, fragment: None });
+    let hosts = Fields::Hosts(Hosts { addresses, protocol, fragment: None, is_wrapped: false });
     Ok(Step::new(Protocol::MinimalEncapsulation, hosts, Next::IpProtocol(protocol), bytes.skip(12)))
 }
 

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{Application, Dissection, Fields, Pair, Ports, Stop, StopReason, Tunnels, Visit, Vlans};
+use super::{Application, Dissection, Fields, Hosts, Pair, Ports, Stop, StopReason, Tunnels, Visit, Vlans};
 use super::{Bytes, End};
 use crate::{Protocol, ProtocolSet};
 
@@ -106,7 +106,7 @@ impl Visit for Walker<'_, '_> {
             Fields::Hosts(hosts) => {
                 self.ip_headers += 1;
                 if self.counts() {
-                    self.found.hosts = Some(hosts);
+                    self.found.hosts = Some(Hosts { is_wrapped: self.ip_headers > 1, ..hosts });
                     self.found.ports = None;
                     self.found.icmp = None;
                 } else {
@@ -116,6 +116,7 @@ impl Visit for Walker<'_, '_> {
             Fields::Extension { next, fragment } => {
                 if let (true, Some(hosts)) = (self.counts(), &mut self.found.hosts) {
                     hosts.protocol = next;
+                    hosts.is_wrapped = true;
                     hosts.fragment = fragment.or(hosts.fragment);
                 }
             }

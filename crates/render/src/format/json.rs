@@ -8,7 +8,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 
 use pcapviz_graph::{
-    CaptureSummary, Claim, Edge, Evidence, Finding, Name, Node, NodeId, Place, Severity, Timestamp, Traffic,
+    CaptureSummary, Claim, Edge, Evidence, Finding, Name, Node, NodeId, Place, Sampled, Severity, Timestamp,
+    Traffic,
 };
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter};
@@ -48,11 +49,14 @@ struct GraphDoc<C, N, E, F> {
     nodes: N,
     edges: E,
     findings: F,
+    /// What findings were not made from in full.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings_sampled: Vec<SampledDoc>,
 }
 
 impl GraphDoc<(), (), (), ()> {
     fn of<'a>(view: &View<'a>) -> impl Serialize + use<'a> {
-        let View { graph, captures, findings, .. } = *view;
+        let View { graph, captures, findings, sampled, .. } = *view;
         let view = *view;
         GraphDoc {
             schema: SCHEMA,
@@ -70,6 +74,7 @@ impl GraphDoc<(), (), (), ()> {
             nodes: Rows(move || graph.nodes().iter().map(move |node| NodeDoc::of(&view, node))),
             edges: Rows(move || graph.edges().iter().map(move |edge| EdgeDoc::of(&view, edge))),
             findings: Rows(move || findings.iter().map(FindingDoc::of)),
+            findings_sampled: sampled.iter().map(SampledDoc::of).collect(),
         }
     }
 }
@@ -367,6 +372,21 @@ impl<'a> FindingDoc<'a> {
             display_filter: &finding.display_filter,
             capture_filter: &finding.capture_filter,
         }
+    }
+}
+
+/// Of what there was more than is kept: about which share findings can be, and of how many of the largest groups only a part
+/// counts.
+#[derive(Serialize)]
+struct SampledDoc {
+    what: &'static str,
+    share: f64,
+    in_part: usize,
+}
+
+impl SampledDoc {
+    fn of(&Sampled { what, share, in_part, .. }: &Sampled) -> Self {
+        Self { what, share, in_part }
     }
 }
 

@@ -416,6 +416,8 @@ fn findings(view: &View<'_>, flags: &Flags, theme: Theme) -> Vec<(Sample, String
         };
         rows.push((Sample::None, text));
     }
+    let missing = view.sampled.iter().map(|it| format!("more than is kept, findings may be missing: {it}"));
+    rows.extend(missing.map(|text| (Sample::None, text)));
     rows
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use pcapviz_graph::{GraphLayer, NameSource, Protocol, Selection};
+use pcapviz_graph::{GraphLayer, NameSource, Protocol, Sampled, Selection};
 use pcapviz_render::{Format, RenderOptions, Shape, escape, render};
 use serde_json::{Value, json};
 
@@ -61,6 +61,26 @@ fn json_keeps_names_as_they_were_seen() {
         .collect();
     for name in NASTY {
         assert!(names.contains(name), "{name:?}");
+    }
+}
+
+/// What was not looked at in full is told: in the JSON, and in the legend even where nothing was found.
+#[test]
+fn what_findings_were_not_made_from_in_full_is_said() {
+    let sampled = [Sampled::new("ICMP echoes", 0.25, 3)];
+    for (sampled, is_said) in [(&sampled[..], true), (&[], false)] {
+        let [json, svg] = ["json", "svg"].map(|format| {
+            let text = office().view(GraphLayer::Hosts, |view, options| {
+                let mut out = Vec::new();
+                render(&view.with_sampled(sampled), options, format.parse().unwrap(), &mut out).unwrap();
+                out
+            });
+            String::from_utf8(text).unwrap()
+        });
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let expected = json!([{"what": "ICMP echoes", "share": 0.25, "in_part": 3}]);
+        assert_eq!(json.get("findings_sampled"), is_said.then_some(&expected));
+        assert_eq!(svg.contains("ICMP echoes"), is_said);
     }
 }
 
