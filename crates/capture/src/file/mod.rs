@@ -131,7 +131,7 @@ impl CaptureReader {
         }
     }
 
-    /// The next packet; `None` at the end. It borrows from the map or from the reader's buffer.
+    /// The next packet; `None` at the end. It borrows from the reader's buffer.
     ///
     /// # Errors
     /// Once, if the capture is cut short or damaged, or cannot be read further; then always `None`. The
