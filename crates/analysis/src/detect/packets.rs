@@ -90,6 +90,11 @@ enum Part {
 }
 
 impl Block {
+    /// Bytes that any filter for it has at least, as one of several.
+    fn least_len(&self) -> usize {
+        self.parts.iter().flatten().count() * "ipv6.src == ::1".len()
+    }
+
     /// The same as the clauses, in few blocks: those that differ in one part alone are joined, part by part.
     fn of_clauses(clauses: &[Clause]) -> Vec<Self> {
         let mut clauses = clauses.to_vec();
@@ -316,6 +321,26 @@ fn sorted(mut values: Vec<u128>) -> Vec<u128> {
     values
 }
 
+/// Bytes that any filter for these clauses has at least: it names each run of their numbers once, unless one clause is for any.
+/// Of clauses by the hundred thousand, this says at once that there are too many.
+fn least_len(clauses: &[Clause]) -> usize {
+    const PORT: usize = "1, ".len();
+    let least_address = if clauses.iter().any(Clause::is_v6) { "::1, ".len() } else { "1.2.3.4, ".len() };
+    let address = |ip: Option<IpAddr>| ip.map(number);
+    let len_of = |least: usize, part: &dyn Fn(&Clause) -> Option<u128>| {
+        let values: Option<Vec<u128>> = clauses.iter().map(part).collect();
+        values.map_or(0, |values| {
+            let digits = |run: &RangeInclusive<u128>| run.start().checked_ilog10().unwrap_or(0) as usize;
+            let len = |run: RangeInclusive<u128>| if least == PORT { PORT + digits(&run) } else { least };
+            runs(&sorted(values)).map(len).sum()
+        })
+    };
+    len_of(least_address, &|it| address(it.client))
+        + len_of(least_address, &|it| address(it.server))
+        + len_of(PORT, &|it| it.client_port.map(u128::from))
+        + len_of(PORT, &|it| it.server_port.map(u128::from))
+}
+
 /// Numbers that follow each other, together.
 fn runs(sorted: &[u128]) -> impl Iterator<Item = RangeInclusive<u128>> {
     sorted.chunk_by(|a, b| b.checked_sub(*a) == Some(1)).map(|run| run[0]..=run[run.len() - 1])
@@ -389,7 +414,10 @@ impl Filters {
     /// are not known, or would be too long to be used, those for one of the wider clauses, and the finding says so.
     pub(super) fn select(&self, finding: &mut Finding, exact: Option<Vec<Clause>>, wider: &[Clause]) {
         let filters = exact
-            .map(|clauses| self.any(&clauses))
+            .filter(|clauses| least_len(clauses) <= LONGEST)
+            .map(|clauses| (self.has_wrapped(&clauses), Block::of_clauses(&clauses)))
+            .filter(|(_, blocks)| blocks.iter().map(Block::least_len).sum::<usize>() <= LONGEST)
+            .map(|(has_wrapped, blocks)| self.any_of(has_wrapped, &blocks))
             .filter(|(display, capture)| display.len().max(capture.len()) <= LONGEST);
         if filters.is_none() {
             finding.evidence.push(Evidence::new(WIDER, 1.0, ""));
@@ -414,16 +442,23 @@ impl Filters {
 
     /// The display filter and the pcap-filter expression for packets that match one of the clauses.
     pub(super) fn any(&self, clauses: &[Clause]) -> (String, String) {
-        let blocks = Block::of_clauses(clauses);
+        self.any_of(self.has_wrapped(clauses), &Block::of_clauses(clauses))
+    }
+
+    fn any_of(&self, has_wrapped: bool, blocks: &[Block]) -> (String, String) {
         let join = |texts: Vec<String>, or: &str| match texts.len() {
             1 => texts.concat(),
             _ => texts.iter().map(|text| format!("({text})")).collect::<Vec<_>>().join(or),
         };
-        let display = join(Kind::of_blocks(&blocks).map(|kind| kind.display()).collect(), " || ");
-        if clauses.iter().any(|clause| self.is_wrapped(clause)) {
+        let display = join(Kind::of_blocks(blocks).map(|kind| kind.display()).collect(), " || ");
+        if has_wrapped {
             return (display, String::new());
         }
-        (display, self.behind(&join(Kind::of_blocks(&blocks).map(|kind| kind.capture()).collect(), " or ")))
+        (display, self.behind(&join(Kind::of_blocks(blocks).map(|kind| kind.capture()).collect(), " or ")))
+    }
+
+    fn has_wrapped(&self, clauses: &[Clause]) -> bool {
+        clauses.iter().any(|clause| self.is_wrapped(clause))
     }
 
     /// Whether some of these packets may be wrapped, so that pcap-filter does not find their ports or types.
@@ -547,6 +582,9 @@ mod tests {
         ) {
             let clauses: Vec<Clause> = numbers.into_iter().map(clause).collect();
             let blocks = Block::of_clauses(&clauses);
+            let len = filters().any(&clauses).0.len();
+            prop_assert!(least_len(&clauses) <= len);
+            prop_assert!(blocks.len() == 1 || blocks.iter().map(Block::least_len).sum::<usize>() <= len);
             for all in 0..2 * 3 * 4 * 4 * 5_u32 {
                 let digit = |below: u32, base: u32| (all / below % base) as u8;
                 let it = (digit(1, 2) == 1, digit(2, 3), 1 + digit(6, 4), 1 + digit(24, 4), 1 + digit(96, 5));
