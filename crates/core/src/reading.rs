@@ -127,6 +127,8 @@ struct Part<'a> {
     shard: Shard,
     life: Life,
     damage: Option<CaptureError>,
+    /// How many of the reader's names the shard has.
+    named: usize,
     /// Bytes that the listener has been told of.
     told: u64,
 }
@@ -147,6 +149,7 @@ impl<'a> Part<'a> {
             shard,
             life: None,
             damage: None,
+            named: 0,
             told: 0,
         }
     }
@@ -193,9 +196,10 @@ impl<'a> Part<'a> {
         if let Some(defragmenter) = &mut self.defragmenter {
             defragmenter.finish(&mut self.shard.table);
         }
-        for (address, name) in self.reader.names() {
+        for (address, name) in &self.reader.names()[self.named..] {
             self.shard.names.insert(Named::Host(*address), NameSource::CaptureFile, name, None);
         }
+        self.named = self.reader.names().len();
     }
 
     /// Both parts as one. The next one started at a guess: if this one did not end there, it is read anew.
@@ -209,7 +213,7 @@ impl<'a> Part<'a> {
             return self;
         }
         self.before += self.reader.packets();
-        self.reader = next.reader;
+        (self.reader, self.named) = (next.reader, next.named);
         self.intake.join(next.intake, self.shard.table.totals_mut());
         self.hellos.join(next.hellos, |time, sighting| self.shard.see(time, sighting));
         self.shard.merge(next.shard, threads);

@@ -25,6 +25,8 @@ struct Asked<'m> {
     claims: &'m Claims,
     /// Sorted.
     rows: Vec<(Vlans, Ipv4Addr, MacAddr, u64)>,
+    /// How often anybody asked for each address, sorted.
+    sums: Vec<(Vlans, Ipv4Addr, u64)>,
     /// Who asked for anything.
     askers: HashSet<(Vlans, MacAddr)>,
     /// Whom each device told of which address, sorted.
@@ -41,12 +43,21 @@ impl<'m> Asked<'m> {
         let mut rows: Vec<_> = claims.asked().map(row).collect();
         rows.sort_unstable();
         let askers = rows.iter().map(|row| (row.0, row.2)).collect();
-        Self { claims, rows, askers, told: claims.told() }
+        let of_one = rows.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+        let sums = of_one.map(|of| (of[0].0, of[0].1, of.iter().map(|row| row.3).sum())).collect();
+        Self { claims, rows, sums, askers, told: claims.told() }
     }
 
-    fn has_asked(&self, device: MacAddr, vlans: Vlans, target: Ipv4Addr) -> bool {
+    /// How often a device asked for the address.
+    fn asked_by(&self, vlans: Vlans, target: Ipv4Addr, device: MacAddr) -> u64 {
         let place = self.rows.binary_search_by_key(&(vlans, target, device), |row| (row.0, row.1, row.2));
-        place.is_ok()
+        place.map_or(0, |place| self.rows[place].3)
+    }
+
+    /// How often all devices did. O(log questions): each of many claims asks.
+    fn messages_about(&self, vlans: Vlans, target: Ipv4Addr) -> u64 {
+        let place = self.sums.binary_search_by_key(&(vlans, target), |sum| (sum.0, sum.1));
+        place.map_or(0, |place| self.sums[place].2)
     }
 
     /// Whom a device told of the address.
@@ -66,38 +77,43 @@ impl<'m> Asked<'m> {
         if !has_questions || !self.claims.has_all_asked_for(vlans, target) {
             return 0;
         }
-        let from = self.rows.partition_point(|row| (row.0, row.1) < (vlans, target));
-        let of_target = || self.rows[from..].iter().take_while(|row| (row.0, row.1) == (vlans, target));
-        let by_others: u64 = of_target().filter(|row| row.2 != device).map(|row| row.3).sum();
+        let by_others = self.messages_about(vlans, target) - self.asked_by(vlans, target, device);
         let of_all = claim.directed.saturating_sub(by_others);
         if !self.claims.has_all_told_of(vlans, target) {
             return of_all;
         }
         // Nobody asks for somebody else: whom the capture has questions of is told what it asked for. Who asks nothing at all may
         // be on a side that the capture does not have.
-        let mut by_asker: BTreeMap<MacAddr, u64> =
-            of_target().filter(|row| row.2 != device).map(|row| (row.2, row.3)).collect();
-        let (mut unasked, mut others) = (0, claim.directed);
+        let (mut unasked, mut others, mut by_askers) = (0, claim.directed, 0);
         for (.., to, messages) in self.told(vlans, target, device) {
             if self.askers.contains(&(vlans, *to)) {
-                unasked += messages.saturating_sub(by_asker.remove(to).unwrap_or(0));
+                let asked = if *to == device { 0 } else { self.asked_by(vlans, target, *to) };
+                unasked += messages.saturating_sub(asked);
                 others = others.saturating_sub(*messages);
+                by_askers += asked;
             }
         }
-        unasked += others.saturating_sub(by_asker.into_values().sum());
+        unasked += others.saturating_sub(by_others - by_askers);
         // Of one host a few may be missing, which what others asked makes up for.
         if unasked as f64 >= ARP_UNASKED { unasked } else { of_all }
     }
 
-    /// Whether each of these devices tells hosts of its own of the address, which have asked for it, and no more than one of them
-    /// all hosts: so several network cards of one host share its load, while of two hosts with one address both answer who asks.
+    /// Whether each of these devices tells hosts of its own of the address, which have asked for it, nobody announces it, and no
+    /// more than one of them asks all hosts for others: so several network cards of one host share its load, while of two hosts with
+    /// one address both answer who asks, and poisoning tells who has not asked.
     fn is_divided(&self, claims: &[ClaimRow]) -> bool {
         let mut known = HashSet::new();
         claims.iter().filter(|(.., claim)| claim.to_all > 0).count() <= 1
-            && claims.iter().all(|(vlans, address, device, _)| {
-                let told = self.told(*vlans, *address, *device);
-                self.claims.has_all_told_of(*vlans, *address)
-                    && told.iter().all(|row| known.insert(row.3) && self.has_asked(row.3, row.0, row.1))
+            && claims.iter().all(|row| {
+                let (vlans, address, device, claim) = *row;
+                let told = self.told(vlans, address, device);
+                claim.gratuitous == 0
+                    && !told.is_empty()
+                    && self.claims.has_all_told_of(vlans, address)
+                    && told
+                        .iter()
+                        .all(|(.., to, _)| known.insert(*to) && self.asked_by(vlans, address, *to) > 0)
+                    && self.unasked(row) == 0
             })
     }
 }

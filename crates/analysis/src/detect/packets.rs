@@ -42,9 +42,12 @@ const ICMP_ERRORS: &str =
 /// Of more things alike than these, one finding is made.
 pub(super) const HANDFUL: usize = 16;
 
-/// The longest filter: what Windows takes as a command line. It holds some thousand hosts or ports that do not follow each
-/// other; libpcap takes seconds to compile more of them.
+/// The longest filter: what Windows takes as a command line.
 const LONGEST: usize = 1 << 15;
+
+/// The longest pcap-filter expression, some hundred hosts or ports: libpcap takes a few seconds to compile so long a one, and
+/// half a minute for one twice as long.
+const LONGEST_CAPTURE: usize = 1 << 14;
 
 /// Clauses that are looked at for what they have in common.
 pub(super) const MOST_CLAUSES: usize = 1 << 18;
@@ -411,14 +414,18 @@ impl Filters {
     }
 
     /// Gives the finding a display filter and a pcap-filter expression for the packets that match one of the clauses. Where these
-    /// are not known, or would be too long to be used, those for one of the wider clauses, and the finding says so.
+    /// are not known, or would be too long to be used, those for one of the wider clauses, and the finding says so. An expression
+    /// that only libpcap takes too long for is left out.
     pub(super) fn select(&self, finding: &mut Finding, exact: Option<Vec<Clause>>, wider: &[Clause]) {
         let filters = exact
             .filter(|clauses| least_len(clauses) <= LONGEST)
             .map(|clauses| (self.has_wrapped(&clauses), Block::of_clauses(&clauses)))
             .filter(|(_, blocks)| blocks.iter().map(Block::least_len).sum::<usize>() <= LONGEST)
             .map(|(has_wrapped, blocks)| self.any_of(has_wrapped, &blocks))
-            .filter(|(display, capture)| display.len().max(capture.len()) <= LONGEST);
+            .filter(|(display, _)| display.len() <= LONGEST)
+            .map(|(display, capture)| {
+                (display, if capture.len() <= LONGEST_CAPTURE { capture } else { String::new() })
+            });
         if filters.is_none() {
             finding.evidence.push(Evidence::new(WIDER, 1.0, ""));
         }

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
@@ -9,8 +9,8 @@ use super::amount::Count;
 use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_refusal, is_stealthy};
 use super::packets::{Carried, Clause, HANDFUL, MOST_CLAUSES};
 use super::threshold::{
-    SCAN_BENIGN, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED, SCAN_SAME_PORT,
-    SCAN_SCANNER, SCAN_SYSTEM, SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
+    SCAN_BENIGN, SCAN_CHECKED, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED,
+    SCAN_SAME_PORT, SCAN_SCANNER, SCAN_SYSTEM, SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
 };
 use super::{Material, magnitude};
 use crate::life::{Life, join};
@@ -45,7 +45,9 @@ enum Outcome {
     Failed,
     /// Nothing came back, which says nothing where the capture has one direction only.
     Silent,
-    /// The same, and the client went on as if it had been answered: it sent data, or ended the connection in order.
+    /// The same, and the client ended the connection in order.
+    Closed,
+    /// The same, and the client went on as if it had been answered.
     Pretended,
 }
 
@@ -72,6 +74,14 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
         material.heard(&tried.iter().flat_map(|(_, attempts)| attempts).map(|it| it.source).collect());
     let mut findings = Vec::new();
     for (carried, mut attempts) in tried {
+        for of_source in attempts.chunk_by_mut(Attempt::is_alike) {
+            // Health checks do so, which ask for few services; for a scan it would be an empty packet more for each port.
+            let closed = of_source.iter().filter(|it| it.outcome == Outcome::Closed).map(|it| it.port);
+            let is_check = closed.collect::<HashSet<u16>>().len() <= SCAN_CHECKED as usize;
+            for it in of_source.iter_mut().filter(|it| it.outcome == Outcome::Closed) {
+                it.outcome = if is_check { Outcome::Pretended } else { Outcome::Silent };
+            }
+        }
         for it in &mut attempts {
             it.outcome = match it.outcome {
                 // The capture has one direction only.
@@ -107,7 +117,8 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
             let outcome = match back {
                 // Whatever the client says afterwards.
                 Some(back) if back.tcp_flags & SYN != 0 || back.payload > 0 => Outcome::Answered,
-                None if flags & ACK != 0 && (direction.payload > 0 || flags & FIN != 0) => Outcome::Pretended,
+                None if flags & ACK != 0 && direction.payload > 0 => Outcome::Pretended,
+                None if flags & ACK != 0 && flags & FIN != 0 => Outcome::Closed,
                 None if flags & ACK != 0 => Outcome::Silent,
                 _ => Outcome::Failed,
             };
@@ -122,9 +133,7 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
         };
         Some(Attempt::of(it, direction, how, outcome))
     };
-    let mut attempts = both_ways(&material.attempts).filter_map(attempt).collect();
-    drop_connections(&mut attempts);
-    attempts
+    both_ways(&material.attempts).filter_map(attempt).collect()
 }
 
 /// What clients, with the higher port, sent to single hosts.
@@ -180,31 +189,15 @@ fn is_attempt(
 }
 
 /// Whether these are segments that got nothing but refusals, and not what is left of connections: a machine that has
-/// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server go to the ports
-/// that clients are given, and those of a client to few system ports, or each from a port of its own
-/// ([`drop_connections`]).
+/// started anew, and a firewall that has forgotten, refuse keep-alives and FINs too. But those of a server come from its
+/// port, and those of a client go to few system ports.
 fn is_unconnected(it: Connection, direction: &Direction, back: Option<&Direction>) -> bool {
     let is_refused = back.is_some_and(|back| is_refusal(back.tcp_flags));
     let Pair { source, destination } = it.ports;
     is_refused
         && direction.payload == 0
         && f64::from(source) >= SCAN_DYNAMIC
-        && f64::from(destination) < SCAN_DYNAMIC
-}
-
-/// Leaves out segments to other ports than a system's unless many of a host's were tried from the same port, which no
-/// client does.
-fn drop_connections(attempts: &mut Vec<Attempt>) {
-    let from = |it: &Attempt| (it.source, it.source_port, it.destination);
-    let mut ports: HashMap<_, usize, RandomState> = HashMap::default();
-    for it in attempts.iter().filter(|it| it.how == How::Unconnected) {
-        *ports.entry(from(it)).or_default() += 1;
-    }
-    attempts.retain(|it| {
-        it.how != How::Unconnected
-            || f64::from(it.port) < SCAN_SYSTEM
-            || ports.get(&from(it)).is_some_and(|n| *n as f64 >= SCAN_PORTS)
-    });
+        && f64::from(destination) < SCAN_SYSTEM
 }
 
 /// Who scans, and by what.
@@ -446,7 +439,7 @@ impl Attempt {
     fn is_answered(&self, believes: bool) -> bool {
         match self.outcome {
             Outcome::Answered => true,
-            Outcome::Failed | Outcome::Silent => false,
+            Outcome::Failed | Outcome::Silent | Outcome::Closed => false,
             Outcome::Pretended => believes,
         }
     }

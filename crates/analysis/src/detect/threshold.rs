@@ -74,14 +74,16 @@ thresholds! {
         "own choice: the walk alone decides after four, which a dead server farm reaches";
     SCAN_PORTS: "scan", "failed ports on one host", 15.0, "ports",
         "Snort sfPortscan, medium sensitivity: 15 to 25 rejected ports";
-    SCAN_SYSTEM: "scan", "ports below, tried by segments without a connection from any port", 1024.0, "",
+    SCAN_SYSTEM: "scan", "ports below, tried by segments without a connection", 1024.0, "",
         "RFC 6335: system ports, of which few are a client's own";
-    SCAN_DYNAMIC: "scan", "ports from which on these come, and below which others are tried from one port", 32768.0, "",
+    SCAN_DYNAMIC: "scan", "ports from which on these come", 32768.0, "",
         "where Linux begins to give clients theirs, and scanners too; NFS clients have system ports, their server does not";
     SCAN_SAME_PORT: "scan", "share of failed hosts that were asked for the same port, for an alert", 0.5, "",
         "own choice: peer-to-peer programs fail on many hosts too, each on a port of its own";
     SCAN_REFUSED: "scan", "hosts or ports said to be unreachable, for an alert over UDP", 5.0, "",
         "own choice: silence over UDP is ordinary; a note below";
+    SCAN_CHECKED: "scan", "ports at most of a client that is believed for ending what nobody answered", 4.0, "ports",
+        "own choice: health checks ask for few services";
     SCAN_UNHEARD: "scan", "failed hosts, or ports of one, for an alert where the client never hears anybody", 256.0, "",
         "own choice: the capture may have nothing but SYNs, or lead nowhere for the client";
     TRACEROUTE_FIRST: "scan", "first of the UDP ports that traceroute uses, which do not count", 33_434.0, "",

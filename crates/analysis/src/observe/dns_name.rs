@@ -297,8 +297,16 @@ fn label_of(name: &[u8]) -> What {
 /// (RFC 9429, 5.3.1, and draft-ietf-mmusic-mdns-ice-candidates: a random UUID below `local`), and services (RFC 6763).
 fn is_discovered(name: &[u8]) -> bool {
     let Some(name) = name.strip_suffix(b".local") else { return false };
-    let labels = || name.split(|byte| *byte == b'.');
-    is_uuid(name) || labels().skip(1).any(|label| matches!(label, b"_tcp" | b"_udp"))
+    is_uuid(name) || is_service(name)
+}
+
+/// `_service._proto`, perhaps of a subtype, or with the name of an instance, which is one label (RFC 6763, 4.1 and 7). A service's
+/// name has 15 letters at most (RFC 6335, 5.1).
+fn is_service(name: &[u8]) -> bool {
+    let labels: Vec<&[u8]> = name.rsplit(|byte| *byte == b'.').take(5).collect();
+    let [b"_tcp" | b"_udp", service, rest @ ..] = &labels[..] else { return false };
+    let has_form = service.first() == Some(&b'_') && service.len() <= 16;
+    has_form && matches!(rest, [] | [_] | [b"_sub", _])
 }
 
 /// A version-4 UUID (RFC 9562) in lower case.
