@@ -157,6 +157,12 @@ fn filters_select_the_packets_in_wireshark_and_tcpdump_too() {
     for path in LABELLED.iter().map(|(path, _)| path).chain(MORE) {
         let path = captures.join(path);
         for finding in read(&path).findings {
+            if finding.capture_filter.is_empty() {
+                // Left out, for libpcap would take too long for it: only of filters that long.
+                let len = finding.display_filter.len();
+                assert!(len > 16 << 10, "{}: {}, {len} bytes", path.display(), finding.sentence);
+                continue;
+            }
             let ours = matched(CaptureReader::open(&path).unwrap(), &finding.capture_filter);
             let context = format!(
                 "{}: {}\n{}\n{}",
@@ -166,7 +172,6 @@ fn filters_select_the_packets_in_wireshark_and_tcpdump_too() {
                 finding.capture_filter
             );
             assert!(ours > 0, "{context}");
-            assert!(!finding.capture_filter.is_empty(), "{context}");
             // None is so large that its filters select more.
             assert!(finding.evidence.iter().all(|it| !it.name.starts_with("filters")), "{context}");
             let shown =

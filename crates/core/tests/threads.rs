@@ -8,7 +8,7 @@ use std::path::Path;
 use pcapviz_core::render::layout::Engine;
 use pcapviz_core::render::{Format, RenderOptions, render};
 use pcapviz_core::{GraphLayer, Pipeline, Report};
-use pcapviz_testkit::capture::{Pcap, Record};
+use pcapviz_testkit::capture::{Endian, Pcap, PcapNg, Record};
 use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Tcp, Udp};
 use pcapviz_testkit::shared;
 
@@ -72,6 +72,33 @@ fn a_large_capture_is_the_same_by_any_number_of_threads() {
     let report = check(&path, None);
     assert_eq!(report.totals().packets, 26_667);
     assert!(report.totals().duplicates > 6_000 && report.totals().time_backwards > 6_000);
+}
+
+/// A later section is what parts do not know of: the part before reads on, and has its names already.
+#[test]
+fn names_in_several_sections_count_once() {
+    let record = Record::new(1_700_000_000_000_000_000, &[7; 4000]);
+    let mut file =
+        PcapNg::new(Endian::Little).names(&[([10, 0, 0, 1], "first.example")]).interface(1, 0, &[]);
+    for n in 0..5000 {
+        file = match n {
+            100 => file.names(&[([10, 0, 0, 2], "second.example")]),
+            1000 => file.section(Endian::Little).interface(1, 0, &[]).interface(1, 0, &[]),
+            _ => file.enhanced(0, &record, 1, &[]),
+        };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sections.pcapng");
+    std::fs::write(&path, file.bytes()).unwrap();
+    let names = |threads| {
+        let report = read(&path, threads, None);
+        (report.totals().packets, format!("{:?}", report.annotations))
+    };
+    let one = names(1);
+    assert!(one.1.contains("first.example") && one.1.contains("second.example"));
+    for threads in [2, 3, 7] {
+        assert_eq!(names(threads), one, "by {threads} threads");
+    }
 }
 
 #[test]
