@@ -11,7 +11,7 @@ use pcapviz_capture::{
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices, mac};
 use crate::partition::Partition;
 use crate::sort::sort_by_threads;
-use crate::{AddressClass, FlowTable, join_lives};
+use crate::{AddressClass, FlowTable, NodeId, join_lives};
 
 /// How it is known that an address is a device's own, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -241,21 +241,6 @@ fn keep_lowest_of<T: Ord>(set: &mut BTreeSet<T>, items: BTreeSet<T>, left_out: &
     items.into_iter().for_each(|item| keep_lowest(set, item, left_out));
 }
 
-/// Compares as the device does, at once.
-#[inline]
-fn bits(MacAddr([a, b, c, d, e, f]): MacAddr) -> u64 {
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
-}
-
-/// The same for an address.
-#[inline]
-fn ip_bits(address: IpAddr) -> (bool, u128) {
-    match address {
-        IpAddr::V4(ip) => (false, ip.to_bits().into()),
-        IpAddr::V6(ip) => (true, ip.to_bits()),
-    }
-}
-
 /// Whether a MAC address is one device's.
 fn is_station(device: MacAddr) -> bool {
     !device.is_multicast() && device != MacAddr([0; 6])
@@ -477,7 +462,10 @@ impl Joining {
         }
 
         let mut seen = std::mem::take(&mut self.seen);
-        sort_by_threads(&mut seen, threads, |((device, address), _)| (bits(*device), ip_bits(*address)));
+        // Packed, they sort alike, and are compared at once.
+        sort_by_threads(&mut seen, threads, |((device, address), _)| {
+            (Narrow::of(NodeId::Device(*device)), Narrow::of(NodeId::Host(*address)))
+        });
         seen.dedup_by(|(of, packets), kept| {
             *of == kept.0 && {
                 kept.1 += *packets;

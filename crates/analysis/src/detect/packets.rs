@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use pcapviz_capture::{Pair, Protocol, ProtocolSet};
 use pcapviz_graph::{Evidence, Finding, FlowTable, MacAddr, Vlans};
 
+use super::sketch::bits;
 use crate::observe::{Wrapped, network};
 
 /// Packets between two addresses, or of one; both directions.
@@ -127,7 +128,7 @@ impl Block {
     /// Clauses that differ in nothing but the server's port: one at least.
     fn of_ports(clauses: &[Clause]) -> Self {
         let first = clauses[0];
-        let address = |ip: Option<IpAddr>| ip.map(|ip| vec![number(ip)]);
+        let address = |ip: Option<IpAddr>| ip.map(|ip| vec![bits(ip)]);
         let server_ports: Option<Vec<u128>> =
             clauses.iter().map(|clause| clause.server_port.map(u128::from)).collect();
         Self {
@@ -311,13 +312,6 @@ fn any_of(terms: &[String], or: &str) -> String {
     }
 }
 
-fn number(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(ip) => ip.to_bits().into(),
-        IpAddr::V6(ip) => ip.to_bits(),
-    }
-}
-
 fn sorted(mut values: Vec<u128>) -> Vec<u128> {
     values.sort_unstable();
     values.dedup();
@@ -329,7 +323,7 @@ fn sorted(mut values: Vec<u128>) -> Vec<u128> {
 fn least_len(clauses: &[Clause]) -> usize {
     const PORT: usize = "1, ".len();
     let least_address = if clauses.iter().any(Clause::is_v6) { "::1, ".len() } else { "1.2.3.4, ".len() };
-    let address = |ip: Option<IpAddr>| ip.map(number);
+    let address = |ip: Option<IpAddr>| ip.map(bits);
     let len_of = |least: usize, part: &dyn Fn(&Clause) -> Option<u128>| {
         let values: Option<Vec<u128>> = clauses.iter().map(part).collect();
         values.map_or(0, |values| {
@@ -421,7 +415,7 @@ impl Filters {
             .filter(|clauses| least_len(clauses) <= LONGEST)
             .map(|clauses| (self.has_wrapped(&clauses), Block::of_clauses(&clauses)))
             .filter(|(_, blocks)| blocks.iter().map(Block::least_len).sum::<usize>() <= LONGEST)
-            .map(|(has_wrapped, blocks)| self.any_of(has_wrapped, &blocks))
+            .map(|(has_wrapped, blocks)| self.of_blocks(has_wrapped, &blocks))
             .filter(|(display, _)| display.len() <= LONGEST)
             .map(|(display, capture)| {
                 (display, if capture.len() <= LONGEST_CAPTURE { capture } else { String::new() })
@@ -449,10 +443,10 @@ impl Filters {
 
     /// The display filter and the pcap-filter expression for packets that match one of the clauses.
     pub(super) fn any(&self, clauses: &[Clause]) -> (String, String) {
-        self.any_of(self.has_wrapped(clauses), &Block::of_clauses(clauses))
+        self.of_blocks(self.has_wrapped(clauses), &Block::of_clauses(clauses))
     }
 
-    fn any_of(&self, has_wrapped: bool, blocks: &[Block]) -> (String, String) {
+    fn of_blocks(&self, has_wrapped: bool, blocks: &[Block]) -> (String, String) {
         let join = |texts: Vec<String>, or: &str| match texts.len() {
             1 => texts.concat(),
             _ => texts.iter().map(|text| format!("({text})")).collect::<Vec<_>>().join(or),
@@ -597,7 +591,7 @@ mod tests {
                 let it = (digit(1, 2) == 1, digit(2, 3), 1 + digit(6, 4), 1 + digit(24, 4), 1 + digit(96, 5));
                 let packet = clause(it);
                 let parts = |it: &Clause| {
-                    let address = |ip: Option<IpAddr>| ip.map(number);
+                    let address = |ip: Option<IpAddr>| ip.map(bits);
                     [address(it.client), address(it.server), it.client_port.map(u128::from), it.server_port.map(u128::from)]
                 };
                 let of_clause = |clause: &Clause| {

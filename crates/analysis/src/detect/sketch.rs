@@ -134,8 +134,9 @@ fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
     hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
 }
 
+/// An address as a number; those of the two versions overlap.
 #[inline]
-fn bits(ip: IpAddr) -> u128 {
+pub(super) fn bits(ip: IpAddr) -> u128 {
     match ip {
         IpAddr::V4(ip) => ip.to_bits().into(),
         IpAddr::V6(ip) => ip.to_bits(),

@@ -5,13 +5,9 @@ use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
 
-/// How often one host told another by ICMP that nothing listens on a port (RFC 792, RFC 4443).
+/// How often one host told another by ICMP that nothing listens on a port (RFC 792, RFC 4443): who was told, by whom.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusals(Bounded<Refused, u64>);
-
-/// Who was told, by whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Refused(Pair<IpAddr>);
+pub(crate) struct Refusals(Bounded<Pair<IpAddr>, u64>);
 
 /// Pairs of hosts kept at most, about 20 MB.
 const LIMIT: usize = 1 << 18;
@@ -28,7 +24,7 @@ impl Refusals {
         let (Some(icmp), Some(hosts)) = (found.icmp, found.hosts) else { return };
         let port_unreachable = if hosts.addresses.source.is_ipv4() { (3, 3) } else { (1, 4) };
         if (icmp.kind, icmp.code) == port_unreachable {
-            self.0.add(Refused(hosts.addresses.reversed()), 1);
+            self.0.add(hosts.addresses.reversed(), 1);
         }
     }
 
@@ -42,15 +38,15 @@ impl Refusals {
 
     /// How often the second told the first.
     pub(crate) fn of(&self, asked: Pair<IpAddr>) -> u64 {
-        self.0.get(&Refused(asked)).copied().unwrap_or(0)
+        self.0.get(&asked).copied().unwrap_or(0)
     }
 }
 
-impl Grouped for Refused {
-    type Group = Pair<IpAddr>;
+impl Grouped for Pair<IpAddr> {
+    type Group = Self;
 
-    fn group(&self) -> Self::Group {
-        self.0
+    fn group(&self) -> Self {
+        *self
     }
 }
 
