@@ -11,7 +11,7 @@ use crate::outline::Numbered;
 use crate::packed::{Addend, Arrival, Packed, PackedStats, PackedV4, PackedV6};
 use crate::partition::{Partition, Row};
 use crate::totals::absences;
-use crate::{FlowBatch, FlowKey, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
+use crate::{FlowBatch, FlowKey, FlowRef, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
 
 /// Every flow seen, with what is known of it: the one table that all three graphs are projections of.
 ///
@@ -219,16 +219,16 @@ impl FlowTable {
     }
 
     /// Goes over all flows by up to so many threads, each with a part of them, and gives what became of each `start`.
-    pub fn fold_by<A: Send>(
-        &self,
+    pub fn fold_by<'a, A: Send>(
+        &'a self,
         threads: usize,
         start: impl Fn() -> A + Sync,
-        step: impl Fn(&mut A, FlowKey, FlowStats) + Sync,
+        step: impl Fn(&mut A, FlowRef<'a>) + Sync,
     ) -> Vec<A> {
         self.parts_by(threads, |v4, v6| {
             let mut all = start();
-            each_row(v4, |partition, row| step(&mut all, row.key.unpack(), partition.stats(row)));
-            each_row(v6, |partition, row| step(&mut all, row.key.unpack(), partition.stats(row)));
+            each_row(v4, |partition, row| step(&mut all, FlowRef::v4(partition, row)));
+            each_row(v6, |partition, row| step(&mut all, FlowRef::v6(partition, row)));
             all
         })
     }
@@ -249,10 +249,10 @@ impl FlowTable {
     }
 
     /// Gives a part of the partitions to each of so many threads at most, and what they make of them.
-    pub(crate) fn parts_by<A: Send>(
-        &self,
+    pub(crate) fn parts_by<'a, A: Send>(
+        &'a self,
         threads: usize,
-        part: impl Fn(&[Partition<PackedV4>], &[Partition<PackedV6>]) -> A + Sync,
+        part: impl Fn(&'a [Partition<PackedV4>], &'a [Partition<PackedV6>]) -> A + Sync,
     ) -> Vec<A> {
         let len = self.v4.len().div_ceil(threads.max(1));
         let mut parts = self.v4.chunks(len).zip(self.v6.chunks(len));
@@ -372,7 +372,10 @@ fn virtual_keys<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = 
 
 /// Plain loops, not chained iterators: what `each` does not ask of a row is then never unpacked.
 #[inline(always)]
-fn each_row<K: Packed>(partitions: &[Partition<K>], mut each: impl FnMut(&Partition<K>, &Row<K>)) {
+fn each_row<'a, K: Packed>(
+    partitions: &'a [Partition<K>],
+    mut each: impl FnMut(&'a Partition<K>, &'a Row<K>),
+) {
     for partition in partitions {
         for chunk in partition.chunks() {
             for row in chunk {

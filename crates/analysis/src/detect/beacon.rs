@@ -23,9 +23,9 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     });
     // UDP has no starts: a port of its own for each contact shows them. Each once, though seen in several places.
     let mut calls: BTreeMap<Connection, Timestamp> = BTreeMap::new();
-    for (connection, direction) in &material.calls {
+    for (connection, direction) in material.calls() {
         if let Some((first, _)) = direction.life {
-            calls.entry(*connection).and_modify(|known| *known = first.min(*known)).or_insert(first);
+            calls.entry(connection).and_modify(|known| *known = first.min(*known)).or_insert(first);
         }
     }
     starts.extend(calls.iter().map(|(connection, first)| (of_use(Carried::Udp, connection), *first)));

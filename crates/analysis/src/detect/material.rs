@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::{Pair, ProtocolSet, Transport};
-use pcapviz_graph::{AddressClass, FlowKey, FlowStats, FlowTable, Position, Timestamp};
+use pcapviz_graph::{AddressClass, FlowKey, FlowRef, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{Carried, Clause, Filters};
-use super::sketch::{Counts, LargeSenders, Sketch, Sought};
+use super::sketch::{Counts, LargeSenders, Sketch, Sought, bits};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
 };
@@ -30,13 +30,12 @@ pub(super) struct Material<'a> {
     pub(super) life: Life,
     /// Whether some flows are first seen in another capture than the first.
     pub(super) has_several_captures: bool,
-    /// TCP attempts and what came back, of hosts that may have tried much: each direction once, the two of a
-    /// connection behind each other.
-    pub(super) attempts: Vec<(Connection, Direction)>,
+    /// TCP attempts and what came back, of hosts that may have tried much.
+    pub(super) attempts: Pairs<'a>,
     /// The same of UDP, of hosts of which few are answered.
-    pub(super) datagrams: Vec<(Connection, Direction)>,
+    pub(super) datagrams: Pairs<'a>,
     /// UDP flows of clients that come back to a server outside often.
-    pub(super) calls: Vec<(Connection, Direction)>,
+    calls: Vec<FlowRef<'a>>,
     /// What clients exchanged with servers, where one host sent much to the other: client first.
     pub(super) exchanges: BTreeMap<Pair<IpAddr>, Exchange>,
     /// Conversations that went on for long: client to server first.
@@ -106,15 +105,16 @@ impl<'a> Material<'a> {
             filters: Filters::default(),
             life: None,
             has_several_captures: false,
-            attempts: Vec::new(),
-            datagrams: Vec::new(),
+            attempts: Pairs::default(),
+            datagrams: Pairs::default(),
             calls: Vec::new(),
             exchanges: BTreeMap::new(),
             long: BTreeMap::new(),
         };
         let (sketch, callers) = (Sketch::of(table), Callers::of(table));
         let start = || (None, 0, ProtocolSet::EMPTY, sketch.clone(), callers.clone());
-        let parts = table.fold_by(threads, start, |(life, last, protocols, sketch, callers), key, stats| {
+        let parts = table.fold_by(threads, start, |(life, last, protocols, sketch, callers), flow| {
+            let (key, stats) = (flow.key(), flow.stats());
             *life = join(*life, stats.life);
             *last = stats.position.capture.max(*last);
             *protocols = protocols.union(stats.protocols);
@@ -149,12 +149,13 @@ impl<'a> Material<'a> {
         if capture < long && senders.is_empty() && !has_callers {
             return;
         }
-        let parts = self.table.fold_by(self.threads, Closer::default, |closer, key, stats| {
+        let parts = self.table.fold_by(self.threads, Closer::default, |closer, flow| {
             let Closer { exchanges, directions, selected } = closer;
-            let Some((carried, connection)) = conversation(&key) else { return };
+            let Some((carried, connection)) = conversation(&flow) else { return };
             if has_callers {
-                callers.select(selected, carried, connection, &stats, self.inside);
+                callers.select(selected, carried, connection, flow, self.inside);
             }
+            let stats = flow.stats();
             let hosts = connection.hosts;
             if senders.may_hold(hosts) || senders.may_hold(hosts.reversed()) {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
@@ -175,8 +176,8 @@ impl<'a> Material<'a> {
         });
         let Closer { exchanges, directions, selected } =
             parts.into_iter().fold(Closer::default(), Closer::merged);
-        self.attempts = pair_up(selected.attempts);
-        self.datagrams = pair_up(selected.datagrams);
+        self.attempts = Pairs::of(selected.attempts);
+        self.datagrams = Pairs::of(selected.datagrams);
         self.calls = selected.calls;
         self.exchanges = exchanges.into_iter().collect();
         for (&(carried, connection), &direction) in &directions {
@@ -226,12 +227,10 @@ impl<'a> Material<'a> {
         &self,
         pick: impl Fn(Carried, &Connection, u8) -> bool + Sync,
     ) -> Vec<(Carried, Connection, Direction)> {
-        let parts = self.table.fold_by(self.threads, Vec::new, |found, key, stats| {
-            if let Some((carried, it)) =
-                conversation(&key).filter(|(carried, it)| pick(*carried, it, stats.tcp_flags))
-            {
-                found.push((carried, it, Direction::of(&stats)));
-            }
+        let parts = self.table.fold_by(self.threads, Vec::new, |found, flow| {
+            let picked =
+                conversation(&flow).filter(|(carried, it)| pick(*carried, it, flow.stats().tcp_flags));
+            found.extend(picked.map(|(carried, it)| (carried, it, Direction::of(&flow.stats()))));
         });
         parts.concat()
     }
@@ -243,10 +242,10 @@ impl<'a> Material<'a> {
             return Heard::default();
         }
         let start = || (Sought::new(hosts.clone()), Sought::new(hosts.clone()));
-        let parts = self.table.fold_by(self.threads, start, |(receivers, senders), key, stats| {
-            let Some(of) = key.hosts else { return };
+        let parts = self.table.fold_by(self.threads, start, |(receivers, senders), flow| {
+            let Some(of) = flow.key().hosts else { return };
             receivers.find(of.destination);
-            if stats.tcp_flags & ACK != 0 {
+            if flow.stats().tcp_flags & ACK != 0 {
                 senders.find(of.source);
             }
         });
@@ -261,6 +260,12 @@ impl<'a> Material<'a> {
     /// Whether some packets were cut off when they were captured.
     pub(super) fn is_cut(&self) -> bool {
         self.table.totals().cut_by_snap_length > 0
+    }
+
+    /// UDP connections of clients that come back to a server outside often, and how each went; those seen in several
+    /// places several times.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (Connection, Direction)> {
+        self.calls.iter().filter_map(way)
     }
 
     /// Flows between devices, for the few questions about who carries whose packets.
@@ -300,8 +305,8 @@ impl<'a> Material<'a> {
         &self,
         pick: impl Fn(Pair<IpAddr>) -> Option<T> + Sync,
     ) -> HashSet<T, RandomState> {
-        let parts = self.table.fold_by(self.threads, HashSet::default, |set, key, _| {
-            set.extend(key.hosts.and_then(&pick));
+        let parts = self.table.fold_by(self.threads, HashSet::default, |set, flow| {
+            set.extend(flow.key().hosts.and_then(&pick));
         });
         let all = parts.into_iter().reduce(|mut all, part| {
             all.extend(part);
@@ -326,13 +331,13 @@ impl Heard {
 
 /// What the second pass makes of its part of the flows.
 #[derive(Default)]
-struct Closer {
+struct Closer<'a> {
     exchanges: HashMap<Pair<IpAddr>, Exchange, RandomState>,
     directions: BTreeMap<(Carried, Connection), Direction>,
-    selected: Selected,
+    selected: Selected<'a>,
 }
 
-impl Closer {
+impl Closer<'_> {
     fn merged(mut self, other: Self) -> Self {
         for (hosts, exchange) in other.exchanges {
             self.exchanges.entry(hosts).or_default().merge(exchange);
@@ -416,30 +421,31 @@ impl Callers {
     }
 
     /// Takes a flow that is one of these hosts' and clients'.
-    fn select(
+    fn select<'a>(
         &self,
-        selected: &mut Selected,
+        selected: &mut Selected<'a>,
         carried: Carried,
         it: Connection,
-        stats: &FlowStats,
+        flow: FlowRef<'a>,
         inside: &Inside,
     ) {
         let Pair { source, destination } = it.hosts;
         if carried == Carried::Tcp {
+            let stats = flow.stats();
             let flags = stats.tcp_flags;
             // What asks, refuses or accepts; segments with nothing.
             let tells = flags & (SYN | RST) != 0 || is_stealthy(flags) || stats.traffic.payload_bytes == 0;
             if tells && (self.tried_much(source) || self.tried_much(destination)) {
-                selected.attempts.push((it, Direction::of(stats)));
+                selected.attempts.push(Flow::new(&it, flow));
             }
         } else if carried == Carried::Udp {
             // All that the client sent and got, or nothing: a part would say what is not so.
             let client = if it.ports.source > it.ports.destination { source } else { destination };
             if self.is_unanswered(client) {
-                selected.datagrams.push((it, Direction::of(stats)));
+                selected.datagrams.push(Flow::new(&it, flow));
             }
             if self.comes_back(&it, inside) {
-                selected.calls.push((it, Direction::of(stats)));
+                selected.calls.push(flow);
             }
         }
     }
@@ -454,50 +460,72 @@ fn alone(host: IpAddr) -> Pair<IpAddr> {
 const LEAST: f64 = SCAN_HOSTS.min(SCAN_PORTS);
 
 #[derive(Default)]
-struct Selected {
-    attempts: Vec<(Connection, Direction)>,
-    datagrams: Vec<(Connection, Direction)>,
-    calls: Vec<(Connection, Direction)>,
+struct Selected<'a> {
+    attempts: Vec<Flow<'a>>,
+    datagrams: Vec<Flow<'a>>,
+    calls: Vec<FlowRef<'a>>,
 }
 
 fn append<T>(all: &mut Vec<T>, part: Vec<T>) {
     if all.is_empty() { *all = part } else { all.extend(part) }
 }
 
-/// Orders directions so that the two of each connection lie behind each other, and adds up those that were seen in several places.
-// By a hash that both directions share: to compare whole connections takes ten times as long, and there may be millions.
-fn pair_up(directions: Vec<(Connection, Direction)>) -> Vec<(Connection, Direction)> {
-    let hasher = FixedState::default();
-    let hash = |Connection { hosts, ports }: &Connection| {
-        let end = |host, port| hasher.hash_one((host, port));
-        end(hosts.source, ports.source).wrapping_add(end(hosts.destination, ports.destination))
-    };
-    let hashes = directions.iter().enumerate().map(|(n, (it, _))| (hash(it), n));
-    let mut order: Vec<(u64, usize)> = hashes.collect();
-    let whole = |n: usize| {
-        let it = directions[n].0;
-        (it.min(it.reversed()), it)
-    };
-    order.sort_unstable_by(|(a, n), (b, m)| a.cmp(b).then_with(|| whole(*n).cmp(&whole(*m))));
-    let mut paired: Vec<(Connection, Direction)> = Vec::with_capacity(directions.len());
-    for (it, direction) in order.into_iter().map(|(_, n)| directions[n]) {
-        match paired.last_mut() {
-            Some((latest, known)) if *latest == it => known.add(&direction),
-            _ => paired.push((it, direction)),
-        }
-    }
-    paired
+/// A flow with a hash that both directions of its connection share.
+struct Flow<'a> {
+    hash: u64,
+    flow: FlowRef<'a>,
 }
 
-/// The two directions of each connection, that of which it is asked first; the other where it was seen.
-pub(super) fn both_ways(
-    directions: &[(Connection, Direction)],
-) -> impl Iterator<Item = (Connection, &Direction, Option<&Direction>)> {
-    let of_one = directions.chunk_by(|(a, _), (b, _)| *b == a.reversed());
-    of_one.flat_map(|chunk| {
-        let back = |n: usize| chunk.get(chunk.len() - 1 - n).filter(|(it, _)| *it != chunk[n].0);
-        (0..chunk.len()).map(move |n| (chunk[n].0, &chunk[n].1, back(n).map(|(_, direction)| direction)))
-    })
+impl<'a> Flow<'a> {
+    #[inline]
+    fn new(Connection { hosts, ports }: &Connection, flow: FlowRef<'a>) -> Self {
+        let hasher = FixedState::default();
+        let end = |host, port| hasher.hash_one((bits(host), port));
+        let hash = end(hosts.source, ports.source).wrapping_add(end(hosts.destination, ports.destination));
+        Self { hash, flow }
+    }
+}
+
+/// Flows by connection: there may be millions, so they stay where they lie.
+#[derive(Default)]
+pub(super) struct Pairs<'a>(Vec<Flow<'a>>);
+
+impl<'a> Pairs<'a> {
+    /// O(flows log flows).
+    // By the hashes: to compare whole connections takes ten times as long.
+    fn of(mut flows: Vec<Flow<'a>>) -> Self {
+        flows.sort_unstable_by_key(|flow| flow.hash);
+        Self(flows)
+    }
+
+    /// Gives every direction to `each`, and beside it the other one where that was seen. What was seen of one in several
+    /// places, such as in two VLANs, is added up. In no particular order, but the same on every machine. O(flows).
+    pub(super) fn each(&self, mut each: impl FnMut(Connection, &Direction, Option<&Direction>)) {
+        let mut ways: Vec<(Connection, Direction)> = Vec::new();
+        for alike in self.0.chunk_by(|a, b| a.hash == b.hash) {
+            ways.clear();
+            ways.extend(alike.iter().filter_map(|flow| way(&flow.flow)));
+            ways.sort_unstable_by_key(|(it, _)| (*it.min(&it.reversed()), *it));
+            ways.dedup_by(|(it, direction), (kept, whole)| {
+                let is_same = it == kept;
+                if is_same {
+                    whole.add(direction);
+                }
+                is_same
+            });
+            for of_one in ways.chunk_by(|(a, _), (b, _)| *b == a.reversed()) {
+                for (it, direction) in of_one {
+                    let back = of_one.iter().find(|(other, _)| other != it);
+                    each(*it, direction, back.map(|(_, back)| back));
+                }
+            }
+        }
+    }
+}
+
+/// What a flow with ports is a direction of, and how it went.
+fn way(flow: &FlowRef<'_>) -> Option<(Connection, Direction)> {
+    conversation(flow).map(|(_, it)| (it, Direction::of(&flow.stats())))
 }
 
 /// Whether no connection sends such segments alone: without SYN, each has an ACK or RST (RFC 9293, 3.10.7). Scanners do, to pass where
@@ -587,7 +615,9 @@ impl Conversation {
     }
 }
 
-fn conversation(key: &FlowKey) -> Option<(Carried, Connection)> {
+#[inline]
+fn conversation(flow: &FlowRef<'_>) -> Option<(Carried, Connection)> {
+    let key = flow.key();
     let (hosts, (transport, ports)) = (key.hosts?, key.ports?);
     let carried = match transport {
         Transport::Tcp => Carried::Tcp,
@@ -617,7 +647,7 @@ mod tests {
         }
         let (observations, inside) = Default::default();
         let material = Material::gather(&table, &observations, &inside, 2);
-        assert_eq!([material.attempts.len(), material.datagrams.len()], expected);
+        assert_eq!([material.attempts.0.len(), material.datagrams.0.len()], expected);
         assert!(material.calls.len() <= 30);
     }
 

@@ -6,7 +6,7 @@ use pcapviz_capture::Pair;
 use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::amount::Count;
-use super::material::{ACK, Direction, FIN, RST, SYN, both_ways, is_refusal, is_stealthy};
+use super::material::{ACK, Direction, FIN, RST, SYN, is_refusal, is_stealthy};
 use super::packets::{Carried, Clause, HANDFUL, MOST_CLAUSES};
 use super::threshold::{
     SCAN_BENIGN, SCAN_CHECKED, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED,
@@ -107,7 +107,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
 }
 
 fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
-    let attempt = |(it, direction, back): (Connection, &Direction, Option<&Direction>)| {
+    let attempt = |it: Connection, direction: &Direction, back: Option<&Direction>| {
         let flags = direction.tcp_flags;
         let is_refused = back.is_some_and(|back| back.tcp_flags & RST != 0);
         let (how, outcome) = if flags & SYN != 0 {
@@ -133,7 +133,9 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
         };
         Some(Attempt::of(it, direction, how, outcome))
     };
-    both_ways(&material.attempts).filter_map(attempt).collect()
+    let mut attempts = Vec::new();
+    material.attempts.each(|it, direction, back| attempts.extend(attempt(it, direction, back)));
+    attempts
 }
 
 /// What clients, with the higher port, sent to single hosts.
@@ -143,13 +145,12 @@ fn over_udp(material: &Material<'_>) -> Vec<Attempt> {
         let is_single = [hosts.source, hosts.destination].iter().all(|ip| AddressClass::of(*ip).is_host());
         is_single && ports.source > ports.destination && !traceroute.contains(&ports.destination.into())
     };
-    let directions = both_ways(&material.datagrams).filter(|(it, ..)| is_attempt(it));
-    directions
-        .map(|(it, direction, back)| {
-            let outcome = if back.is_some() { Outcome::Answered } else { Outcome::Silent };
-            Attempt::of(it, direction, How::Asked, outcome)
-        })
-        .collect()
+    let mut attempts = Vec::new();
+    material.datagrams.each(|it, direction, back| {
+        let outcome = if back.is_some() { Outcome::Answered } else { Outcome::Silent };
+        attempts.extend(is_attempt(&it).then(|| Attempt::of(it, direction, How::Asked, outcome)));
+    });
+    attempts
 }
 
 /// The attempts of sources that failed often enough, sorted by source, manner, target and port.
