@@ -14,6 +14,7 @@ mod gateway;
 mod key_node;
 mod life;
 mod observe;
+mod parallel;
 mod peers;
 mod service;
 mod switch;

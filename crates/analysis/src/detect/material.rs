@@ -16,13 +16,13 @@ use super::threshold::{
 };
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
-use crate::{Inside, Observations};
+use crate::{Inside, Observations, parallel};
 
 /// All that detectors look at.
 pub(super) struct Material<'a> {
     table: &'a FlowTable,
     /// How many to go over the table by, at most.
-    threads: usize,
+    pub(super) threads: usize,
     pub(super) observations: &'a Observations,
     pub(super) inside: &'a Inside,
     pub(super) filters: Filters,
@@ -498,26 +498,61 @@ impl<'a> Pairs<'a> {
         Self(flows)
     }
 
-    /// Gives every direction to `each`, and beside it the other one where that was seen. What was seen of one in several
-    /// places, such as in two VLANs, is added up. In no particular order, but the same on every machine. O(flows).
-    pub(super) fn each(&self, mut each: impl FnMut(Connection, &Direction, Option<&Direction>)) {
-        let mut ways: Vec<(Connection, Direction)> = Vec::new();
-        for alike in self.0.chunk_by(|a, b| a.hash == b.hash) {
-            ways.clear();
-            ways.extend(alike.iter().filter_map(|flow| way(&flow.flow)));
-            ways.sort_unstable_by_key(|(it, _)| (*it.min(&it.reversed()), *it));
-            ways.dedup_by(|(it, direction), (kept, whole)| {
-                let is_same = it == kept;
-                if is_same {
-                    whole.add(direction);
-                }
-                is_same
-            });
-            for of_one in ways.chunk_by(|(a, _), (b, _)| *b == a.reversed()) {
-                for (it, direction) in of_one {
-                    let back = of_one.iter().find(|(other, _)| other != it);
-                    each(*it, direction, back.map(|(_, back)| back));
-                }
+    /// What `pick` takes of each direction, and of the other one beside it where that was seen, by up to so many threads. What was
+    /// seen of one in several places, such as in two VLANs, is added up. In no particular order, but one that does not hang
+    /// on the threads. O(flows).
+    pub(super) fn pick_by<T: Send>(
+        &self,
+        threads: usize,
+        pick: impl Fn(Connection, &Direction, Option<&Direction>) -> Option<T> + Sync,
+    ) -> Vec<T> {
+        let parts = self.parts(threads);
+        let picked = parallel::map(threads, parts.len(), |part| {
+            let mut picked = Vec::new();
+            each_way(parts[part], |it, direction, back| picked.extend(pick(it, direction, back)));
+            picked
+        });
+        picked
+            .into_iter()
+            .reduce(|mut all, mut part| {
+                all.append(&mut part);
+                all
+            })
+            .unwrap_or_default()
+    }
+
+    /// About so many parts, with both directions of a connection in the same.
+    fn parts(&self, threads: usize) -> Vec<&[Flow<'a>]> {
+        let mut parts = Vec::new();
+        let mut rest = &*self.0;
+        while !rest.is_empty() {
+            let middle = self.0.len().div_ceil(threads.max(1)).min(rest.len());
+            let end = rest.partition_point(|flow| flow.hash <= rest[middle - 1].hash);
+            let (part, others) = rest.split_at(end);
+            parts.push(part);
+            rest = others;
+        }
+        parts
+    }
+}
+
+fn each_way(flows: &[Flow<'_>], mut each: impl FnMut(Connection, &Direction, Option<&Direction>)) {
+    let mut ways: Vec<(Connection, Direction)> = Vec::new();
+    for alike in flows.chunk_by(|a, b| a.hash == b.hash) {
+        ways.clear();
+        ways.extend(alike.iter().filter_map(|flow| way(&flow.flow)));
+        ways.sort_unstable_by_key(|(it, _)| (*it.min(&it.reversed()), *it));
+        ways.dedup_by(|(it, direction), (kept, whole)| {
+            let is_same = it == kept;
+            if is_same {
+                whole.add(direction);
+            }
+            is_same
+        });
+        for of_one in ways.chunk_by(|(a, _), (b, _)| *b == a.reversed()) {
+            for (it, direction) in of_one {
+                let back = of_one.iter().find(|(other, _)| other != it);
+                each(*it, direction, back.map(|(_, back)| back));
             }
         }
     }
@@ -649,6 +684,11 @@ mod tests {
         let material = Material::gather(&table, &observations, &inside, 2);
         assert_eq!([material.attempts.0.len(), material.datagrams.0.len()], expected);
         assert!(material.calls.len() <= 30);
+        for pairs in [&material.attempts, &material.datagrams] {
+            let all = |threads| pairs.pick_by(threads, |it, _, back| Some((it, back.is_some())));
+            assert_eq!(all(3), all(1));
+            assert_eq!(all(3).len(), pairs.0.len());
+        }
     }
 
     #[test]

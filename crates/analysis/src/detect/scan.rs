@@ -15,6 +15,7 @@ use super::threshold::{
 use super::{Material, magnitude};
 use crate::life::{Life, join};
 use crate::observe::{Connection, Handshakes};
+use crate::parallel;
 
 /// What a client tried: one port of a host, from one port of its own.
 struct Attempt {
@@ -93,15 +94,18 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             };
         }
         // Each manner by itself: one stray segment says nothing of all others.
-        for alike in attempts.chunk_by(Attempt::is_alike) {
+        let sources: Vec<&[Attempt]> = attempts.chunk_by(Attempt::is_alike).collect();
+        let of_sources = parallel::map(material.threads, sources.len(), |n| {
+            let alike = sources[n];
             let (source, how) = (alike[0].source, alike[0].how);
             let scan = Scan { material, carried, source, how, is_heard: heard.holds(source), believes: true };
-            let mut of_source = scan.of(alike);
+            let of_source = scan.of(alike);
             if of_source.is_empty() && alike.iter().any(|it| it.outcome == Outcome::Pretended) {
-                of_source = Scan { believes: false, ..scan }.of(alike);
+                return Scan { believes: false, ..scan }.of(alike);
             }
-            findings.extend(of_source);
-        }
+            of_source
+        });
+        findings.extend(of_sources.into_iter().flatten());
     }
     findings
 }
@@ -133,9 +137,7 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
         };
         Some(Attempt::of(it, direction, how, outcome))
     };
-    let mut attempts = Vec::new();
-    material.attempts.each(|it, direction, back| attempts.extend(attempt(it, direction, back)));
-    attempts
+    material.attempts.pick_by(material.threads, attempt)
 }
 
 /// What clients, with the higher port, sent to single hosts.
@@ -145,12 +147,10 @@ fn over_udp(material: &Material<'_>) -> Vec<Attempt> {
         let is_single = [hosts.source, hosts.destination].iter().all(|ip| AddressClass::of(*ip).is_host());
         is_single && ports.source > ports.destination && !traceroute.contains(&ports.destination.into())
     };
-    let mut attempts = Vec::new();
-    material.datagrams.each(|it, direction, back| {
+    material.datagrams.pick_by(material.threads, |it, direction, back| {
         let outcome = if back.is_some() { Outcome::Answered } else { Outcome::Silent };
-        attempts.extend(is_attempt(&it).then(|| Attempt::of(it, direction, How::Asked, outcome)));
-    });
-    attempts
+        is_attempt(&it).then(|| Attempt::of(it, direction, How::Asked, outcome))
+    })
 }
 
 /// The attempts of sources that failed often enough, sorted by source, manner, target and port.
