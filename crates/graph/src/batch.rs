@@ -1,7 +1,8 @@
 use crate::{FlowKey, Totals};
 use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId};
 
-use crate::packed::{Arrival, Packed, PackedV4, PackedV6};
+use crate::packed::{Packed, PackedV4, PackedV6};
+use crate::packed_stats::Arrival;
 use crate::partition::Partition;
 use crate::table::place;
 

@@ -39,6 +39,7 @@ mod neighbours;
 mod node;
 mod outline;
 mod packed;
+mod packed_stats;
 mod partition;
 mod select;
 mod sort;

@@ -11,6 +11,7 @@ use pcapviz_capture::{
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices, mac};
 use crate::partition::Partition;
 use crate::sort::sort_by_threads;
+use crate::table::each_row;
 use crate::{AddressClass, FlowTable, NodeId, join_lives};
 
 /// How it is known that an address is a device's own, the surest first.
@@ -375,22 +376,22 @@ impl Shown {
 
     fn add<K: Packed>(&mut self, partitions: &[Partition<K>]) -> Addresses<K> {
         let mut seen = Addresses::<K>::default();
-        for row in partitions.iter().flat_map(Partition::rows).filter(|row| !row.key.is_in_tunnel()) {
-            let Some(devices) = devices(row.key.words()) else { continue };
+        each_row(partitions, |partition, row| {
+            let Some(devices) = devices(row.key.words()).filter(|_| !row.key.is_in_tunnel()) else { return };
             let devices = devices.map(|device| self.number(device));
             if let [Some(a), Some(b)] = devices {
                 self.join(a, b);
             }
-            let Some(hosts) = row.key.ends(GraphLayer::Hosts) else { continue };
+            let Some(hosts) = row.key.ends(GraphLayer::Hosts) else { return };
             for (device, host) in devices.into_iter().zip(hosts) {
                 if let Some(device) = device {
-                    *seen.entry((device, host)).or_default() += row.stats.packets();
+                    *seen.entry((device, host)).or_default() += partition.packets(row);
                 }
             }
             if row.key.protocol().is_some_and(|number| ROUTING_PROTOCOLS.contains(&number)) {
                 self.speakers.extend(devices[0]);
             }
-        }
+        });
         seen
     }
 

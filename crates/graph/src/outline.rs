@@ -37,10 +37,10 @@ impl Outline {
 
     /// Devices are few, and the pairs of them: they are told apart by hashing.
     fn of_devices(table: &FlowTable, threads: usize) -> Self {
-        let parts = table.fold_rows_by(threads, HashMap::default, |pairs: &mut Pairs, words, stats| {
+        let parts = table.fold_bytes_by(threads, HashMap::default, |pairs: &mut Pairs, words, bytes| {
             if let Some(pair) = devices(words) {
                 let sum = pairs.entry(pair).or_default();
-                *sum = sum.saturating_add(stats.bytes());
+                *sum = sum.saturating_add(bytes);
             }
         });
         let pairs = parts.into_iter().reduce(|mut whole, part| {
@@ -411,8 +411,8 @@ pub(crate) fn flows(layer: GraphLayer, table: &FlowTable) -> impl Iterator<Item 
 /// The bytes of each flow that reaches the layer, but not the other one, in the order of [`Numbered::ends`].
 fn bytes(layer: GraphLayer, but_not: Option<GraphLayer>, table: &FlowTable, threads: usize) -> Vec<u64> {
     let parts = table.parts_by(threads, |v4, v6| {
-        let v4 = reaching(layer, but_not, v4).map(|(_, row)| row.stats.bytes());
-        let v6 = reaching(layer, but_not, v6).map(|(_, row)| row.stats.bytes());
+        let v4 = reaching(layer, but_not, v4).map(|(partition, row)| partition.bytes(row));
+        let v6 = reaching(layer, but_not, v6).map(|(partition, row)| partition.bytes(row));
         [v4.collect::<Vec<_>>(), v6.collect()]
     });
     let [v4, v6] = [0, 1].map(|version: usize| parts.iter().flat_map(move |part| &part[version]));

@@ -3,7 +3,8 @@
 use hashbrown::HashTable;
 
 use crate::FlowStats;
-use crate::packed::{Addend, Packed, PackedStats, ProtocolSets};
+use crate::packed::Packed;
+use crate::packed_stats::{Addend, Known, PackedStats, ProtocolSets, Single};
 
 /// Rows that never move, and an index of them that is small enough to grow without notice.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub(crate) struct Partition<K> {
     index: HashTable<Slot>,
     /// No chunk has more than [`CHUNK`] rows; only the last one grows.
     chunks: Vec<Vec<Row<K>>>,
+    /// What is known of the flows of more than one packet.
+    several: Vec<PackedStats>,
     sets: ProtocolSets,
     len: usize,
 }
@@ -19,7 +22,15 @@ pub(crate) struct Partition<K> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<K> {
     pub(crate) key: K,
-    pub(crate) stats: PackedStats,
+    sums: Sums,
+}
+
+/// What is known of the row's flow.
+#[derive(Clone, Copy, Debug)]
+enum Sums {
+    Single(Single),
+    /// It stands there, among those of [`Partition::several`].
+    Several(u32),
 }
 
 /// Where a flow stands, with as much of its hash as tells it from nearly all others.
@@ -43,7 +54,13 @@ fn spread(hash: u32) -> u64 {
 
 impl<K> Default for Partition<K> {
     fn default() -> Self {
-        Self { index: HashTable::new(), chunks: Vec::new(), sets: ProtocolSets::default(), len: 0 }
+        Self {
+            index: HashTable::new(),
+            chunks: Vec::new(),
+            several: Vec::new(),
+            sets: ProtocolSets::default(),
+            len: 0,
+        }
     }
 }
 
@@ -58,8 +75,11 @@ impl<K: Packed> Partition<K> {
         match self.add_to_known(hash, key, addend) {
             Some(row) => (row, false),
             None => {
-                let stats = addend.pack(&mut self.sets);
-                (self.push(hash, Row { key: *key, stats }), true)
+                let sums = match addend.pack(&mut self.sets) {
+                    Known::Single(single) => Sums::Single(single),
+                    Known::Several(several) => keep(&mut self.several, several),
+                };
+                (self.push(hash, Row { key: *key, sums }), true)
             }
         }
     }
@@ -76,7 +96,8 @@ impl<K: Packed> Partition<K> {
     #[inline]
     pub(crate) fn add_to(&mut self, row: u32, addend: &impl Addend) {
         let (chunk, place) = split(row);
-        addend.add_to(&mut self.chunks[chunk][place].stats, &mut self.sets);
+        let row = &mut self.chunks[chunk][place];
+        row.sums.add(addend, &mut self.several, &mut self.sets);
     }
 
     /// The same, and whether there is such a row.
@@ -84,7 +105,7 @@ impl<K: Packed> Partition<K> {
     pub(crate) fn try_add_to(&mut self, row: u32, addend: &impl Addend) -> bool {
         let (chunk, place) = split(row);
         let row = self.chunks.get_mut(chunk).and_then(|chunk| chunk.get_mut(place));
-        row.map(|row| addend.add_to(&mut row.stats, &mut self.sets)).is_some()
+        row.map(|row| row.sums.add(addend, &mut self.several, &mut self.sets)).is_some()
     }
 
     /// The row that a flow with this hash most likely has.
@@ -120,10 +141,15 @@ impl<K: Packed> Partition<K> {
                     if self.is_of(row_of, &row.key) { Some(row_of) } else { self.find(hash, &row.key) }
                 });
                 if let Some(mine) = mine {
-                    let (at, place) = split(mine);
-                    row.stats.unpack(&other.sets).add_to(&mut self.chunks[at][place].stats, &mut self.sets);
+                    self.add_to(mine, &row.sums.unpack(&other.several, &other.sets));
                 } else {
-                    row.stats = row.stats.unpack(&other.sets).pack(&mut self.sets);
+                    row.sums = match row.sums {
+                        Sums::Single(single) => Sums::Single(single.renumbered(&other.sets, &mut self.sets)),
+                        Sums::Several(at) => {
+                            let several = other.several[at as usize];
+                            keep(&mut self.several, several.renumbered(&other.sets, &mut self.sets))
+                        }
+                    };
                     hashes.push(hash);
                 }
                 mine.is_none()
@@ -157,7 +183,25 @@ impl<K: Packed> Partition<K> {
     /// What is known of a flow of this partition.
     #[inline(always)]
     pub(crate) fn stats(&self, row: &Row<K>) -> FlowStats {
-        row.stats.unpack(&self.sets)
+        row.sums.unpack(&self.several, &self.sets)
+    }
+
+    /// The flow's packets.
+    #[inline]
+    pub(crate) fn packets(&self, row: &Row<K>) -> u64 {
+        match row.sums {
+            Sums::Single(_) => 1,
+            Sums::Several(at) => self.several[at as usize].packets(),
+        }
+    }
+
+    /// The flow's bytes on the wire.
+    #[inline]
+    pub(crate) fn bytes(&self, row: &Row<K>) -> u64 {
+        match row.sums {
+            Sums::Single(single) => single.bytes(),
+            Sums::Several(at) => self.several[at as usize].bytes(),
+        }
     }
 
     #[inline]
@@ -194,6 +238,33 @@ impl<K: Packed> Partition<K> {
     }
 }
 
+impl Sums {
+    #[inline]
+    fn add(&mut self, addend: &impl Addend, several: &mut Vec<PackedStats>, sets: &mut ProtocolSets) {
+        let at = match *self {
+            Self::Several(at) => at as usize,
+            Self::Single(single) => {
+                *self = keep(several, single.widened());
+                several.len() - 1
+            }
+        };
+        addend.add_to(&mut several[at], sets);
+    }
+
+    #[inline(always)]
+    fn unpack(self, several: &[PackedStats], sets: &ProtocolSets) -> FlowStats {
+        match self {
+            Self::Single(single) => single.widened().unpack(sets),
+            Self::Several(at) => several[at as usize].unpack(sets),
+        }
+    }
+}
+
+fn keep(several: &mut Vec<PackedStats>, stats: PackedStats) -> Sums {
+    several.push(stats);
+    Sums::Several((several.len() - 1) as u32)
+}
+
 /// A row's chunk and its place there.
 #[inline]
 fn split(row: u32) -> (usize, usize) {
@@ -204,4 +275,15 @@ fn split(row: u32) -> (usize, usize) {
 /// The opposite of [`split`]. 32 bits suffice: so many rows take 400 GB, in each of the partitions.
 fn join(chunk: usize, place: usize) -> u32 {
     (chunk << CHUNK_BITS | place) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Row;
+    use crate::packed::{PackedV4, PackedV6};
+
+    #[test]
+    fn rows_are_small() {
+        assert_eq!([size_of::<Row<PackedV4>>(), size_of::<Row<PackedV6>>()], [72, 96]);
+    }
 }
