@@ -1,4 +1,5 @@
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fmt;
 
 use pcapviz_graph::{GraphLayer, NodeId};
@@ -41,10 +42,16 @@ pub fn services(topology: &Topology<'_>, observations: &Observations, count: usi
         return Vec::new();
     }
     let accepted = observations.handshakes.accepting();
+    // The most clients found so far, and of so many the fewest: who has fewer peers has fewer clients, and is not among the first.
+    let mut most_clients: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
     let service = |node: usize| {
         let of_node = peers.of_node(node);
         // Most end points are clients' ports.
         if of_node.len() < CLIENTS && accepted.is_empty() {
+            return None;
+        }
+        let is_full = most_clients.len() >= count;
+        if is_full && most_clients.peek().is_none_or(|Reverse(fewest)| of_node.len() < *fewest) {
             return None;
         }
         let NodeId::Endpoint(ip, port) = endpoints.id(node) else { return None };
@@ -61,6 +68,12 @@ pub fn services(topology: &Topology<'_>, observations: &Observations, count: usi
         }
         let serves = accepted || (clients >= CLIENTS && 2 * higher > of_node.len());
         let bytes = endpoints.sent()[node].saturating_add(endpoints.received()[node]);
+        if serves {
+            most_clients.push(Reverse(clients));
+            if is_full {
+                most_clients.pop();
+            }
+        }
         serves.then_some(Service { node, clients, bytes, accepted })
     };
     let found: Vec<Service> = (0..endpoints.len()).filter_map(service).collect();

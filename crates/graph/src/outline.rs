@@ -1,3 +1,5 @@
+use std::ops::Range;
+use std::panic::resume_unwind;
 use std::thread;
 
 use foldhash::fast::RandomState;
@@ -82,7 +84,7 @@ impl Outline {
             add_up(&mut received, 1);
         }
         drop(bytes);
-        let edges = edges(ends, nodes.len());
+        let edges = edges(&ends, nodes.len(), threads);
         Self { nodes, sent, received, edges }
     }
 
@@ -169,32 +171,57 @@ impl Outline {
     }
 }
 
-/// The distinct pairs of these ends of so many nodes, sorted.
+/// The distinct pairs of these ends of so many nodes, sorted, by up to so many threads: each those from nodes of its own.
+fn edges(ends: &[[u32; 2]], nodes: usize, threads: usize) -> Vec<(u32, u32)> {
+    let share = nodes.div_ceil(threads.max(1)).max(1);
+    let shares = (0..nodes).step_by(share).map(|from| from as u32..nodes.min(from + share) as u32);
+    thread::scope(|scope| {
+        let mut shares = shares.rev().collect::<Vec<_>>();
+        let first = shares.pop();
+        let others: Vec<_> =
+            shares.into_iter().rev().map(|share| scope.spawn(|| edges_from(share, ends))).collect();
+        let mut edges = first.map_or(Vec::new(), |share| edges_from(share, ends));
+        for other in others {
+            edges.append(&mut other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        edges.shrink_to_fit();
+        edges
+    })
+}
+
+/// Those from these nodes.
 // The numbers are dense, so each source's targets are put in their place at once, and only those of one source are sorted.
-fn edges(ends: Vec<[u32; 2]>, nodes: usize) -> Vec<(u32, u32)> {
-    let mut next = vec![0_u32; nodes + 1];
-    ends.iter().for_each(|[source, _]| next[*source as usize + 1] += 1);
+fn edges_from(sources: Range<u32>, ends: &[[u32; 2]]) -> Vec<(u32, u32)> {
+    let place = |source: u32| source.wrapping_sub(sources.start) as usize;
+    let mut next = vec![0_u32; sources.len()];
+    for [source, _] in ends {
+        if let Some(count) = next.get_mut(place(*source)) {
+            *count += 1;
+        }
+    }
     let mut before = 0;
-    for start in &mut next {
-        before += *start;
-        *start = before;
+    for count in &mut next {
+        let start = before;
+        before += *count;
+        *count = start;
     }
-    let mut targets = vec![0_u32; ends.len()];
+    let mut targets = vec![0_u32; before as usize];
     for [source, target] in ends {
-        let place = &mut next[source as usize];
-        targets[*place as usize] = target;
-        *place += 1;
+        if let Some(next) = next.get_mut(place(*source)) {
+            targets[*next as usize] = *target;
+            *next += 1;
+        }
     }
+    // Filled, each list's start has become its end.
     let mut edges = Vec::with_capacity(targets.len());
     let mut start = 0;
-    for (source, end) in (0..).zip(next).take(nodes) {
+    for (source, end) in sources.zip(next) {
         let of_source = &mut targets[start..end as usize];
         of_source.sort_unstable();
         let distinct = of_source.chunk_by(|a, b| a == b);
         edges.extend(distinct.map(|same| (source, same[0])));
         start = end as usize;
     }
-    edges.shrink_to_fit();
     edges
 }
 
@@ -415,8 +442,13 @@ fn bytes(layer: GraphLayer, but_not: Option<GraphLayer>, table: &FlowTable, thre
         let v6 = reaching(layer, but_not, v6).map(|(partition, row)| partition.bytes(row));
         [v4.collect::<Vec<_>>(), v6.collect()]
     });
-    let [v4, v6] = [0, 1].map(|version: usize| parts.iter().flat_map(move |part| &part[version]));
-    v4.chain(v6).copied().collect()
+    let (mut all, v6): (Vec<_>, Vec<_>) = parts.into_iter().map(|[v4, v6]| (v4, v6)).unzip();
+    all.extend(v6);
+    let joined = all.into_iter().reduce(|mut all, mut part| {
+        all.append(&mut part);
+        all
+    });
+    joined.unwrap_or_default()
 }
 
 /// The flows that reach the layer, but not the other one, each with its partition.

@@ -16,6 +16,8 @@ pub(crate) struct Partition<K> {
     several: Vec<PackedStats>,
     sets: ProtocolSets,
     len: usize,
+    /// Whether some flow was in a virtual network.
+    has_virtual: bool,
 }
 
 /// A flow.
@@ -60,6 +62,7 @@ impl<K> Default for Partition<K> {
             several: Vec::new(),
             sets: ProtocolSets::default(),
             len: 0,
+            has_virtual: false,
         }
     }
 }
@@ -124,6 +127,7 @@ impl<K: Packed> Partition<K> {
     /// Adds another partition's flows, made with the same hasher, which `hash` asks. Chunks whose flows are
     /// new here stay where they are. O(flows of `other`).
     pub(crate) fn merge(&mut self, other: Self, hash: impl Fn(&K) -> u32) {
+        self.has_virtual |= other.has_virtual;
         let mut found = Vec::with_capacity(CHUNK);
         for mut chunk in other.chunks {
             // A chunk's flows differ, so where they stand does not hang on each other: looked up together, as in
@@ -175,6 +179,11 @@ impl<K: Packed> Partition<K> {
         &self.chunks
     }
 
+    /// The rows of flows in virtual networks: asked for often, and most captures have none.
+    pub(crate) fn virtual_rows(&self) -> impl Iterator<Item = &Row<K>> {
+        self.rows().take(if self.has_virtual { self.len } else { 0 }).filter(|row| row.key.is_virtual())
+    }
+
     /// Every row, in the order in which they lie.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<K>> {
         self.chunks.iter().flatten()
@@ -213,6 +222,7 @@ impl<K: Packed> Partition<K> {
     /// Adds a flow that is not there yet, and says which row it has.
     #[inline]
     fn push(&mut self, hash: u32, row: Row<K>) -> u32 {
+        self.has_virtual |= row.key.is_virtual();
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => {
                 if chunk.len() == chunk.capacity() {

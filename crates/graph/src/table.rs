@@ -368,8 +368,7 @@ fn merge_partitions<K: Packed>(
 }
 
 fn virtual_keys<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = FlowKey> {
-    let rows = partitions.iter().flat_map(Partition::rows);
-    rows.filter(|row| row.key.is_virtual()).map(|row| row.key.unpack())
+    partitions.iter().flat_map(Partition::virtual_rows).map(|row| row.key.unpack())
 }
 
 /// Plain loops, not chained iterators: what `each` does not ask of a row is then never unpacked.

@@ -140,7 +140,7 @@ impl<'a> Material<'a> {
         material
     }
 
-    /// A second pass over the flows, for the hosts of which one sent much to the other, or tried much, and for what went on
+    /// A second pass over the flows, for the hosts that sent much to each other, or tried much, and for what went on
     /// for long.
     fn look_closely(&mut self, callers: &Callers, senders: &LargeSenders) {
         let capture = seconds(self.life);
@@ -156,8 +156,7 @@ impl<'a> Material<'a> {
                 callers.select(selected, carried, connection, flow, self.inside);
             }
             let stats = flow.stats();
-            let hosts = connection.hosts;
-            if senders.may_hold(hosts) || senders.may_hold(hosts.reversed()) {
+            if senders.may_hold(connection.hosts) {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
                 let client = if is_up { connection } else { connection.reversed() };
                 let exchange = exchanges.entry(client.hosts).or_default();

@@ -34,6 +34,8 @@ pub(super) enum Carried {
     Attempts,
     /// Of ICMP, the server's messages that nothing listens on a UDP port.
     Refusals,
+    /// UDP, and these messages.
+    UdpWithRefusals,
 }
 
 /// ICMP messages that quote others (RFC 792).
@@ -152,10 +154,19 @@ struct Kind<'b> {
 }
 
 impl<'b> Kind<'b> {
-    /// Of sorted blocks.
+    /// Of sorted blocks; of two protocols, a kind each.
     fn of_blocks(blocks: &'b [Block]) -> impl Iterator<Item = Self> {
         let of_one = blocks.chunk_by(|a, b| (a.protocol, a.is_v6) == (b.protocol, b.is_v6));
-        of_one.map(|blocks| Self { protocol: blocks[0].protocol, is_v6: blocks[0].is_v6, blocks })
+        of_one
+            .flat_map(|blocks| {
+                let Block { protocol, is_v6, .. } = blocks[0];
+                let of = move |protocol| Self { protocol, is_v6, blocks };
+                match protocol {
+                    Carried::UdpWithRefusals => [Some(of(Carried::Udp)), Some(of(Carried::Refusals))],
+                    _ => [Some(of(protocol)), None],
+                }
+            })
+            .flatten()
     }
 
     fn display(&self) -> String {
@@ -169,7 +180,9 @@ impl<'b> Kind<'b> {
         let plain = format!("{carried} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
         let only = |what: &str| format!("{what} && !({ICMP_ERRORS}) && !(icmpv6.type < 128)");
         let [up, down] = match (self.protocol, self.is_v6) {
-            (Carried::Tcp | Carried::Udp | Carried::Sctp, _) => [plain.clone(), plain],
+            (Carried::Tcp | Carried::Udp | Carried::Sctp | Carried::UdpWithRefusals, _) => {
+                [plain.clone(), plain]
+            }
             (Carried::Attempts, _) => {
                 [only("tcp.flags.syn == 1 && tcp.flags.ack == 0"), only("tcp.flags.reset == 1")]
             }
@@ -198,7 +211,7 @@ impl<'b> Kind<'b> {
     fn capture(&self) -> String {
         let [up, down] = match (self.protocol, self.is_v6) {
             (Carried::Tcp, _) => ["tcp", "tcp"],
-            (Carried::Udp, _) => ["udp", "udp"],
+            (Carried::Udp | Carried::UdpWithRefusals, _) => ["udp", "udp"],
             (Carried::Sctp, _) => ["sctp", "sctp"],
             (Carried::Attempts, false) => ["tcp[13] & 0x12 = 2", "tcp[13] & 4 != 0"],
             (Carried::Attempts, true) => ["tcp and ip6[53] & 0x12 = 2", "tcp and ip6[53] & 4 != 0"],

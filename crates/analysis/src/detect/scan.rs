@@ -370,30 +370,26 @@ impl Scan<'_> {
         let is_listed = self.how != How::Asked
             || self.carried == Carried::Udp
             || (all.server.is_none() && all.server_port.is_none());
+        let protocol = match (self.carried, self.how) {
+            (Carried::Udp, _) => Carried::UdpWithRefusals,
+            (_, How::Asked) => Carried::Attempts,
+            // These are told from others by all their flags, which no filter can ask for.
+            (_, How::Stealthy | How::Unconnected) => Carried::Tcp,
+        };
+        let all = Clause { protocol, ..all };
         let whole = |it: &Attempt| Clause {
             client_port: Some(it.source_port),
             server: Some(it.destination),
             server_port: Some(it.port),
             ..all
         };
-        let kinds = match (self.carried, self.how) {
-            (Carried::Udp, _) => &[Carried::Udp, Carried::Refusals][..],
-            (_, How::Asked) => &[Carried::Attempts],
-            // These are told from others by all their flags, which no filter can ask for.
-            (_, How::Stealthy | How::Unconnected) => &[Carried::Tcp],
-        };
         // None where there are too many to look at.
-        let clauses: Option<Vec<Clause>> = match targets.iter().map(|target| target.attempts.len()).sum() {
+        let exact: Option<Vec<Clause>> = match targets.iter().map(|target| target.attempts.len()).sum() {
             _ if !is_listed => Some(vec![all]),
             0..=MOST_CLAUSES => Some(attempts.map(whole).collect()),
             _ => None,
         };
-        let of_kinds = |clauses: &[Clause]| -> Vec<Clause> {
-            let of_all = kinds.iter().flat_map(|kind| clauses.iter().map(move |it| (*kind, it)));
-            of_all.map(|(protocol, it)| Clause { protocol, ..*it }).collect()
-        };
-        let exact = clauses.map(|clauses| of_kinds(&clauses));
-        self.material.filters.select(finding, exact, &of_kinds(&[all]));
+        self.material.filters.select(finding, exact, &[all]);
     }
 
     /// By which segments it was tried, where that is out of the ordinary.

@@ -10,7 +10,7 @@ use pcapviz_graph::FlowTable;
 
 use super::threshold::UPLOAD_NOTE;
 
-/// An upper bound of what each host sent to each other, in little memory: of millions of pairs, few sent much
+/// An upper bound of what two hosts sent to each other, in little memory: of millions of pairs, few sent much
 /// (one row of a count-min sketch: Cormode and Muthukrishnan, 2005).
 #[derive(Clone)]
 pub(super) struct Sketch {
@@ -50,7 +50,7 @@ impl Sketch {
     }
 }
 
-/// Which pairs of hosts may have sent much: all that did, and some by chance.
+/// Which two hosts may have sent each other much: all that did, and some by chance.
 pub(super) struct LargeSenders {
     /// A bit for each sum.
     places: Vec<u64>,
@@ -128,10 +128,11 @@ impl Counts<2> {
     }
 }
 
-/// Where the sum of a pair stands among `len`, a power of two.
+/// Where the sum of two hosts stands among `len`, a power of two.
 #[inline]
 fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
-    hasher.hash_one((bits(hosts.source), bits(hosts.destination))) as usize & (len - 1)
+    let [a, b] = [bits(hosts.source), bits(hosts.destination)];
+    hasher.hash_one((a.min(b), a.max(b))) as usize & (len - 1)
 }
 
 /// An address as a number; those of the two versions overlap.
