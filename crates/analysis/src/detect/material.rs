@@ -498,26 +498,18 @@ impl<'a> Pairs<'a> {
     }
 
     /// What `pick` takes of each direction, and of the other one beside it where that was seen, by up to so many threads. What was
-    /// seen of one in several places, such as in two VLANs, is added up. In no particular order, but one that does not hang
-    /// on the threads. O(flows).
+    /// seen of one in several places, such as in two VLANs, is added up. In parts, and in no particular order. O(flows).
     pub(super) fn pick_by<T: Send>(
         &self,
         threads: usize,
         pick: impl Fn(Connection, &Direction, Option<&Direction>) -> Option<T> + Sync,
-    ) -> Vec<T> {
+    ) -> Vec<Vec<T>> {
         let parts = self.parts(threads);
-        let picked = parallel::map(threads, parts.len(), |part| {
+        parallel::map(threads, parts.len(), |part| {
             let mut picked = Vec::new();
             each_way(parts[part], |it, direction, back| picked.extend(pick(it, direction, back)));
             picked
-        });
-        picked
-            .into_iter()
-            .reduce(|mut all, mut part| {
-                all.append(&mut part);
-                all
-            })
-            .unwrap_or_default()
+        })
     }
 
     /// About so many parts, with both directions of a connection in the same.
@@ -535,6 +527,7 @@ impl<'a> Pairs<'a> {
     }
 }
 
+/// Gives each direction of these connections to `each`, and beside it the other one.
 fn each_way(flows: &[Flow<'_>], mut each: impl FnMut(Connection, &Direction, Option<&Direction>)) {
     let mut ways: Vec<(Connection, Direction)> = Vec::new();
     for alike in flows.chunk_by(|a, b| a.hash == b.hash) {
@@ -684,7 +677,7 @@ mod tests {
         assert_eq!([material.attempts.0.len(), material.datagrams.0.len()], expected);
         assert!(material.calls.len() <= 30);
         for pairs in [&material.attempts, &material.datagrams] {
-            let all = |threads| pairs.pick_by(threads, |it, _, back| Some((it, back.is_some())));
+            let all = |threads| pairs.pick_by(threads, |it, _, back| Some((it, back.is_some()))).concat();
             assert_eq!(all(3), all(1));
             assert_eq!(all(3).len(), pairs.0.len());
         }

@@ -1,13 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::Pair;
 use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 
 use super::amount::Count;
 use super::material::{ACK, Direction, FIN, RST, SYN, is_refusal, is_stealthy};
 use super::packets::{Carried, Clause, HANDFUL, MOST_CLAUSES};
+use super::sketch::bits;
 use super::threshold::{
     SCAN_BENIGN, SCAN_CHECKED, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED,
     SCAN_SAME_PORT, SCAN_SCANNER, SCAN_SYSTEM, SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
@@ -18,6 +20,7 @@ use crate::observe::{Connection, Handshakes};
 use crate::parallel;
 
 /// What a client tried: one port of a host, from one port of its own.
+#[derive(Clone, Copy)]
 struct Attempt {
     source: IpAddr,
     source_port: u16,
@@ -70,7 +73,11 @@ struct Target<'a> {
 /// Clients that try many hosts, or many ports of a host, which refuse or do not answer.
 pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     let tried = [(Carried::Tcp, over_tcp(material)), (Carried::Udp, over_udp(material))];
-    let tried = tried.map(|(carried, attempts)| (carried, of_scanners(attempts)));
+    let tried = tried.map(|(carried, attempts)| (carried, of_scanners(&attempts, material.threads)));
+    let tried: Vec<(Carried, Vec<Attempt>)> = tried
+        .into_iter()
+        .flat_map(|(carried, lists)| lists.into_iter().map(move |list| (carried, list)))
+        .collect();
     let heard =
         material.heard(&tried.iter().flat_map(|(_, attempts)| attempts).map(|it| it.source).collect());
     let mut findings = Vec::new();
@@ -110,7 +117,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
     findings
 }
 
-fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
+fn over_tcp(material: &Material<'_>) -> Vec<Vec<Attempt>> {
     let attempt = |it: Connection, direction: &Direction, back: Option<&Direction>| {
         let flags = direction.tcp_flags;
         let is_refused = back.is_some_and(|back| back.tcp_flags & RST != 0);
@@ -141,7 +148,7 @@ fn over_tcp(material: &Material<'_>) -> Vec<Attempt> {
 }
 
 /// What clients, with the higher port, sent to single hosts.
-fn over_udp(material: &Material<'_>) -> Vec<Attempt> {
+fn over_udp(material: &Material<'_>) -> Vec<Vec<Attempt>> {
     let traceroute = TRACEROUTE_FIRST..=TRACEROUTE_LAST;
     let is_attempt = |Connection { hosts, ports }: &Connection| {
         let is_single = [hosts.source, hosts.destination].iter().all(|ip| AddressClass::of(*ip).is_host());
@@ -153,19 +160,26 @@ fn over_udp(material: &Material<'_>) -> Vec<Attempt> {
     })
 }
 
-/// The attempts of sources that failed often enough, sorted by source, manner, target and port.
-fn of_scanners(mut attempts: Vec<Attempt>) -> Vec<Attempt> {
-    attempts.sort_unstable_by_key(|it| (it.source, it.how, it.destination, it.port, it.began));
-    let mut scanners: HashSet<(IpAddr, How), RandomState> = HashSet::default();
-    for alike in attempts.chunk_by(Attempt::is_alike) {
-        let targets = targets(alike, false);
-        let failed_hosts = targets.iter().filter(|target| !target.is_answered()).count();
-        if failed_hosts as f64 >= SCAN_HOSTS || targets.iter().any(Target::is_scanned) {
-            scanners.insert((alike[0].source, alike[0].how));
+/// The attempts of sources that failed often enough, sorted by source, manner, target and port: for each thread a list of
+/// its own sources.
+fn of_scanners(attempts: &[Vec<Attempt>], threads: usize) -> Vec<Vec<Attempt>> {
+    let hasher = FixedState::default();
+    let lists = threads.max(1);
+    parallel::map(threads, lists, |list| {
+        let is_own = |it: &&Attempt| hasher.hash_one(bits(it.source)) as usize % lists == list;
+        let mut attempts: Vec<Attempt> = attempts.iter().flatten().filter(is_own).copied().collect();
+        attempts.sort_unstable_by_key(|it| (it.source, it.how, it.destination, it.port, it.began));
+        let mut scanners: HashSet<(IpAddr, How), RandomState> = HashSet::default();
+        for alike in attempts.chunk_by(Attempt::is_alike) {
+            let targets = targets(alike, false);
+            let failed_hosts = targets.iter().filter(|target| !target.is_answered()).count();
+            if failed_hosts as f64 >= SCAN_HOSTS || targets.iter().any(Target::is_scanned) {
+                scanners.insert((alike[0].source, alike[0].how));
+            }
         }
-    }
-    attempts.retain(|it| scanners.contains(&(it.source, it.how)));
-    attempts
+        attempts.retain(|it| scanners.contains(&(it.source, it.how)));
+        attempts
+    })
 }
 
 fn targets(alike: &[Attempt], believes: bool) -> Vec<Target<'_>> {
