@@ -10,6 +10,8 @@ use crate::packed_stats::{Addend, Known, PackedStats, ProtocolSets, Single};
 #[derive(Clone, Debug)]
 pub(crate) struct Partition<K> {
     index: HashTable<Slot>,
+    /// Rows of merged flows, which are added to the index when a flow is next looked for: after the last merge, none is.
+    waiting: Vec<Slot>,
     /// No chunk has more than [`CHUNK`] rows; only the last one grows.
     chunks: Vec<Vec<Row<K>>>,
     /// What is known of the flows of more than one packet.
@@ -49,6 +51,11 @@ const CHUNK_BITS: u32 = 11;
 /// Rows that the first chunk starts with, so that small tables stay small.
 const FIRST: usize = 8;
 
+#[inline]
+fn index(index: &mut HashTable<Slot>, slot: Slot) {
+    index.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
+}
+
 /// hashbrown takes the place from the lowest bits and a tag from the highest seven.
 fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
@@ -58,6 +65,7 @@ impl<K> Default for Partition<K> {
     fn default() -> Self {
         Self {
             index: HashTable::new(),
+            waiting: Vec::new(),
             chunks: Vec::new(),
             several: Vec::new(),
             sets: ProtocolSets::default(),
@@ -113,7 +121,8 @@ impl<K: Packed> Partition<K> {
 
     /// The row that a flow with this hash most likely has.
     #[inline]
-    pub(crate) fn guess(&self, hash: u32) -> Option<u32> {
+    pub(crate) fn guess(&mut self, hash: u32) -> Option<u32> {
+        self.index_waiting();
         self.index.find(spread(hash), |slot| slot.hash == hash).map(|slot| slot.row)
     }
 
@@ -128,7 +137,7 @@ impl<K: Packed> Partition<K> {
     /// new here stay where they are. O(flows of `other`).
     pub(crate) fn merge(&mut self, other: Self, hash: impl Fn(&K) -> u32) {
         self.has_virtual |= other.has_virtual;
-        let mut found = Vec::with_capacity(CHUNK);
+        let (mut found, mut waiting) = (Vec::with_capacity(CHUNK), Vec::new());
         for mut chunk in other.chunks {
             // A chunk's flows differ, so where they stand does not hang on each other: looked up together, as in
             // a batch, for the look-ups wait for memory.
@@ -164,13 +173,14 @@ impl<K: Packed> Partition<K> {
                 }
             } else {
                 let at = self.chunks.len();
-                for (place, hash) in hashes.into_iter().enumerate() {
-                    self.index_row(hash, at, place);
-                }
+                // Of one table, the flows differ: they need not be found before all are there.
+                let slots = hashes.into_iter().enumerate();
+                waiting.extend(slots.map(|(place, hash)| Slot { hash, row: join(at, place) }));
                 self.len += chunk.len();
                 self.chunks.push(chunk);
             }
         }
+        self.waiting.append(&mut waiting);
     }
 
     /// All rows, in the order in which they lie.
@@ -214,7 +224,8 @@ impl<K: Packed> Partition<K> {
     }
 
     #[inline]
-    fn find(&self, hash: u32, key: &K) -> Option<u32> {
+    fn find(&mut self, hash: u32, key: &K) -> Option<u32> {
+        self.index_waiting();
         let same = |slot: &Slot| slot.hash == hash && self.is_of(slot.row, key);
         self.index.find(spread(hash), same).map(|slot| slot.row)
     }
@@ -243,8 +254,16 @@ impl<K: Packed> Partition<K> {
 
     fn index_row(&mut self, hash: u32, chunk: usize, place: usize) -> u32 {
         let row = join(chunk, place);
-        self.index.insert_unique(spread(hash), Slot { hash, row }, |slot| spread(slot.hash));
+        index(&mut self.index, Slot { hash, row });
         row
+    }
+
+    #[inline]
+    fn index_waiting(&mut self) {
+        if !self.waiting.is_empty() {
+            self.index.reserve(self.waiting.len(), |slot| spread(slot.hash));
+            std::mem::take(&mut self.waiting).into_iter().for_each(|slot| index(&mut self.index, slot));
+        }
     }
 }
 
@@ -289,8 +308,51 @@ fn join(chunk: usize, place: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::Row;
+    use std::collections::HashMap;
+
+    use super::{Partition, Row};
     use crate::packed::{PackedV4, PackedV6};
+    use crate::{FlowStats, Position, Traffic};
+
+    /// A partition with a packet of each of these flows.
+    fn of(flows: impl Iterator<Item = u64>) -> Partition<PackedV4> {
+        let mut partition = Partition::default();
+        flows.for_each(|flow| add(&mut partition, flow));
+        partition
+    }
+
+    fn add(partition: &mut Partition<PackedV4>, flow: u64) {
+        let traffic = Traffic { packets: 1, bytes: 60, payload_bytes: 0 };
+        let (life, position, activity) = (None, Position { capture: 0, offset: 0 }, Default::default());
+        let stats =
+            FlowStats { traffic, life, position, protocols: Default::default(), tcp_flags: 0, activity };
+        partition.add(hash(&[flow; 5]), &[flow; 5], &stats);
+    }
+
+    /// Flows four by four with the same hash.
+    fn hash(key: &PackedV4) -> u32 {
+        (key[0] / 4).wrapping_mul(0x9e37_79b9) as u32
+    }
+
+    /// Partitions of several chunks each, some of whose flows are the same, and packets after they are merged.
+    #[test]
+    fn merged_flows_are_found_again() {
+        let parts = [0..9000_u64, 4000..30_000, 29_000..36_000, 100_000..109_000];
+        let mut whole = of(0..0);
+        parts.iter().for_each(|flows| whole.merge(of(flows.clone()), hash));
+        (0..40_000).for_each(|flow| add(&mut whole, flow));
+        let mut found = HashMap::new();
+        for row in whole.rows() {
+            assert!(found.insert(row.key[0], whole.packets(row)).is_none(), "{} twice", row.key[0]);
+            assert_eq!(whole.bytes(row), 60 * whole.packets(row));
+        }
+        let times = |flow: u64| {
+            parts.iter().filter(|flows| flows.contains(&flow)).count() as u64 + u64::from(flow < 40_000)
+        };
+        let expected = (0..110_000).map(|flow| (flow, times(flow))).filter(|(_, times)| *times > 0);
+        assert_eq!(found, expected.collect());
+        assert_eq!(whole.len(), found.len());
+    }
 
     #[test]
     fn rows_are_small() {
