@@ -37,7 +37,7 @@ impl Base {
             }
             let found = dissect(&packet, &DissectOptions::default());
             table.observe(0, &packet, &found);
-            observations.observe(&packet, &found);
+            observations.observe(0, &packet, &found);
             if let Some(found) = found.hosts {
                 hosts.extend([found.addresses.source, found.addresses.destination]);
             }
@@ -74,7 +74,7 @@ impl Base {
             packet.wire_len = *len;
             let found = dissect(&packet, &DissectOptions::default());
             table.observe(0, &packet, &found);
-            observations.observe(&packet, &found);
+            observations.observe(0, &packet, &found);
         }
         findings(&table, &observations, &Inside::default())
     }

@@ -68,7 +68,7 @@ impl Shard {
         packet.wire_len = wire as u32;
         let found = dissect(&packet, &DissectOptions::default());
         self.table.observe(0, &packet, &found);
-        self.observations.observe(&packet, &found);
+        self.observations.observe(0, &packet, &found);
     }
 }
 

@@ -57,7 +57,7 @@ fn run(path: &Path, with: bool) -> Run {
                 sightings(application, |sighting| names.observe(packet.timestamp, sighting));
             }
             if with {
-                observations.observe(&packet, &found);
+                observations.observe(0, &packet, &found);
                 claims.observe(packet.timestamp, &found);
             }
             table.observe_in(&mut batch, 0, &packet, &found);

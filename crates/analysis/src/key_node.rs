@@ -81,6 +81,17 @@ pub fn key_nodes(topology: &Topology<'_>, count: usize) -> Vec<KeyNode> {
     ranked(topology, None, count)
 }
 
+/// Why each of these nodes matters for the graph's shape, in their order; nothing of those that have a single peer. By the graph's
+/// centrality too, where that was computed. O(nodes asked for, times the logarithm of all).
+pub fn key_nodes_among(
+    topology: &Topology<'_>,
+    centrality: Option<&Centrality>,
+    nodes: &[usize],
+) -> Vec<KeyNode> {
+    let place = |node: &usize| topology.core.nodes.binary_search(&(*node as u32)).ok();
+    nodes.iter().filter_map(place).map(|place| key_node(topology, centrality, place)).collect()
+}
+
 impl Centrality {
     /// The nodes that matter most for the shape of the graph that this is the centrality of, most first; at most
     /// `count`. As [`key_nodes`], and among those that cut off as many, first by the shortest paths they lie on.
@@ -99,17 +110,21 @@ fn ranked(topology: &Topology<'_>, centrality: Option<&Centrality>, count: usize
         (Reverse(cuts_off[place]), Reverse(share(node).to_bits()), Reverse(peers.of_node(node).len()))
     };
     let best = most(core.nodes.len(), count, key);
-    best.into_iter()
-        .map(|place| (core.nodes[place] as usize, cuts_off[place]))
-        .map(|(node, cuts_off)| KeyNode {
-            node,
-            peers: peers.of_node(node).len(),
-            cuts_off: cuts_off as usize,
-            betweenness: paths.map(|paths| (share(node), paths.error)),
-            page_rank: centrality.map(|centrality| centrality.page_rank[node]),
-            core: centrality.map(|centrality| centrality.cores[node]),
-        })
-        .collect()
+    best.into_iter().map(|place| key_node(topology, centrality, place)).collect()
+}
+
+/// What is known of the core's node at this place.
+fn key_node(topology: &Topology<'_>, centrality: Option<&Centrality>, place: usize) -> KeyNode {
+    let node = topology.core.nodes[place] as usize;
+    let paths = centrality.and_then(|centrality| centrality.betweenness.as_ref());
+    KeyNode {
+        node,
+        peers: topology.peers.of_node(node).len(),
+        cuts_off: topology.cuts_off[place] as usize,
+        betweenness: paths.map(|paths| (paths.shares[node], paths.error)),
+        page_rank: centrality.map(|centrality| centrality.page_rank[node]),
+        core: centrality.map(|centrality| centrality.cores[node]),
+    }
 }
 
 /// The links whose loss would part the graph, those first that cut off the most; at most `count`. Links to

@@ -24,9 +24,9 @@ pub use betweenness::Betweenness;
 pub use centrality::Centrality;
 pub use detect::{THRESHOLDS, Threshold, findings, findings_by};
 pub use gateway::{Gateway, gateways};
-pub use key_node::{Bridge, KeyNode, Topology, bridges, key_nodes};
+pub use key_node::{Bridge, KeyNode, Topology, bridges, key_nodes, key_nodes_among};
 pub use observe::Observations;
-pub use service::{Service, services};
+pub use service::{Service, services, services_among};
 pub use switch::{Switch, switches};
 pub use talker::top_talkers;
 

@@ -1,6 +1,7 @@
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use pcapviz_graph::{GraphLayer, NodeId};
 
@@ -45,13 +46,38 @@ pub fn services(topology: &Topology<'_>, observations: &Observations, count: usi
     // The most clients found so far, and of so many the fewest: who has fewer peers has fewer clients, and is not among the first.
     let mut most_clients: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
     let service = |node: usize| {
-        let of_node = peers.of_node(node);
-        // Most end points are clients' ports.
-        if of_node.len() < CLIENTS && accepted.is_empty() {
+        let is_full = most_clients.len() >= count;
+        let is_behind = |Reverse(fewest): &Reverse<usize>| peers.of_node(node).len() < *fewest;
+        if is_full && most_clients.peek().is_none_or(is_behind) {
             return None;
         }
-        let is_full = most_clients.len() >= count;
-        if is_full && most_clients.peek().is_none_or(|Reverse(fewest)| of_node.len() < *fewest) {
+        let service = Service::of(topology, &accepted, node)?;
+        most_clients.push(Reverse(service.clients));
+        if is_full {
+            most_clients.pop();
+        }
+        Some(service)
+    };
+    let found: Vec<Service> = (0..endpoints.len()).filter_map(service).collect();
+    let best = most(found.len(), count, |n| (Reverse(found[n].clients), Reverse(found[n].bytes)));
+    best.into_iter().map(|n| found[n]).collect()
+}
+
+/// Those of these nodes that are services, in their order. O(peers of the nodes).
+pub fn services_among(topology: &Topology<'_>, observations: &Observations, nodes: &[usize]) -> Vec<Service> {
+    let is_layer = topology.outline.layer() == GraphLayer::Endpoints;
+    let accepted = observations.handshakes.accepting();
+    let nodes = nodes.iter().filter(|_| is_layer);
+    nodes.filter_map(|&node| Service::of(topology, &accepted, node)).collect()
+}
+
+impl Service {
+    /// The end point as a service, if it is one.
+    #[inline]
+    fn of(topology: &Topology<'_>, accepted: &HashSet<(IpAddr, u16)>, node: usize) -> Option<Self> {
+        let (endpoints, of_node) = (topology.outline, topology.peers.of_node(node));
+        // Most end points are clients' ports.
+        if of_node.len() < CLIENTS && accepted.is_empty() {
             return None;
         }
         let NodeId::Endpoint(ip, port) = endpoints.id(node) else { return None };
@@ -68,17 +94,8 @@ pub fn services(topology: &Topology<'_>, observations: &Observations, count: usi
         }
         let serves = accepted || (clients >= CLIENTS && 2 * higher > of_node.len());
         let bytes = endpoints.sent()[node].saturating_add(endpoints.received()[node]);
-        if serves {
-            most_clients.push(Reverse(clients));
-            if is_full {
-                most_clients.pop();
-            }
-        }
-        serves.then_some(Service { node, clients, bytes, accepted })
-    };
-    let found: Vec<Service> = (0..endpoints.len()).filter_map(service).collect();
-    let best = most(found.len(), count, |n| (Reverse(found[n].clients), Reverse(found[n].bytes)));
-    best.into_iter().map(|n| found[n]).collect()
+        serves.then_some(Self { node, clients, bytes, accepted })
+    }
 }
 
 impl fmt::Display for Service {

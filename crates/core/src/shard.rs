@@ -41,7 +41,7 @@ impl Shard {
             device_sightings(packet, &found, dissector.options(), |sighting| self.see(time, sighting));
             self.claims.observe(time, &found);
         }
-        self.observations.observe(packet, &found);
+        self.observations.observe(capture, packet, &found);
         match defragmenter {
             None => self.table.observe_in(&mut self.batch, capture, packet, &found),
             Some(defragmenter) => defragmenter.observe(&mut self.table, capture, packet, found),

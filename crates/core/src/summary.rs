@@ -1,11 +1,13 @@
 //! The summary and the lists for a terminal: plain text, every name made harmless.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 use std::thread;
 
-use pcapviz_analysis::{Centrality, Topology, bridges, gateways, key_nodes, services, switches, top_talkers};
+use pcapviz_analysis::{
+    Centrality, Service, Topology, bridges, gateways, key_nodes, key_nodes_among, services, services_among,
+    switches, top_talkers,
+};
 use pcapviz_enrich::Enricher;
 use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
@@ -173,29 +175,42 @@ impl Report {
         count: usize,
     ) -> Vec<(NodeId, String)> {
         let outline = topology.outline();
-        let keys: Vec<(NodeId, String)> = match outline.layer() {
+        let name = |services: Vec<Service>| -> Vec<(NodeId, String)> {
+            services.iter().map(|service| (outline.id(service.node), service.to_string())).collect()
+        };
+        let roles: Vec<(NodeId, String)> = match outline.layer() {
             GraphLayer::Devices => {
                 let neighbours = self.neighbours();
                 let gateways = gateways(&neighbours).into_iter().map(|it| (it.node(), it.to_string()));
                 let switches = switches(&neighbours).into_iter().map(|it| (it.node(), it.to_string()));
-                join_reasons(gateways.chain(switches))
+                gateways.chain(switches).collect()
             }
             GraphLayer::Hosts => Vec::new(),
-            GraphLayer::Endpoints => services(topology, &self.observations, count)
-                .iter()
-                .map(|service| (outline.id(service.node), service.to_string()))
-                .collect(),
+            GraphLayer::Endpoints => name(services(topology, &self.observations, count)),
         };
         // What is worth computing for the reasons alone: a large graph is ranked by its shape.
-        let by_shape = if outline.edges().len() <= CENTRALITY_EDGES && outline.layer() == GraphLayer::Hosts {
-            Centrality::of(&self.graph(outline.layer()), self.threads).key_nodes(topology, count)
-        } else {
-            key_nodes(topology, count)
+        let is_small = outline.edges().len() <= CENTRALITY_EDGES && outline.layer() == GraphLayer::Hosts;
+        let centrality = is_small.then(|| Centrality::of(&self.graph(outline.layer()), self.threads));
+        let by_shape = match &centrality {
+            Some(centrality) => centrality.key_nodes(topology, count),
+            None => key_nodes(topology, count),
         };
-        let by_shape = by_shape.into_iter().map(|key| (outline.id(key.node), key.to_string()));
-        let mut keys = join_reasons(keys.into_iter().chain(by_shape));
-        keys.truncate(count);
-        keys
+        let all = roles.iter().map(|(id, _)| *id).chain(by_shape.iter().map(|key| outline.id(key.node)));
+        let mut known = HashSet::new();
+        let chosen: Vec<NodeId> = all.filter(|id| known.insert(*id)).take(count).collect();
+        // Whatever each was chosen for, all that there is to say of it.
+        let numbers: Vec<usize> = chosen.iter().filter_map(|id| outline.number(*id)).collect();
+        let roles = match outline.layer() {
+            GraphLayer::Endpoints => name(services_among(topology, &self.observations, &numbers)),
+            _ => roles,
+        };
+        let shapes = key_nodes_among(topology, centrality.as_ref(), &numbers);
+        let shapes = shapes.into_iter().map(|key| (outline.id(key.node), key.to_string()));
+        let mut reasons: HashMap<NodeId, Vec<String>> = HashMap::new();
+        for (id, reason) in roles.into_iter().chain(shapes) {
+            reasons.entry(id).or_default().push(reason);
+        }
+        chosen.into_iter().filter_map(|id| Some((id, reasons.remove(&id)?.join("; ")))).collect()
     }
 
     fn findings(&self, out: &mut Text) -> fmt::Result {
@@ -278,25 +293,6 @@ fn beside<A: Send, B>(threads: usize, a: impl FnOnce() -> A + Send, b: impl FnOn
         let b = b();
         (a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
     })
-}
-
-/// Each node once, in the order in which they come, with all its reasons.
-fn join_reasons(reasons: impl Iterator<Item = (NodeId, String)>) -> Vec<(NodeId, String)> {
-    let mut places: HashMap<NodeId, usize> = HashMap::new();
-    let mut joined: Vec<(NodeId, String)> = Vec::new();
-    for (node, reason) in reasons {
-        match places.entry(node) {
-            Entry::Occupied(place) => {
-                let known = &mut joined[*place.get()].1;
-                *known = format!("{known}; {reason}");
-            }
-            Entry::Vacant(place) => {
-                place.insert(joined.len());
-                joined.push((node, reason));
-            }
-        }
-    }
-    joined
 }
 
 /// A host's or device's name for a list; a protocol's well-known address is none.

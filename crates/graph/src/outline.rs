@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::thread;
@@ -153,6 +154,20 @@ impl Outline {
     /// If there is no such node.
     pub fn id(&self, node: usize) -> NodeId {
         self.nodes.id(node)
+    }
+
+    /// The number of a node, if it is there. O(log nodes).
+    pub fn number(&self, id: NodeId) -> Option<usize> {
+        let (mut from, mut to) = (0, self.len());
+        while from < to {
+            let middle = from.midpoint(to);
+            match self.id(middle).cmp(&id) {
+                Ordering::Less => from = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => to = middle,
+            }
+        }
+        None
     }
 
     /// What each node sent, in bytes on the wire.
@@ -499,6 +514,11 @@ mod tests {
                 prop_assert_eq!(table.outline(layer, threads), Outline::from(&table.project(layer)));
             }
             let endpoints = table.outline(GraphLayer::Endpoints, threads);
+            for outline in [&endpoints, &table.outline(GraphLayer::Devices, 1)] {
+                let numbers = (0..outline.len()).map(|node| outline.number(outline.id(node)));
+                prop_assert!(numbers.eq((0..outline.len()).map(Some)));
+                prop_assert_eq!(outline.number(NodeId::Endpoint([9, 9, 9, 9].into(), 9)), None);
+            }
             prop_assert_eq!(table.outline_of_hosts(&endpoints, threads), table.outline(GraphLayer::Hosts, 1));
         }
     }

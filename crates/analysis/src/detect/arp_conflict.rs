@@ -262,7 +262,7 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>
         let unasked = newest.map_or(0, |row| asked.unasked(row));
         let (unasked, is_told) = (unasked.saturating_sub(usual), is_told(unasked, usual));
         let is_divided = overlap && !is_told && asked.is_divided(claims);
-        let is_elsewhere = are_in_captures_of_their_own(material, vlans, &devices);
+        let is_elsewhere = are_in_captures_of_their_own(material, claims);
         let is_many = devices.len() as f64 >= ARP_MANY;
         let is_alert = (overlap && !is_divided || is_told || is_many) && !is_elsewhere;
         let severity = if is_alert { Severity::Alert } else { Severity::Note };
@@ -305,14 +305,22 @@ fn claimed_twice(material: &Material<'_>, claims: &[ClaimRow], asked: &Asked<'_>
     }).collect()
 }
 
-/// Whether each of these devices was first seen in a capture where no other one was, and has no peer with another one in
-/// common: captures of several networks may be given together, in which the same private addresses are somebody else's.
-fn are_in_captures_of_their_own(material: &Material<'_>, vlans: Vlans, devices: &[MacAddr]) -> bool {
-    if !material.has_several_captures {
+/// Whether each of these devices claims the address in captures where no other one does, was first seen in a capture where no
+/// other one was, and has no peer with another one in common: captures of several networks may be given together, in which the
+/// same private addresses are somebody else's.
+fn are_in_captures_of_their_own(material: &Material<'_>, claims: &[ClaimRow]) -> bool {
+    let vlans = claims[0].0;
+    let mut claimed = 0;
+    let are_apart = claims.iter().all(|(.., claim)| {
+        let is_apart = claimed & claim.captures == 0;
+        claimed |= claim.captures;
+        is_apart
+    });
+    if !are_apart || !material.has_several_captures {
         return false;
     }
     let mut seen: BTreeMap<MacAddr, (BTreeSet<u32>, BTreeSet<MacAddr>)> =
-        devices.iter().map(|device| (*device, Default::default())).collect();
+        claims.iter().map(|(_, _, device, _)| (*device, Default::default())).collect();
     for (key, stats) in material.flows().filter(|(key, _)| network(key.vlans) == vlans) {
         let Some(Pair { source, destination }) = key.devices else { continue };
         for (device, peer) in [(source, destination), (destination, source)] {
@@ -324,7 +332,9 @@ fn are_in_captures_of_their_own(material: &Material<'_>, vlans: Vlans, devices: 
     }
     let (mut captures, mut peers) = (BTreeSet::new(), BTreeSet::new());
     seen.into_values().all(|(in_captures, with)| {
-        let is_apart = in_captures.is_disjoint(&captures) && with.is_disjoint(&peers);
+        // A device that sends nothing in its own name may be anywhere.
+        let is_known = !in_captures.is_empty();
+        let is_apart = is_known && in_captures.is_disjoint(&captures) && with.is_disjoint(&peers);
         captures.extend(in_captures);
         peers.extend(with);
         is_apart

@@ -53,6 +53,8 @@ pub(crate) struct Claim {
     /// Messages that are not answers to one device alone.
     pub(crate) to_all: u64,
     pub(crate) life: Option<(Timestamp, Timestamp)>,
+    /// In which captures, as a bit for each: by the last six bits of their numbers, so that some may share one.
+    pub(crate) captures: u64,
 }
 
 /// The VLANs that the tags name: an outer tag with identifier 0 has a priority only (IEEE 802.1Q, 9.6).
@@ -81,7 +83,7 @@ impl Default for Claims {
 
 impl Claims {
     #[cold]
-    pub(crate) fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+    pub(crate) fn observe(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
         let Some(arp) = found.arp else { return };
         let (device, address) = arp.sender;
         let vlans = network(found.vlans);
@@ -108,6 +110,7 @@ impl Claims {
             gratuitous: is_gratuitous.into(),
             to_all: to.is_none().into(),
             life: packet.timestamp.map(|t| (t, t)),
+            captures: 1 << (capture % u64::BITS),
         };
         self.claims.add(key, claim);
         if let Some(to) = to {
@@ -230,5 +233,6 @@ impl Merge for Claim {
         self.gratuitous += other.gratuitous;
         self.to_all += other.to_all;
         self.life = join(self.life, other.life);
+        self.captures |= other.captures;
     }
 }

@@ -51,9 +51,9 @@ const FIN_OR_SYN: u8 = 0b11;
 const DNS: u16 = 53;
 
 impl Observations {
-    /// Takes in what a packet says. O(1), amortised.
+    /// Takes in what a packet of the capture with this number (from 0) says. O(1), amortised.
     #[inline]
-    pub fn observe(&mut self, packet: &Packet<'_>, found: &Dissection<'_>) {
+    pub fn observe(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
         if found.hosts.as_ref().is_some_and(|hosts| hosts.is_wrapped) {
             self.wrapped.observe(found);
         }
@@ -70,7 +70,7 @@ impl Observations {
             self.echoes.observe(packet, found);
             self.refusals.observe(found);
         } else if found.arp.is_some() {
-            self.claims.observe(packet, found);
+            self.claims.observe(capture, packet, found);
         } else if found.hosts.as_ref().is_some_and(|hosts| hosts.fragment.is_some()) {
             self.echoes.observe_fragment(found);
         }

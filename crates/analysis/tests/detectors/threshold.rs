@@ -753,11 +753,22 @@ fn arp_conflicts_between_captures() {
             t
         })
     };
+    let announces = |device| repeat(9, |t, n| t.announces(i64::from(n) * S, mac(device), [192, 168, 1, 1]));
+    // The frames are somebody else's than the claims.
+    let mut forged = announces(1);
+    forged.0.iter_mut().for_each(|sent| sent.bytes[6..12].copy_from_slice(&mac(9)));
+    let forged = forged.and(announces(2));
     for (name, captures, expected) in [
         ("two networks", [answers(1, 10), answers(2, 20)], "note"),
         ("one victim in both", [answers(1, 10), answers(2, 10)], "alert"),
         ("both in the second", [answers(1, 10), answers(2, 20).and(answers(1, 30))], "alert"),
         ("one capture", [answers(1, 10).and(answers(2, 20)), Traffic::default()], "alert"),
+        ("both announce it in the second", [announces(1), announces(1).and(announces(2))], "alert"),
+        (
+            "in another's name, both in the first",
+            [forged, Traffic::default().asks(0, mac(3), CLIENT, CLIENT)],
+            "alert",
+        ),
     ] {
         let found = find_in_captures(&captures);
         assert_eq!(kinds(&found), [format!("{expected} arp-conflict")], "{name}");

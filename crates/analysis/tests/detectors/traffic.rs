@@ -388,7 +388,7 @@ fn observe_into<'a>(
         packet.wire_len = sent.len as u32;
         let found = dissect(&packet, &options);
         table.observe(capture, &packet, &found);
-        observations.observe(&packet, &found);
+        observations.observe(capture, &packet, &found);
     }
 }
 
