@@ -12,6 +12,9 @@ use crate::reading::{Input, Outcome, Reading};
 use crate::report::Report;
 use crate::shard::Shard;
 
+/// More have nothing to do: flows lie in as many partitions.
+const MOST_THREADS: usize = 64;
+
 /// Told how far the reading is. Called from several threads, every few thousand packets.
 pub trait Progress: Send + Sync {
     /// More input is known of, in bytes as it lies on disk.
@@ -138,7 +141,7 @@ impl Pipeline {
         self
     }
 
-    /// How many threads to use at most; as many as there are cores unless set. The result is the same.
+    /// How many threads to use at most, up to 64; as many as there are cores unless set. The result is the same.
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = Some(threads);
@@ -156,6 +159,7 @@ impl Pipeline {
     /// the same. Time grows with the packets, memory with the flows.
     pub fn run(&self) -> Report {
         let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+        let threads = threads.min(MOST_THREADS);
         let (whole, outcomes) = self.read(threads);
         let mut report = Report::new(whole, threads, self.options.tunnels, outcomes.into_iter());
         report.find(&self.inside);

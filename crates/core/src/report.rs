@@ -39,6 +39,9 @@ pub struct Report {
     pub(crate) outer: bool,
 }
 
+/// What is said of flows where some are left out.
+const FLOWS_WITHIN_THE_LIMIT: &str = "flows within the limit, so that what seems unanswered need not be";
+
 impl Report {
     pub(crate) fn new(
         whole: Shard,
@@ -160,6 +163,11 @@ impl Report {
     pub fn find(&mut self, inside: &Inside) {
         self.findings = findings_by(&self.table, &self.observations, inside, self.threads);
         self.sampled = self.observations.sampled();
+        let Totals { packets, others, .. } = self.table.totals();
+        if others.packets > 0 {
+            let share = 1.0 - others.packets as f64 / *packets as f64;
+            self.sampled.insert(0, Sampled::of_packets(FLOWS_WITHIN_THE_LIMIT, share));
+        }
         self.inside = inside.clone();
     }
 

@@ -11,7 +11,7 @@ use pcapviz_analysis::{
 use pcapviz_enrich::Enricher;
 use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
 use pcapviz_render::escape;
-use pcapviz_render::quantity::{bytes, counted, packets, span};
+use pcapviz_render::quantity::{bytes, counted, grouped, packets, span};
 
 use crate::{Embedded, Report};
 
@@ -119,7 +119,7 @@ impl Report {
         let nodes = counted(outline.len() as u64, noun(layer).0, noun(layer).1);
         let edges = counted(outline.edges().len() as u64, "edge", "edges");
         write!(out, "  {}  {nodes}, {edges}, ", layer.number())?;
-        writeln!(out, "{} of {}", packets(self.totals().in_graph(layer)), self.totals().packets)?;
+        writeln!(out, "{} of {}", packets(self.totals().in_graph(layer)), grouped(self.totals().packets))?;
         let mut outside: Vec<_> = self.totals().outside(layer).collect();
         outside.sort_by_key(|&(absence, n)| (std::cmp::Reverse(n), absence));
         for (absence, n) in outside.iter().take(ROWS) {

@@ -116,6 +116,11 @@ fn flows_past_the_limit_are_one_visible_sum() {
         assert_eq!((shown + outside, outside >= others), (26_667, true), "{layer:?}");
     }
     assert!(report.summary(false).contains("other flows, past the limit"));
+    let share = 100 * (26_667 - others) / 26_667;
+    let said = format!(
+        "flows within the limit, so that what seems unanswered need not be: {share} % of the packets"
+    );
+    assert!(report.summary(false).contains(&said), "{said}");
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub struct Sampled {
     /// The share of the pairs of hosts, devices or names that is looked at, about: who is not among them gives no finding. 1 if all
     /// are.
     pub share: f64,
+    /// What it is the share of, such as `pairs or names`.
+    pub of: &'static str,
     /// Of how many of these, the largest, a part is looked at.
     pub in_part: usize,
 }
@@ -64,7 +66,12 @@ pub struct Sampled {
 impl Sampled {
     /// So much of it.
     pub fn new(what: &'static str, share: f64, in_part: usize) -> Self {
-        Self { what, share, in_part }
+        Self { what, share, of: "pairs or names", in_part }
+    }
+
+    /// So much of the packets.
+    pub fn of_packets(what: &'static str, share: f64) -> Self {
+        Self { what, share, of: "packets", in_part: 0 }
     }
 }
 
@@ -72,13 +79,13 @@ impl Sampled {
 impl std::fmt::Display for Sampled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Nothing that is left out is rounded away.
-        let percent = (100.0 * self.share).floor();
+        let (percent, of) = ((100.0 * self.share).floor(), self.of);
         write!(f, "{}: ", self.what)?;
         match (percent < 100.0, self.in_part) {
             (false, in_part) => write!(f, "of the {in_part} largest a part"),
-            (true, 0) => write!(f, "{percent} % of the pairs or names"),
+            (true, 0) => write!(f, "{percent} % of the {of}"),
             (true, in_part) => {
-                write!(f, "{percent} % of the pairs or names, and of the {in_part} largest a part")
+                write!(f, "{percent} % of the {of}, and of the {in_part} largest a part")
             }
         }
     }

@@ -80,7 +80,7 @@ pub struct Traffic {
     pub packets: u64,
     /// Bytes on the wire: the packets' original lengths.
     pub bytes: u64,
-    /// Bytes that TCP, UDP and SCTP carried, by the headers' lengths; retransmissions included.
+    /// Bytes that TCP, UDP and SCTP carried, by the headers' lengths; retransmissions and later fragments included.
     pub payload_bytes: u64,
 }
 
@@ -120,7 +120,7 @@ impl FlowStats {
             traffic: Traffic {
                 packets: 1,
                 bytes: packet.wire_len.into(),
-                payload_bytes: found.ports.map_or(0, |p| p.payload_len.into()),
+                payload_bytes: found.payload_len().into(),
             },
             life: packet.timestamp.map(|t| (t, t)),
             position: Position { capture, offset: packet.offset },

@@ -68,15 +68,13 @@ pub(crate) struct Arrival {
 impl Arrival {
     #[inline]
     pub(crate) fn of(capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) -> Self {
-        let (payload_bytes, tcp_flags) =
-            found.ports.as_ref().map_or((0, 0), |p| (p.payload_len, p.tcp_flags));
         Self {
             position: pack_position(Position { capture, offset: packet.offset }),
             protocols: found.protocols,
             time: packet.timestamp,
             bytes: packet.wire_len,
-            payload_bytes,
-            tcp_flags,
+            payload_bytes: found.payload_len(),
+            tcp_flags: found.ports.as_ref().map_or(0, |ports| ports.tcp_flags),
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
                 Seconds(gaps.median),
                 100.0 * gaps.dispersion,
                 Count(times.len() as u64),
-                inside_hosts.max(same),
+                Count(inside_hosts.max(same) as u64),
                 if same == 1 { "does" } else { "do" },
             );
             finding.life = times.first().copied().zip(times.last().copied());
@@ -101,7 +101,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
                 "a client that keeps trying to reach a server that is down",
             ];
             let clause = Clause::between(carried, client, server).server_port(port);
-            (finding.display_filter, finding.capture_filter) = material.filters.any(&[clause]);
+            material.filters.select(&mut finding, Some(vec![clause]), &[clause]);
             finding
         })
         .collect()

@@ -55,7 +55,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             "logs and measurements sent to a collector",
             "a transfer whose end is not in the capture, captured twice or sent again: then it counts twice",
         ];
-        material.filters.select(&mut finding, exchange.clauses(*hosts), &Exchange::wider_clauses(*hosts));
+        material.filters.select(&mut finding, exchange.clauses(*hosts), &exchange.wider_clauses(*hosts));
         finding
     };
     uploads.into_iter().map(finding).collect()

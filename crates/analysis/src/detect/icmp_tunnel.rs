@@ -39,7 +39,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
             "path MTU probes that a device cuts short",
         ];
         let clause = Clause::between(Carried::Echo, hosts.source, hosts.destination);
-        (finding.display_filter, finding.capture_filter) = material.filters.any(&[clause]);
+        material.filters.select(&mut finding, Some(vec![clause]), &[clause]);
         Some(finding)
     }).collect()
 }

@@ -56,6 +56,8 @@ pub(super) struct Exchange {
     pub(super) life: Life,
     /// By which protocol and server port; only the first [`SERVICES`].
     pub(super) services: BTreeSet<(Carried, u16)>,
+    /// Whether some of it came in fragments without ports.
+    pub(super) has_fragments: bool,
 }
 
 /// A conversation from its client's side.
@@ -118,8 +120,11 @@ impl<'a> Material<'a> {
             *life = join(*life, stats.life);
             *last = stats.position.capture.max(*last);
             *protocols = protocols.union(stats.protocols);
-            let (Some((transport, ports)), Some(hosts)) = (key.ports, key.hosts) else { return };
-            sketch.add(hosts, stats.traffic.payload_bytes);
+            let Some(hosts) = key.hosts else { return };
+            if stats.traffic.payload_bytes > 0 {
+                sketch.add(hosts, stats.traffic.payload_bytes);
+            }
+            let Some((transport, ports)) = key.ports else { return };
             match transport {
                 Transport::Tcp => callers.add_tcp(hosts, stats.tcp_flags),
                 Transport::Udp => callers.add_udp(&Connection { hosts, ports }, inside),
@@ -150,8 +155,16 @@ impl<'a> Material<'a> {
             return;
         }
         let parts = self.table.fold_by(self.threads, Closer::default, |closer, flow| {
-            let Closer { exchanges, directions, selected } = closer;
-            let Some((carried, connection)) = conversation(&flow) else { return };
+            let Closer { exchanges, fragments, directions, selected } = closer;
+            let Some((carried, connection)) = conversation(&flow) else {
+                let (hosts, stats) = (flow.key().hosts, flow.stats());
+                if let Some(hosts) =
+                    hosts.filter(|hosts| stats.traffic.payload_bytes > 0 && senders.may_hold(*hosts))
+                {
+                    fragments.entry(hosts).or_default().merge(&Sum::of(&stats));
+                }
+                return;
+            };
             if has_callers {
                 callers.select(selected, carried, connection, flow, self.inside);
             }
@@ -160,7 +173,8 @@ impl<'a> Material<'a> {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
                 let client = if is_up { connection } else { connection.reversed() };
                 let exchange = exchanges.entry(client.hosts).or_default();
-                exchange.add(is_up, self.payload(carried, connection, &stats), &stats);
+                let payload = self.payload(carried, connection, &stats);
+                exchange.add(is_up, &Sum { payload, ..Sum::of(&stats) });
                 if exchange.services.len() <= SERVICES {
                     exchange.services.insert((carried, client.ports.destination));
                 }
@@ -173,8 +187,18 @@ impl<'a> Material<'a> {
                 known.and_modify(|known| known.add(&direction)).or_insert(direction);
             }
         });
-        let Closer { exchanges, directions, selected } =
+        let Closer { mut exchanges, fragments, directions, selected } =
             parts.into_iter().fold(Closer::default(), Closer::merged);
+        for (hosts, fragments) in fragments {
+            // Which service's they are is not known: of two, that of the client who sends more so, or of the server.
+            let up = exchanges.get(&hosts).map(|exchange| exchange.up);
+            let down = exchanges.get(&hosts.reversed()).map(|exchange| exchange.down);
+            let is_up = up >= down;
+            if let Some(exchange) = exchanges.get_mut(&if is_up { hosts } else { hosts.reversed() }) {
+                exchange.add(is_up, &fragments);
+                exchange.has_fragments = true;
+            }
+        }
         self.attempts = Pairs::of(selected.attempts);
         self.datagrams = Pairs::of(selected.datagrams);
         self.calls = selected.calls;
@@ -332,6 +356,8 @@ impl Heard {
 #[derive(Default)]
 struct Closer<'a> {
     exchanges: HashMap<Pair<IpAddr>, Exchange, RandomState>,
+    /// Later fragments, which have no ports, by who sent them to whom.
+    fragments: HashMap<Pair<IpAddr>, Sum, RandomState>,
     directions: BTreeMap<(Carried, Connection), Direction>,
     selected: Selected<'a>,
 }
@@ -341,6 +367,9 @@ impl Closer<'_> {
         for (hosts, exchange) in other.exchanges {
             self.exchanges.entry(hosts).or_default().merge(exchange);
         }
+        for (hosts, fragments) in other.fragments {
+            self.fragments.entry(hosts).or_default().merge(&fragments);
+        }
         for (of, direction) in other.directions {
             let known = self.directions.entry(of);
             known.and_modify(|known| known.add(&direction)).or_insert(direction);
@@ -349,6 +378,26 @@ impl Closer<'_> {
         append(&mut self.selected.datagrams, other.selected.datagrams);
         append(&mut self.selected.calls, other.selected.calls);
         self
+    }
+}
+
+/// What one or several flows carried, and when.
+#[derive(Default)]
+struct Sum {
+    payload: u64,
+    packets: u64,
+    life: Life,
+}
+
+impl Sum {
+    fn of(stats: &FlowStats) -> Self {
+        Self { payload: stats.traffic.payload_bytes, packets: stats.traffic.packets, life: stats.life }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.payload = self.payload.saturating_add(other.payload);
+        self.packets = self.packets.saturating_add(other.packets);
+        self.life = join(self.life, other.life);
     }
 }
 
@@ -573,14 +622,14 @@ pub(super) fn is_call_out(it: &Connection, inside: &Inside) -> bool {
 }
 
 impl Exchange {
-    fn add(&mut self, is_up: bool, payload: u64, stats: &FlowStats) {
+    fn add(&mut self, is_up: bool, sum: &Sum) {
         let (bytes, packets) = match is_up {
             true => (&mut self.up, &mut self.packets_up),
             false => (&mut self.down, &mut self.packets_down),
         };
-        *bytes = bytes.saturating_add(payload);
-        *packets += stats.traffic.packets;
-        self.life = join(self.life, stats.life);
+        *bytes = bytes.saturating_add(sum.payload);
+        *packets = packets.saturating_add(sum.packets);
+        self.life = join(self.life, sum.life);
     }
 
     /// Adds another part's. Of the services more than the first few may be kept: that is as good.
@@ -591,6 +640,7 @@ impl Exchange {
         self.packets_down += other.packets_down;
         self.life = join(self.life, other.life);
         self.services.extend(other.services);
+        self.has_fragments |= other.has_fragments;
     }
 
     /// The clauses that select it; `None` where it has too many services to know them all.
@@ -598,13 +648,19 @@ impl Exchange {
         let clause = |&(carried, port): &(Carried, u16)| {
             Clause::between(carried, hosts.source, hosts.destination).server_port(port)
         };
-        (self.services.len() <= SERVICES).then(|| self.services.iter().map(clause).collect())
+        (self.services.len() <= SERVICES)
+            .then(|| self.services.iter().map(clause).chain(self.fragments_clause(hosts)).collect())
     }
 
     /// Those that select all between the hosts.
-    pub(super) fn wider_clauses(hosts: Pair<IpAddr>) -> [Clause; 3] {
-        [Carried::Tcp, Carried::Udp, Carried::Sctp]
-            .map(|carried| Clause::between(carried, hosts.source, hosts.destination))
+    pub(super) fn wider_clauses(&self, hosts: Pair<IpAddr>) -> Vec<Clause> {
+        let all = [Carried::Tcp, Carried::Udp, Carried::Sctp];
+        let all = all.map(|carried| Clause::between(carried, hosts.source, hosts.destination));
+        all.into_iter().chain(self.fragments_clause(hosts)).collect()
+    }
+
+    fn fragments_clause(&self, hosts: Pair<IpAddr>) -> Option<Clause> {
+        self.has_fragments.then(|| Clause::between(Carried::Fragments, hosts.source, hosts.destination))
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) enum Carried {
     Refusals,
     /// UDP, and these messages.
     UdpWithRefusals,
+    /// Fragments of TCP, UDP and SCTP, most of which have no ports.
+    Fragments,
 }
 
 /// ICMP messages that quote others (RFC 792).
@@ -183,6 +185,15 @@ impl<'b> Kind<'b> {
             (Carried::Tcp | Carried::Udp | Carried::Sctp | Carried::UdpWithRefusals, _) => {
                 [plain.clone(), plain]
             }
+            (Carried::Fragments, false) => {
+                let which = "ip.proto in {6, 17, 132} && (ip.flags.mf == 1 || ip.frag_offset > 0)";
+                [only(which), only(which)]
+            }
+            (Carried::Fragments, true) => {
+                let which =
+                    "ipv6.fraghdr.nxt in {6, 17, 132} && (ipv6.fraghdr.more == 1 || ipv6.fraghdr.offset > 0)";
+                [only(which), only(which)]
+            }
             (Carried::Attempts, _) => {
                 [only("tcp.flags.syn == 1 && tcp.flags.ack == 0"), only("tcp.flags.reset == 1")]
             }
@@ -213,6 +224,13 @@ impl<'b> Kind<'b> {
             (Carried::Tcp, _) => ["tcp", "tcp"],
             (Carried::Udp | Carried::UdpWithRefusals, _) => ["udp", "udp"],
             (Carried::Sctp, _) => ["sctp", "sctp"],
+            (Carried::Fragments, false) => {
+                ["ip[6:2] & 0x3fff != 0 and (ip[9] = 6 or ip[9] = 17 or ip[9] = 132)"; 2]
+            }
+            (Carried::Fragments, true) => {
+                ["ip6[6] = 44 and ip6[42:2] & 0xfff9 != 0 and (ip6[40] = 6 or ip6[40] = 17 or ip6[40] = 132)";
+                    2]
+            }
             (Carried::Attempts, false) => ["tcp[13] & 0x12 = 2", "tcp[13] & 4 != 0"],
             (Carried::Attempts, true) => ["tcp and ip6[53] & 0x12 = 2", "tcp and ip6[53] & 4 != 0"],
             (Carried::Echo, false) => ["icmp[0] = 8", "icmp[0] = 0"],
@@ -399,6 +417,10 @@ const OPAQUE: [Protocol; 12] = [
     Protocol::Nsh,
 ];
 
+/// What a finding says that has no pcap-filter expression.
+const TOO_LONG: &str = "no capture filter: libpcap takes too long for it";
+const BEHIND: &str = "no capture filter: it cannot look behind all headers of these packets";
+
 /// What a finding says whose filters select more than its packets.
 const WIDER: &str = "filters select more: all of the hosts at hand";
 
@@ -422,21 +444,25 @@ impl Filters {
 
     /// Gives the finding a display filter and a pcap-filter expression for the packets that match one of the clauses. Where these
     /// are not known, or would be too long to be used, those for one of the wider clauses, and the finding says so. An expression
-    /// that only libpcap takes too long for is left out.
+    /// that only libpcap takes too long for is left out, which it says too.
     pub(super) fn select(&self, finding: &mut Finding, exact: Option<Vec<Clause>>, wider: &[Clause]) {
         let filters = exact
             .filter(|clauses| least_len(clauses) <= LONGEST)
             .map(|clauses| (self.has_wrapped(&clauses), Block::of_clauses(&clauses)))
             .filter(|(_, blocks)| blocks.iter().map(Block::least_len).sum::<usize>() <= LONGEST)
             .map(|(has_wrapped, blocks)| self.of_blocks(has_wrapped, &blocks))
-            .filter(|(display, _)| display.len() <= LONGEST)
-            .map(|(display, capture)| {
-                (display, if capture.len() <= LONGEST_CAPTURE { capture } else { String::new() })
-            });
+            .filter(|(display, _)| display.len() <= LONGEST);
         if filters.is_none() {
             finding.evidence.push(Evidence::new(WIDER, 1.0, ""));
         }
-        (finding.display_filter, finding.capture_filter) = filters.unwrap_or_else(|| self.any(wider));
+        let (display, mut capture) = filters.unwrap_or_else(|| self.any(wider));
+        if capture.is_empty() {
+            finding.evidence.push(Evidence::new(BEHIND, 1.0, ""));
+        } else if capture.len() > LONGEST_CAPTURE {
+            finding.evidence.push(Evidence::new(TOO_LONG, 1.0, ""));
+            capture.clear();
+        }
+        (finding.display_filter, finding.capture_filter) = (display, capture);
     }
 
     /// Narrows the finding's display filter to DNS names that end in what one of these regular expressions matches, as long as they
@@ -455,7 +481,7 @@ impl Filters {
     }
 
     /// The display filter and the pcap-filter expression for packets that match one of the clauses.
-    pub(super) fn any(&self, clauses: &[Clause]) -> (String, String) {
+    fn any(&self, clauses: &[Clause]) -> (String, String) {
         self.of_blocks(self.has_wrapped(clauses), &Block::of_clauses(clauses))
     }
 

@@ -410,7 +410,7 @@ impl Scan<'_> {
     fn manner(&self) -> &'static str {
         match self.how {
             How::Asked => "",
-            How::Stealthy => "by segments with neither SYN nor ACK ",
+            How::Stealthy => "by segments that show neither SYN nor ACK ",
             How::Unconnected => "by segments without a connection ",
         }
     }

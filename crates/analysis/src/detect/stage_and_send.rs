@@ -76,7 +76,7 @@ fn finding(material: &Material<'_>, host: IpAddr, client: &Client<'_>) -> Option
     let exchanges = exchanges.map(|(destination, exchange)| (Pair { source: host, destination }, exchange));
     let exact: Option<Vec<Vec<Clause>>> =
         exchanges.clone().map(|(hosts, exchange)| exchange.clauses(hosts)).collect();
-    let wider: Vec<Clause> = exchanges.flat_map(|(hosts, _)| Exchange::wider_clauses(hosts)).collect();
+    let wider: Vec<Clause> = exchanges.flat_map(|(hosts, exchange)| exchange.wider_clauses(hosts)).collect();
     material.filters.select(&mut finding, exact.map(|clauses| clauses.concat()), &wider);
     Some(finding)
 }

@@ -2,6 +2,7 @@
 
 use pcapviz_capture::Tunnels;
 use pcapviz_graph::{Finding, Severity};
+use pcapviz_testkit::frame::{Ethernet, Frame, Ipv4, Udp};
 
 use crate::traffic::*;
 
@@ -185,7 +186,7 @@ fn manners_by_themselves() {
     let fins = || with(FIN, RST_ACK, 100..120);
     let acks = || with(ACK, RST, 100..120);
     let (syn, fin) =
-        ("20 of 20 ports on 10.0.0.9 that 10.0.0.5 tried refused", "by segments with neither SYN nor ACK");
+        ("20 of 20 ports on 10.0.0.9 that 10.0.0.5 tried refused", "by segments that show neither SYN nor ACK");
     let ack = "by segments without a connection";
     for (name, traffic, expected) in [
         ("an ACK first, as nmap sends", with(ACK, RST, 80..81).and(syns()), &[syn][..]),
@@ -401,6 +402,20 @@ fn uploads() {
             })
         })
     };
+    // Datagrams of 39,952 bytes each, of which the first fragment holds 1,472, and small answers.
+    let fragmented = |times| {
+        repeat(times, |t, n| {
+            let at = i64::from(n) * S;
+            let piece = |t: Traffic, place: u16, inside: Frame| {
+                let ip = Ipv4::between(CLIENT, OUTSIDE).fragment(n, place * 1480, place < 26);
+                t.frame(at, &Ethernet::default().carry(ip.carry(inside)))
+            };
+            let first = Udp::ports(40_000, 443).carry(&[0; 1472][..]);
+            let later = || Frame::from(vec![0; 1480]).announced_as(0, 17);
+            let t = (1..27).fold(piece(t, 0, first), |t, place| piece(t, place, later()));
+            t.datagram(at + 1, (OUTSIDE, 443), (CLIENT, 40_000), 40)
+        })
+    };
     let mut over_sctp = vpn(CLIENT, OUTSIDE);
     over_sctp.0.iter_mut().for_each(|sent| sent.bytes[23] = 132);
     for (name, traffic, expected) in [
@@ -414,6 +429,9 @@ fn uploads() {
         ("captured twice and sent again", one(999_999, 10, 3), &["note bulk-upload"]),
         ("with an end that is forged", forged, &["alert bulk-upload"]),
         ("over SCTP", over_sctp, &["alert bulk-upload"]),
+        ("in fragments, less than a note", fragmented(2), &[]),
+        ("in fragments, less than an alert", fragmented(25), &["note bulk-upload"]),
+        ("in fragments", fragmented(26), &["alert bulk-upload"]),
         ("over UDP, with equal ports", vpn(CLIENT, OUTSIDE), &["alert bulk-upload"]),
         ("the same, to a lower address", vpn(CLIENT, [5, 9, 0, 1]), &["alert bulk-upload"]),
         ("the same, coming in", vpn(OUTSIDE, CLIENT), &[]),

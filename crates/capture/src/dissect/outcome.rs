@@ -99,7 +99,21 @@ pub enum Absence {
     Empty,
 }
 
+/// The protocols with ports (IANA protocol numbers): TCP, UDP, SCTP.
+const WITH_PORTS: [u8; 3] = [6, 17, 132];
+
 impl Dissection<'_> {
+    /// Bytes that TCP, UDP or SCTP carry in this packet, by the lengths on the wire. Of a later fragment, all.
+    #[inline]
+    pub fn payload_len(&self) -> u32 {
+        self.ports.as_ref().map_or_else(|| self.later_fragment_len(), |ports| ports.payload_len)
+    }
+
+    fn later_fragment_len(&self) -> u32 {
+        let Some(Hosts { protocol, fragment: Some(fragment), .. }) = self.hosts else { return 0 };
+        if fragment.offset > 0 && WITH_PORTS.contains(&protocol) { fragment.len } else { 0 }
+    }
+
     /// Why the packet is not in this layer's graph; `None` where it is.
     pub fn absence(&self, layer: GraphLayer, link_type: LinkType) -> Option<Absence> {
         let there = match layer {
