@@ -31,6 +31,7 @@ pub struct Centrality {
     pub cores: Vec<u32>,
     /// Which community each node is in, from 0.
     pub communities: Vec<u32>,
+    community_sizes: Vec<usize>,
 }
 
 /// The probability that a walk over the graph goes on (Brin and Page, 1998).
@@ -52,19 +53,31 @@ impl Centrality {
             .map(|edge| (edge.source, edge.target, (edge.traffic.bytes as f64).ln_1p()))
             .collect();
         let (hubs, authorities) = hits(outline.len(), &edges);
+        let communities = communities(outline.len(), &edges);
+        let mut community_sizes = vec![0; communities.iter().max().map_or(0, |most| *most as usize + 1)];
+        communities.iter().for_each(|community| community_sizes[*community as usize] += 1);
         Self {
             betweenness: betweenness(&peers, threads),
             page_rank: page_rank(outline.len(), &edges),
             hubs,
             authorities,
             cores: cores(&peers),
-            communities: communities(outline.len(), &edges),
+            communities,
+            community_sizes,
         }
     }
 
     /// How many communities there are.
     pub fn community_count(&self) -> usize {
-        self.communities.iter().max().map_or(0, |most| *most as usize + 1)
+        self.community_sizes.len()
+    }
+
+    /// How many nodes the node's community has.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn community_size(&self, node: usize) -> usize {
+        self.community_sizes[self.communities[node] as usize]
     }
 }
 

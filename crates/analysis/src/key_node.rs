@@ -25,6 +25,10 @@ pub struct KeyNode {
     pub page_rank: Option<f64>,
     /// The innermost k-core that it is in, where it was computed.
     pub core: Option<u32>,
+    /// Its HITS scores as a hub and as an authority, where they were computed.
+    pub hits: Option<(f64, f64)>,
+    /// How many nodes its community has, where there is more than one.
+    pub community: Option<usize>,
 }
 
 /// Two nodes that are the only link between two parts of the graph.
@@ -124,6 +128,10 @@ fn key_node(topology: &Topology<'_>, centrality: Option<&Centrality>, place: usi
         betweenness: paths.map(|paths| (paths.shares[node], paths.error)),
         page_rank: centrality.map(|centrality| centrality.page_rank[node]),
         core: centrality.map(|centrality| centrality.cores[node]),
+        hits: centrality.map(|centrality| (centrality.hubs[node], centrality.authorities[node])),
+        community: centrality
+            .filter(|centrality| centrality.community_count() > 1)
+            .map(|centrality| centrality.community_size(node)),
     }
 }
 
@@ -170,6 +178,9 @@ fn cut_off(core: &Core) -> (Vec<u32>, Vec<Bridge>) {
     (cuts_off, bridges)
 }
 
+/// HITS scores add up to 1; those of fewer say nothing of the node.
+const HITS_SHOWN: f64 = 0.05;
+
 impl fmt::Display for KeyNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "talks with {}", self.peers)?;
@@ -186,8 +197,17 @@ impl fmt::Display for KeyNode {
         if let Some(rank) = self.page_rank {
             write!(f, ", PageRank {rank:.3}")?;
         }
+        let (hub, authority) = self.hits.unwrap_or_default();
+        for (role, score) in [("hub", hub), ("authority", authority)] {
+            if score >= HITS_SHOWN {
+                write!(f, ", {role} {score:.3}")?;
+            }
+        }
         if let Some(core) = self.core.filter(|core| *core > 1) {
             write!(f, ", in the {core}-core")?;
+        }
+        if let Some(community) = self.community {
+            write!(f, ", in a community of {community}")?;
         }
         Ok(())
     }

@@ -185,8 +185,10 @@ fn manners_by_themselves() {
     let syns = || with(SYN, RST_ACK, 100..120);
     let fins = || with(FIN, RST_ACK, 100..120);
     let acks = || with(ACK, RST, 100..120);
-    let (syn, fin) =
-        ("20 of 20 ports on 10.0.0.9 that 10.0.0.5 tried refused", "by segments that show neither SYN nor ACK");
+    let (syn, fin) = (
+        "20 of 20 ports on 10.0.0.9 that 10.0.0.5 tried refused",
+        "by segments that show neither SYN nor ACK",
+    );
     let ack = "by segments without a connection";
     for (name, traffic, expected) in [
         ("an ACK first, as nmap sends", with(ACK, RST, 80..81).and(syns()), &[syn][..]),
