@@ -191,7 +191,8 @@ impl<K: Packed> Partition<K> {
 
     /// The rows of flows in virtual networks: asked for often, and most captures have none.
     pub(crate) fn virtual_rows(&self) -> impl Iterator<Item = &Row<K>> {
-        self.rows().take(if self.has_virtual { self.len } else { 0 }).filter(|row| row.key.is_virtual())
+        let chunks = if self.has_virtual { self.chunks() } else { &[] };
+        chunks.iter().flatten().filter(|row| row.key.is_virtual())
     }
 
     /// Every row, in the order in which they lie.
