@@ -11,6 +11,8 @@ use crate::{FlowKey, NodeId};
 pub(crate) trait Packed: Copy + Eq + Send + Sync {
     /// A node of the layers above the devices, packed: sorts as [`NodeId`] does.
     type Node: Copy + Ord + Hash + Send;
+    /// A host behind a device, which is a number.
+    type Behind: Copy + Eq + Hash + Send;
     /// Whether it is of a flow over IPv6.
     const IS_V6: bool;
 
@@ -47,6 +49,9 @@ pub(crate) trait Packed: Copy + Eq + Send + Sync {
     fn ends(&self, layer: GraphLayer) -> Option<[Self::Node; 2]>;
     /// The address of a host.
     fn address(host: Self::Node) -> IpAddr;
+    fn behind(device: u32, host: Self::Node) -> Self::Behind;
+    /// The opposite.
+    fn device_and_address(behind: Self::Behind) -> (u32, IpAddr);
     fn id(layer: GraphLayer, node: Self::Node) -> NodeId;
 }
 
@@ -197,6 +202,8 @@ pub(crate) fn mac(node: Narrow) -> MacAddr {
 
 impl Packed for PackedV4 {
     type Node = Narrow;
+    /// As one word: there may be millions, looked up at random.
+    type Behind = u64;
     const IS_V6: bool = false;
 
     #[inline]
@@ -240,6 +247,15 @@ impl Packed for PackedV4 {
         })
     }
 
+    #[inline]
+    fn behind(device: u32, host: Narrow) -> u64 {
+        u64::from(device) << 32 | host.bits()
+    }
+
+    fn device_and_address(behind: u64) -> (u32, IpAddr) {
+        ((behind >> 32) as u32, Self::address(Narrow::new(behind & 0xffff_ffff)))
+    }
+
     fn address(host: Narrow) -> IpAddr {
         IpAddr::V4(Ipv4Addr::from_bits(host.bits() as u32))
     }
@@ -255,6 +271,7 @@ impl Packed for PackedV4 {
 
 impl Packed for PackedV6 {
     type Node = (u128, u16);
+    type Behind = (u32, u128);
     const IS_V6: bool = true;
 
     #[inline]
@@ -293,6 +310,15 @@ impl Packed for PackedV6 {
         };
         let reaches = layer != GraphLayer::Devices && self.reaches(layer);
         reaches.then_some([(source, source_port), (destination, destination_port)])
+    }
+
+    #[inline]
+    fn behind(device: u32, (host, _): (u128, u16)) -> (u32, u128) {
+        (device, host)
+    }
+
+    fn device_and_address((device, host): (u32, u128)) -> (u32, IpAddr) {
+        (device, Self::address((host, 0)))
     }
 
     fn address((bits, _): (u128, u16)) -> IpAddr {
