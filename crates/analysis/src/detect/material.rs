@@ -113,7 +113,7 @@ impl<'a> Material<'a> {
             exchanges: BTreeMap::new(),
             long: BTreeMap::new(),
         };
-        let (sketch, callers) = (Sketch::of(table), Callers::of(table));
+        let (sketch, callers, is_cut) = (Sketch::of(table), Callers::of(table), material.is_cut());
         let start = || (None, 0, ProtocolSet::EMPTY, sketch.clone(), callers.clone());
         let parts = table.fold_by(threads, start, |(life, last, protocols, sketch, callers), flow| {
             let (key, stats) = (flow.key(), flow.stats());
@@ -126,7 +126,7 @@ impl<'a> Material<'a> {
             }
             let Some((transport, ports)) = key.ports else { return };
             match transport {
-                Transport::Tcp => callers.add_tcp(hosts, stats.tcp_flags),
+                Transport::Tcp => callers.add_tcp(hosts, stats.tcp_flags, is_cut),
                 Transport::Udp => callers.add_udp(&Connection { hosts, ports }, inside),
                 Transport::Sctp => {}
             }
@@ -421,8 +421,10 @@ impl Callers {
     }
 
     #[inline]
-    fn add_tcp(&mut self, hosts: Pair<IpAddr>, tcp_flags: u8) {
-        if tcp_flags & SYN != 0 || is_stealthy(tcp_flags) {
+    fn add_tcp(&mut self, hosts: Pair<IpAddr>, tcp_flags: u8, is_cut: bool) {
+        // Where headers are cut off, segments without flags count only if they are refused.
+        let shows_flags = tcp_flags & CONTROL != 0 || !is_cut;
+        if tcp_flags & SYN != 0 || is_stealthy(tcp_flags) && shows_flags {
             self.tried.add(alone(hosts.source), 0);
         } else if is_refusal(tcp_flags) {
             // What a segment out of nowhere gets.
