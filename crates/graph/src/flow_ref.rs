@@ -1,4 +1,4 @@
-use crate::packed::{Packed, PackedV4, PackedV6};
+use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices};
 use crate::partition::{Partition, Row};
 use crate::{FlowKey, FlowStats};
 
@@ -52,6 +52,24 @@ impl<'a> FlowRef<'a> {
         match self.0 {
             Lying::V4(partition, row) => partition.stats(row),
             Lying::V6(partition, row) => partition.stats(row),
+        }
+    }
+
+    /// Its source and destination device, packed.
+    #[inline(always)]
+    pub(crate) fn devices(&self) -> Option<[Narrow; 2]> {
+        match self.0 {
+            Lying::V4(_, row) => devices(row.key.words()),
+            Lying::V6(_, row) => devices(row.key.words()),
+        }
+    }
+
+    /// Its bytes on the wire.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> u64 {
+        match self.0 {
+            Lying::V4(partition, row) => partition.bytes(row),
+            Lying::V6(partition, row) => partition.bytes(row),
         }
     }
 }

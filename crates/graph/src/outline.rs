@@ -1,4 +1,3 @@
-use std::cmp::Ordering;
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::thread;
@@ -40,10 +39,10 @@ impl Outline {
 
     /// Devices are few, and the pairs of them: they are told apart by hashing.
     fn of_devices(table: &FlowTable, threads: usize) -> Self {
-        let parts = table.fold_bytes_by(threads, HashMap::default, |pairs: &mut Pairs, words, bytes| {
-            if let Some(pair) = devices(words) {
+        let parts = table.fold_by(threads, HashMap::default, |pairs: &mut Pairs, flow| {
+            if let Some(pair) = flow.devices() {
                 let sum = pairs.entry(pair).or_default();
-                *sum = sum.saturating_add(bytes);
+                *sum = sum.saturating_add(flow.bytes());
             }
         });
         let pairs = parts.into_iter().reduce(|mut whole, part| {
@@ -158,16 +157,13 @@ impl Outline {
 
     /// The number of a node, if it is there. O(log nodes).
     pub fn number(&self, id: NodeId) -> Option<usize> {
-        let (mut from, mut to) = (0, self.len());
-        while from < to {
-            let middle = from.midpoint(to);
-            match self.id(middle).cmp(&id) {
-                Ordering::Less => from = middle + 1,
-                Ordering::Equal => return Some(middle),
-                Ordering::Greater => to = middle,
-            }
-        }
-        None
+        let nodes = &self.nodes;
+        let place = match Narrow::of(id) {
+            Ok(narrow) => nodes.narrow.binary_search(&narrow).ok(),
+            Err(wide) => nodes.wide.binary_search(&wide).ok().map(|place| nodes.narrow.len() + place),
+        };
+        // Packed, nodes of other layers may be the same.
+        place.filter(|place| self.id(*place) == id)
     }
 
     /// What each node sent, in bytes on the wire.

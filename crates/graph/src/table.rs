@@ -235,21 +235,6 @@ impl FlowTable {
         })
     }
 
-    /// The same with the words of the keys as they lie in the table, and the bytes of the flows.
-    pub(crate) fn fold_bytes_by<A: Send>(
-        &self,
-        threads: usize,
-        start: impl Fn() -> A + Sync,
-        step: impl Fn(&mut A, &[u64], u64) + Sync,
-    ) -> Vec<A> {
-        self.parts_by(threads, |v4, v6| {
-            let mut all = start();
-            each_row(v4, |partition, row| step(&mut all, row.key.words(), partition.bytes(row)));
-            each_row(v6, |partition, row| step(&mut all, row.key.words(), partition.bytes(row)));
-            all
-        })
-    }
-
     /// Gives a part of the partitions to each of so many threads at most, and what they make of them.
     pub(crate) fn parts_by<'a, A: Send>(
         &'a self,

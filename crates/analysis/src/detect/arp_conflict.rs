@@ -316,7 +316,7 @@ fn are_in_captures_of_their_own(material: &Material<'_>, claims: &[ClaimRow]) ->
         claimed |= claim.captures;
         is_apart
     });
-    if !are_apart || !material.has_several_captures {
+    if !are_apart {
         return false;
     }
     let mut seen: BTreeMap<MacAddr, (BTreeSet<u32>, BTreeSet<MacAddr>)> =

@@ -28,8 +28,6 @@ pub(super) struct Material<'a> {
     pub(super) filters: Filters,
     /// From the first packet with a time to the last.
     pub(super) life: Life,
-    /// Whether some flows are first seen in another capture than the first.
-    pub(super) has_several_captures: bool,
     /// TCP attempts and what came back, of hosts that may have tried much.
     pub(super) attempts: Pairs<'a>,
     /// The same of UDP, of hosts of which few are answered.
@@ -106,7 +104,6 @@ impl<'a> Material<'a> {
             inside,
             filters: Filters::default(),
             life: None,
-            has_several_captures: false,
             attempts: Pairs::default(),
             datagrams: Pairs::default(),
             calls: Vec::new(),
@@ -114,11 +111,10 @@ impl<'a> Material<'a> {
             long: BTreeMap::new(),
         };
         let (sketch, callers, is_cut) = (Sketch::of(table), Callers::of(table), material.is_cut());
-        let start = || (None, 0, ProtocolSet::EMPTY, sketch.clone(), callers.clone());
-        let parts = table.fold_by(threads, start, |(life, last, protocols, sketch, callers), flow| {
+        let start = || (None, ProtocolSet::EMPTY, sketch.clone(), callers.clone());
+        let parts = table.fold_by(threads, start, |(life, protocols, sketch, callers), flow| {
             let (key, stats) = (flow.key(), flow.stats());
             *life = join(*life, stats.life);
-            *last = stats.position.capture.max(*last);
             *protocols = protocols.union(stats.protocols);
             let Some(hosts) = key.hosts else { return };
             if stats.traffic.payload_bytes > 0 {
@@ -133,9 +129,8 @@ impl<'a> Material<'a> {
         });
         let (mut whole, mut callers) = (sketch, callers);
         let mut protocols = ProtocolSet::EMPTY;
-        for (life, last, some, sketch, part) in parts {
+        for (life, some, sketch, part) in parts {
             material.life = join(material.life, life);
-            material.has_several_captures |= last > 0;
             protocols = protocols.union(some);
             whole.merge(&sketch);
             callers.merge(&part);
