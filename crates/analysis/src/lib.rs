@@ -26,7 +26,7 @@ pub use detect::{THRESHOLDS, Threshold, findings, findings_by};
 pub use gateway::{Gateway, gateways};
 pub use key_node::{Bridge, KeyNode, Topology, bridges, key_nodes, key_nodes_among};
 pub use observe::Observations;
-pub use service::{Service, services, services_among};
+pub use service::{Service, Services, services};
 pub use switch::{Switch, switches};
 pub use talker::top_talkers;
 

@@ -3,7 +3,7 @@ use std::collections::{BinaryHeap, HashSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use pcapviz_graph::{GraphLayer, NodeId};
+use pcapviz_graph::NodeId;
 
 use crate::talker::most;
 use crate::{Observations, Topology};
@@ -38,50 +38,70 @@ const CLIENTS: usize = 3;
 /// assert!(services(&Topology::of(&endpoints), &Observations::default(), 10).is_empty());
 /// ```
 pub fn services(topology: &Topology<'_>, observations: &Observations, count: usize) -> Vec<Service> {
-    let (endpoints, peers) = (topology.outline, &topology.peers);
-    if endpoints.layer() != GraphLayer::Endpoints {
-        return Vec::new();
+    Services::of(topology, observations).first(count)
+}
+
+/// What tells services from other end points, for who asks more than once.
+///
+/// ```
+/// use pcapviz_analysis::{Observations, Services, Topology};
+/// use pcapviz_graph::{FlowTable, GraphLayer};
+///
+/// let endpoints = FlowTable::new().outline(GraphLayer::Endpoints, 1);
+/// let topology = Topology::of(&endpoints);
+/// let services = Services::of(&topology, &Observations::default());
+/// assert!(services.first(10).is_empty() && services.among(&[]).is_empty());
+/// ```
+pub struct Services<'a> {
+    topology: &'a Topology<'a>,
+    accepted: HashSet<(IpAddr, u16)>,
+}
+
+impl<'a> Services<'a> {
+    /// Of the graph of layer 4; of other layers there are none.
+    pub fn of(topology: &'a Topology<'_>, observations: &Observations) -> Self {
+        Self { topology, accepted: observations.handshakes.accepting() }
     }
-    let accepted = observations.handshakes.accepting();
-    // The most clients found so far, and of so many the fewest: who has fewer peers has fewer clients, and is not among the first.
-    let mut most_clients: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
-    let service = |node: usize| {
-        let is_full = most_clients.len() >= count;
-        let is_behind = |Reverse(fewest): &Reverse<usize>| peers.of_node(node).len() < *fewest;
-        if is_full && most_clients.peek().is_none_or(is_behind) {
-            return None;
-        }
-        let service = Service::of(topology, &accepted, node)?;
-        most_clients.push(Reverse(service.clients));
-        if is_full {
-            most_clients.pop();
-        }
-        Some(service)
-    };
-    let found: Vec<Service> = (0..endpoints.len()).filter_map(service).collect();
-    let best = most(found.len(), count, |n| (Reverse(found[n].clients), Reverse(found[n].bytes)));
-    best.into_iter().map(|n| found[n]).collect()
-}
 
-/// Those of these nodes that are services, in their order. O(peers of the nodes).
-pub fn services_among(topology: &Topology<'_>, observations: &Observations, nodes: &[usize]) -> Vec<Service> {
-    let is_layer = topology.outline.layer() == GraphLayer::Endpoints;
-    let accepted = observations.handshakes.accepting();
-    let nodes = nodes.iter().filter(|_| is_layer);
-    nodes.filter_map(|&node| Service::of(topology, &accepted, node)).collect()
-}
+    /// As [`services`].
+    pub fn first(&self, count: usize) -> Vec<Service> {
+        let peers = &self.topology.peers;
+        // The most clients found so far, and of so many the fewest: who has fewer peers has fewer clients, and is not among the
+        // first.
+        let mut most_clients: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
+        let service = |node: usize| {
+            let is_full = most_clients.len() >= count;
+            let is_behind = |Reverse(fewest): &Reverse<usize>| peers.of_node(node).len() < *fewest;
+            if is_full && most_clients.peek().is_none_or(is_behind) {
+                return None;
+            }
+            let service = self.service(node)?;
+            most_clients.push(Reverse(service.clients));
+            if is_full {
+                most_clients.pop();
+            }
+            Some(service)
+        };
+        let found: Vec<Service> = (0..self.topology.outline.len()).filter_map(service).collect();
+        let best = most(found.len(), count, |n| (Reverse(found[n].clients), Reverse(found[n].bytes)));
+        best.into_iter().map(|n| found[n]).collect()
+    }
 
-impl Service {
+    /// Those of these nodes that are services, in their order. O(peers of the nodes).
+    pub fn among(&self, nodes: &[usize]) -> Vec<Service> {
+        nodes.iter().filter_map(|&node| self.service(node)).collect()
+    }
+
     /// The end point as a service, if it is one.
     #[inline]
-    fn of(topology: &Topology<'_>, accepted: &HashSet<(IpAddr, u16)>, node: usize) -> Option<Self> {
-        let (endpoints, of_node) = (topology.outline, topology.peers.of_node(node));
+    fn service(&self, node: usize) -> Option<Service> {
+        let (endpoints, of_node) = (self.topology.outline, self.topology.peers.of_node(node));
         // Most end points are clients' ports.
-        if of_node.len() < CLIENTS && accepted.is_empty() {
+        if of_node.len() < CLIENTS && self.accepted.is_empty() {
             return None;
         }
         let NodeId::Endpoint(ip, port) = endpoints.id(node) else { return None };
-        let accepted = accepted.contains(&(ip, port));
+        let accepted = self.accepted.contains(&(ip, port));
         if !accepted && of_node.len() < CLIENTS {
             return None;
         }
@@ -94,7 +114,7 @@ impl Service {
         }
         let serves = accepted || (clients >= CLIENTS && 2 * higher > of_node.len());
         let bytes = endpoints.sent()[node].saturating_add(endpoints.received()[node]);
-        serves.then_some(Self { node, clients, bytes, accepted })
+        serves.then_some(Service { node, clients, bytes, accepted })
     }
 }
 

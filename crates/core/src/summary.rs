@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 use std::thread;
 
 use pcapviz_analysis::{
-    Centrality, Service, Topology, bridges, gateways, key_nodes, key_nodes_among, services, services_among,
-    switches, top_talkers,
+    Centrality, Service, Services, Topology, bridges, gateways, key_nodes, key_nodes_among, switches,
+    top_talkers,
 };
 use pcapviz_enrich::Enricher;
 use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
@@ -175,6 +175,8 @@ impl Report {
         count: usize,
     ) -> Vec<(NodeId, String)> {
         let outline = topology.outline();
+        let services =
+            (outline.layer() == GraphLayer::Endpoints).then(|| Services::of(topology, &self.observations));
         let name = |services: Vec<Service>| -> Vec<(NodeId, String)> {
             services.iter().map(|service| (outline.id(service.node), service.to_string())).collect()
         };
@@ -186,7 +188,9 @@ impl Report {
                 gateways.chain(switches).collect()
             }
             GraphLayer::Hosts => Vec::new(),
-            GraphLayer::Endpoints => name(services(topology, &self.observations, count)),
+            GraphLayer::Endpoints => {
+                services.as_ref().map_or(Vec::new(), |services| name(services.first(count)))
+            }
         };
         // What is worth computing for the reasons alone: a large graph is ranked by its shape.
         let is_small = outline.edges().len() <= CENTRALITY_EDGES && outline.layer() == GraphLayer::Hosts;
@@ -200,10 +204,7 @@ impl Report {
         let chosen: Vec<NodeId> = all.filter(|id| known.insert(*id)).take(count).collect();
         // Whatever each was chosen for, all that there is to say of it.
         let numbers: Vec<usize> = chosen.iter().filter_map(|id| outline.number(*id)).collect();
-        let roles = match outline.layer() {
-            GraphLayer::Endpoints => name(services_among(topology, &self.observations, &numbers)),
-            _ => roles,
-        };
+        let roles = services.map_or(roles, |services| name(services.among(&numbers)));
         let shapes = key_nodes_among(topology, centrality.as_ref(), &numbers);
         let shapes = shapes.into_iter().map(|key| (outline.id(key.node), key.to_string()));
         let mut reasons: HashMap<NodeId, Vec<String>> = HashMap::new();
