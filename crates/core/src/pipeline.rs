@@ -160,7 +160,8 @@ impl Pipeline {
     pub fn run(&self) -> Report {
         let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
         let threads = threads.min(MOST_THREADS);
-        let (whole, outcomes) = self.read(threads);
+        let (mut whole, outcomes) = self.read(threads);
+        whole.table.shrink_to_fit();
         let mut report = Report::new(whole, threads, self.options.tunnels, outcomes.into_iter());
         report.find(&self.inside);
         report

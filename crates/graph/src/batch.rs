@@ -8,7 +8,7 @@ use crate::table::place;
 
 /// Packets that wait to be counted in a [`FlowTable`](crate::FlowTable), a few dozen at most.
 ///
-/// The rows of a table with many flows are far from the processor, and to look one up is mostly to wait for
+/// The rows of a table are far from the processor, and to look one up is mostly to wait for
 /// memory. Looked up together, they are waited for together. Where packets share their
 /// [headers](pcapviz_capture::Dissection::headers), the row is looked up once.
 ///
@@ -17,19 +17,29 @@ use crate::table::place;
 pub struct FlowBatch {
     v4: Waiting<PackedV4>,
     v6: Waiting<PackedV6>,
-    rows: Rows,
+    seen: Seen,
     absent: Vec<((GraphLayer, Absence), u64)>,
 }
 
-/// Keys, and beside each the packet that is to be added to its row.
+/// Keys to be looked up, with the headers that give them again; and packets, with the number of the key whose row they are to be
+/// added to.
 #[derive(Clone, Debug)]
 struct Waiting<K> {
-    keys: Vec<K>,
-    arrivals: Vec<(Arrival, Option<HeadersId>)>,
+    keys: Vec<(K, Option<HeadersId>)>,
+    arrivals: Vec<(Arrival, usize)>,
 }
 
-/// The rows of flows whose packets share headers, by the place of these.
-type Rows = Vec<Option<(HeadersId, Place)>>;
+/// Where the flows are whose packets share headers, by the place of these.
+type Seen = Vec<Option<(HeadersId, At)>>;
+
+/// Where a flow is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum At {
+    /// It has a row.
+    Row(Place),
+    /// It waits, over this version of IP, with the key of this number.
+    Waiting { is_v6: bool, key: u16 },
+}
 
 /// Where a flow's row is: over which version of IP, in which partition, and its number there.
 #[derive(Clone, Copy, Debug)]
@@ -46,36 +56,38 @@ const ABSENCES: usize = 16;
 /// Look-ups that wait together: about as many as a processor has under way at once.
 const BATCH: usize = 32;
 
-/// So few flows are near enough to be looked up one by one: then the next packet with the same headers finds its row.
-const NEAR: usize = 1 << 15;
+/// Packets that wait at most.
+const ARRIVALS: usize = 2 * BATCH;
 
 impl FlowBatch {
-    /// The row of the flow that packets with these headers belong to, if it is remembered.
+    /// Where the flow is that packets with these headers belong to, if it is remembered.
     #[inline]
-    pub(crate) fn row(&self, headers: HeadersId) -> Option<Place> {
-        self.rows.get(headers.place())?.filter(|(same, _)| *same == headers).map(|(_, place)| place)
+    pub(crate) fn at(&self, headers: HeadersId) -> Option<At> {
+        self.seen.get(headers.place())?.filter(|(same, _)| *same == headers).map(|(_, at)| at)
     }
 
-    /// Adds a packet to those that wait to be counted in a table of so many flows, and says how many flows were new, if
-    /// that made it count them.
+    /// Adds a packet to those that wait, by its flow.
     #[inline]
-    pub(crate) fn add(
-        &mut self,
-        found: &Dissection<'_>,
-        arrival: Arrival,
-        flows: usize,
-        seed: u64,
-        v4: &mut [Partition<PackedV4>],
-        v6: &mut [Partition<PackedV6>],
-    ) -> usize {
+    pub(crate) fn add(&mut self, found: &Dissection<'_>, arrival: Arrival) {
         let key = FlowKey::of(found);
-        let packet = (arrival, found.headers);
-        let is_near = flows < NEAR;
         if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
-            self.v6.add(PackedV6::pack(&key), packet, is_near, seed, v6, &mut self.rows)
+            self.v6.add(PackedV6::pack(&key), arrival, found.headers, &mut self.seen);
         } else {
-            self.v4.add(PackedV4::pack(&key), packet, is_near, seed, v4, &mut self.rows)
+            self.v4.add(PackedV4::pack(&key), arrival, found.headers, &mut self.seen);
         }
+    }
+
+    /// Adds a packet of a flow that waits.
+    #[inline]
+    pub(crate) fn add_to(&mut self, is_v6: bool, key: u16, arrival: Arrival) {
+        let arrivals = if is_v6 { &mut self.v6.arrivals } else { &mut self.v4.arrivals };
+        arrivals.push((arrival, key.into()));
+    }
+
+    /// Whether those that wait are to be counted now.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.v4.is_full() || self.v6.is_full()
     }
 
     /// Counts a packet that is not in a layer's graph.
@@ -92,18 +104,20 @@ impl FlowBatch {
         }
     }
 
-    /// Counts all that wait, and says how many flows were new.
-    pub(crate) fn settle(
+    /// Counts all packets that wait, and says how many flows were new.
+    pub(crate) fn count(
         &mut self,
-        totals: &mut Totals,
         seed: u64,
         v4: &mut [Partition<PackedV4>],
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
+        self.v4.count(seed, v4, &mut self.seen) + self.v6.count(seed, v6, &mut self.seen)
+    }
+
+    /// Tells the totals of all that is absent, and forgets where flows are.
+    pub(crate) fn finish(&mut self, totals: &mut Totals) {
         totals.absences(self.absent.drain(..));
-        let new = self.v4.count(seed, v4, &mut self.rows) + self.v6.count(seed, v6, &mut self.rows);
-        self.rows.clear();
-        new
+        self.seen.clear();
     }
 }
 
@@ -115,54 +129,47 @@ impl<K> Default for Waiting<K> {
 
 impl<K: Packed> Waiting<K> {
     #[inline]
-    fn add(
-        &mut self,
-        key: K,
-        packet: (Arrival, Option<HeadersId>),
-        is_near: bool,
-        seed: u64,
-        partitions: &mut [Partition<K>],
-        known: &mut Rows,
-    ) -> usize {
-        if is_near && self.keys.is_empty() {
-            let (partition, hash) = place(seed, &key);
-            let (row, is_new) = partitions[partition].add(hash, &key, &packet.0);
-            remember::<K>(known, packet.1, partition, row);
-            return usize::from(is_new);
-        }
-        self.keys.push(key);
-        self.arrivals.push(packet);
-        if self.keys.len() < BATCH { 0 } else { self.count(seed, partitions, known) }
+    fn add(&mut self, key: K, arrival: Arrival, headers: Option<HeadersId>, seen: &mut Seen) {
+        let number = self.keys.len();
+        remember(seen, headers, At::Waiting { is_v6: K::IS_V6, key: number as u16 });
+        self.keys.push((key, headers));
+        self.arrivals.push((arrival, number));
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.keys.len() >= BATCH || self.arrivals.len() >= ARRIVALS
     }
 
     /// In three passes, so that what each waits for does not hang on what it did before: the places in the
     /// index, the rows' keys, the rows. Says how many flows were new.
-    fn count(&mut self, seed: u64, partitions: &mut [Partition<K>], known: &mut Rows) -> usize {
+    fn count(&mut self, seed: u64, partitions: &mut [Partition<K>], seen: &mut Seen) -> usize {
         let mut found = [(0, 0, None); BATCH];
-        for (found, key) in found.iter_mut().zip(&self.keys) {
+        for (found, (key, _)) in found.iter_mut().zip(&self.keys) {
             let (partition, hash) = place(seed, key);
             *found = (partition, hash, partitions[partition].guess(hash));
         }
-        for ((partition, _, row), key) in found.iter_mut().zip(&self.keys) {
+        for ((partition, _, row), (key, _)) in found.iter_mut().zip(&self.keys) {
             *row = row.filter(|row| partitions[*partition].is_of(*row, key));
         }
         let mut new = 0;
-        for ((partition, hash, row), (key, (arrival, headers))) in
-            found.into_iter().zip(self.keys.iter().zip(&self.arrivals))
-        {
-            let rows = &mut partitions[partition];
-            let row = match row {
-                Some(row) => {
-                    rows.add_to(row, arrival);
-                    row
-                }
+        for (arrival, number) in &self.arrivals {
+            let (partition, hash, row) = &mut found[*number];
+            let rows = &mut partitions[*partition];
+            match row {
+                Some(row) => rows.add_to(*row, arrival),
                 None => {
-                    let (row, added) = rows.add(hash, key, arrival);
-                    new += usize::from(added);
-                    row
+                    let (at, is_new) = rows.add(*hash, &self.keys[*number].0, arrival);
+                    *row = Some(at);
+                    new += usize::from(is_new);
                 }
-            };
-            remember::<K>(known, *headers, partition, row);
+            }
+        }
+        for ((partition, _, row), (_, headers)) in found.into_iter().zip(&self.keys) {
+            if let Some(row) = row {
+                let place = Place { is_v6: K::IS_V6, partition: partition as u16, row };
+                remember(seen, *headers, At::Row(place));
+            }
         }
         self.keys.clear();
         self.arrivals.clear();
@@ -170,11 +177,11 @@ impl<K: Packed> Waiting<K> {
     }
 }
 
-/// Notes the row of the packets with these headers.
+/// Notes where the packets with these headers belong.
 #[inline]
-fn remember<K: Packed>(known: &mut Rows, headers: Option<HeadersId>, partition: usize, row: u32) {
+fn remember(seen: &mut Seen, headers: Option<HeadersId>, at: At) {
     if let Some(headers) = headers {
-        known.resize(HeadersId::PLACES, None);
-        known[headers.place()] = Some((headers, Place { is_v6: K::IS_V6, partition: partition as u16, row }));
+        seen.resize(HeadersId::PLACES, None);
+        seen[headers.place()] = Some((headers, at));
     }
 }

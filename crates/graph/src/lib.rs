@@ -32,6 +32,7 @@ mod domain;
 mod finding;
 mod flow;
 mod flow_ref;
+mod index;
 mod inside;
 mod layer_graph;
 mod life;

@@ -269,7 +269,7 @@ impl Numbered {
         table: &FlowTable,
         threads: usize,
     ) -> Self {
-        let devices_of = |words: &[u64]| devices(words).filter(|_| layer == GraphLayer::Devices);
+        let devices_of = |words: &[u32]| devices(words).filter(|_| layer == GraphLayer::Devices);
         let parts = table.parts_by(threads, |v4, v6| {
             let v4 = reaching(layer, but_not, v4).map(|(_, row)| &row.key);
             let v6 = || reaching(layer, but_not, v6).map(|(_, row)| &row.key);

@@ -1,5 +1,6 @@
 //! Which flow it is, as it lies in the table: fixed words instead of options, which are hashed and compared as they are.
 
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -15,18 +16,23 @@ pub(crate) trait Packed: Copy + Eq + Send + Sync {
     type Behind: Copy + Eq + Hash + Send;
     /// Whether it is of a flow over IPv6.
     const IS_V6: bool;
+    /// Without size, aligned as rows of such flows are.
+    type Align: Copy + Debug + Send + Sync;
+    const ALIGN: Self::Align;
 
     fn pack(key: &FlowKey) -> Self;
     fn unpack(&self) -> FlowKey;
-    fn words(&self) -> &[u64];
-    /// Equality word by word. That of arrays is a call, and wider loads wait for the words just written.
+    /// All that tells flows apart, the [small numbers](SMALL) among them.
+    fn words(&self) -> &[u32];
+    /// Equality without a branch for each word; that of arrays is a call.
     #[inline]
     fn same_as(&self, other: &Self) -> bool {
-        self.words().iter().zip(other.words()).all(|(a, b)| a == b)
+        let differences = self.words().iter().zip(other.words()).map(|(a, b)| a ^ b);
+        differences.fold(0, |all, difference| all | difference) == 0
     }
     /// Whether the flow has two ends at this layer.
     fn reaches(&self, layer: GraphLayer) -> bool {
-        let small = self.words()[3];
+        let small = self.words()[SMALL];
         match layer {
             GraphLayer::Devices => small & HAS_DEVICES != 0,
             GraphLayer::Hosts => small & HAS_HOSTS != 0,
@@ -35,14 +41,14 @@ pub(crate) trait Packed: Copy + Eq + Send + Sync {
     }
     /// As [`FlowKey::is_virtual`].
     fn is_virtual(&self) -> bool {
-        self.words()[3] & (HAS_OUTER | HAS_INNER) != 0 || self.is_in_tunnel()
+        self.words()[SMALL] & (HAS_OUTER | HAS_INNER) != 0 || self.is_in_tunnel()
     }
     fn is_in_tunnel(&self) -> bool {
-        (self.words()[3] >> TUNNEL) as u8 != 0
+        (self.words()[SMALL] >> TUNNEL) as u8 != 0
     }
     /// As [`FlowKey::protocol`].
     fn protocol(&self) -> Option<u8> {
-        let small = self.words()[3];
+        let small = self.words()[SMALL];
         (small & HAS_PROTOCOL != 0).then_some((small >> PROTOCOL) as u8)
     }
     /// Source and destination at layer 3 or 4; `None` where the flow has none, and for the devices.
@@ -55,10 +61,16 @@ pub(crate) trait Packed: Copy + Eq + Send + Sync {
     fn id(layer: GraphLayer, node: Self::Node) -> NodeId;
 }
 
-/// A flow without IP, or over IPv4: MAC addresses with VLAN tags, ports and tunnel, small numbers, hosts.
-pub(crate) type PackedV4 = [u64; 5];
+/// A flow without IP, or over IPv4: MAC addresses with VLAN tags, small numbers, ports, tunnel, hosts. In words of 32 bits, so
+/// that a row of the table fills a line of the processor's cache.
+pub(crate) type PackedV4 = [u32; 9];
 /// A flow over IPv6: the same with longer hosts.
-pub(crate) type PackedV6 = [u64; 8];
+pub(crate) type PackedV6 = [u32; 15];
+
+/// As wide as a line of the processor's cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+pub(crate) struct Line;
 
 /// A device, an IPv4 address or an IPv4 end point: 64 bits in two halves, so that it is aligned to 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +101,7 @@ impl PartialOrd for Narrow {
 impl Narrow {
     #[inline]
     fn new(bits: u64) -> Self {
-        Self([(bits >> 32) as u32, bits as u32])
+        Self(halves(bits))
     }
 
     /// A node packed; those with an IPv6 address are wide.
@@ -115,29 +127,32 @@ impl Narrow {
 
     #[inline]
     fn bits(self) -> u64 {
-        u64::from(self.0[0]) << 32 | u64::from(self.0[1])
+        whole(self.0)
     }
 }
 
-// What the fourth word has, from its lowest bit on: what is there at all, transport, protocol, tunnel's kind.
-const HAS_DEVICES: u64 = 1;
-const HAS_HOSTS: u64 = 1 << 1;
-const HAS_PROTOCOL: u64 = 1 << 2;
-const HAS_OUTER: u64 = 1 << 3;
-const HAS_INNER: u64 = 1 << 4;
+/// The word that has, from its lowest bit on: what is there at all, transport, protocol, tunnel's kind.
+const SMALL: usize = 4;
+const HAS_DEVICES: u32 = 1;
+const HAS_HOSTS: u32 = 1 << 1;
+const HAS_PROTOCOL: u32 = 1 << 2;
+const HAS_OUTER: u32 = 1 << 3;
+const HAS_INNER: u32 = 1 << 4;
 const TRANSPORT: u32 = 8;
 const PROTOCOL: u32 = 16;
 const TUNNEL: u32 = 24;
 
 /// The words that all flows have.
 #[inline(always)]
-fn pack_common(key: &FlowKey) -> [u64; 4] {
+fn pack_common(key: &FlowKey) -> [u32; 7] {
     let device = |MacAddr([a, b, c, d, e, f]): MacAddr, vlan: Option<u16>| {
         let [g, h] = vlan.unwrap_or(0).to_be_bytes();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        halves(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     };
     let nobody = Pair { source: MacAddr([0; 6]), destination: MacAddr([0; 6]) };
     let devices = key.devices.unwrap_or(nobody);
+    let [a, b] = device(devices.source, key.vlans.outer);
+    let [c, d] = device(devices.destination, key.vlans.inner);
     let (transport, ports) = match key.ports {
         None => (0, Pair { source: 0, destination: 0 }),
         Some((Transport::Tcp, ports)) => (1, ports),
@@ -145,35 +160,29 @@ fn pack_common(key: &FlowKey) -> [u64; 4] {
         Some((Transport::Sctp, ports)) => (3, ports),
     };
     let (tunnel, number) = key.tunnel.map_or((0, 0), TunnelId::to_parts);
-    let flag = |there: bool, flag: u64| if there { flag } else { 0 };
+    let flag = |there: bool, flag: u32| if there { flag } else { 0 };
     let there = flag(key.devices.is_some(), HAS_DEVICES)
         | flag(key.hosts.is_some(), HAS_HOSTS)
         | flag(key.protocol.is_some(), HAS_PROTOCOL)
         | flag(key.vlans.outer.is_some(), HAS_OUTER)
         | flag(key.vlans.inner.is_some(), HAS_INNER);
-    let protocol = u64::from(key.protocol.unwrap_or(0));
-    [
-        device(devices.source, key.vlans.outer),
-        device(devices.destination, key.vlans.inner),
-        u64::from(ports.source) << 48 | u64::from(ports.destination) << 32 | u64::from(number),
-        there | transport << TRANSPORT | protocol << PROTOCOL | u64::from(tunnel) << TUNNEL,
-    ]
+    let protocol = u32::from(key.protocol.unwrap_or(0));
+    let small = there | transport << TRANSPORT | protocol << PROTOCOL | u32::from(tunnel) << TUNNEL;
+    [a, b, c, d, small, u32::from(ports.source) << 16 | u32::from(ports.destination), number]
 }
 
 #[inline(always)]
-fn unpack_common([source, destination, ports, small]: [u64; 4]) -> FlowKey {
-    let mac = |word: u64| {
-        let [a, b, c, d, e, f, ..] = word.to_be_bytes();
-        MacAddr([a, b, c, d, e, f])
-    };
-    let has = |flag: u64| small & flag != 0;
+fn unpack_common([a, b, c, d, small, ports, number]: [u32; 7]) -> FlowKey {
+    let (source, destination) = (whole([a, b]), whole([c, d]));
+    let has = |flag: u32| small & flag != 0;
     let transport = match (small >> TRANSPORT) as u8 {
         1 => Some(Transport::Tcp),
         2 => Some(Transport::Udp),
         3 => Some(Transport::Sctp),
         _ => None,
     };
-    let pair = Pair { source: (ports >> 48) as u16, destination: (ports >> 32) as u16 };
+    let mac = |word: u64| mac(Narrow::new(word >> 16));
+    let pair = Pair { source: (ports >> 16) as u16, destination: ports as u16 };
     FlowKey {
         devices: has(HAS_DEVICES).then(|| Pair { source: mac(source), destination: mac(destination) }),
         vlans: Vlans {
@@ -183,15 +192,28 @@ fn unpack_common([source, destination, ports, small]: [u64; 4]) -> FlowKey {
         hosts: None,
         protocol: has(HAS_PROTOCOL).then_some((small >> PROTOCOL) as u8),
         ports: transport.map(|transport| (transport, pair)),
-        tunnel: TunnelId::from_parts((small >> TUNNEL) as u8, ports as u32),
+        tunnel: TunnelId::from_parts((small >> TUNNEL) as u8, number),
     }
+}
+
+/// 64 bits as two words, the higher half first.
+#[inline]
+pub(crate) fn halves(bits: u64) -> [u32; 2] {
+    [(bits >> 32) as u32, bits as u32]
+}
+
+/// The opposite.
+#[inline]
+pub(crate) fn whole([high, low]: [u32; 2]) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 /// Source and destination device of any flow.
 #[inline]
-pub(crate) fn devices(words: &[u64]) -> Option<[Narrow; 2]> {
-    let (source, destination) = (Narrow::new(words[0] >> 16), Narrow::new(words[1] >> 16));
-    (words[3] & HAS_DEVICES != 0).then_some([source, destination])
+pub(crate) fn devices(words: &[u32]) -> Option<[Narrow; 2]> {
+    let device = |high, low| Narrow::new(whole([high, low]) >> 16);
+    let devices = [device(words[0], words[1]), device(words[2], words[3])];
+    (words[SMALL] & HAS_DEVICES != 0).then_some(devices)
 }
 
 /// The device that [`devices`] packed.
@@ -205,44 +227,43 @@ impl Packed for PackedV4 {
     /// As one word: there may be millions, looked up at random.
     type Behind = u64;
     const IS_V6: bool = false;
+    type Align = [Line; 0];
+    const ALIGN: [Line; 0] = [];
 
     #[inline]
     fn pack(key: &FlowKey) -> Self {
-        let [a, b, c, d] = pack_common(key);
-        let hosts = match key.hosts {
+        let [a, b, c, d, small, ports, number] = pack_common(key);
+        let [source, destination] = match key.hosts {
             Some(Pair { source: IpAddr::V4(source), destination: IpAddr::V4(destination) }) => {
-                u64::from(source.to_bits()) << 32 | u64::from(destination.to_bits())
+                [source.to_bits(), destination.to_bits()]
             }
-            _ => 0,
+            _ => [0; 2],
         };
-        [a, b, c, d, hosts]
+        [a, b, c, d, small, ports, number, source, destination]
     }
 
     #[inline(always)]
     fn unpack(&self) -> FlowKey {
-        let [a, b, c, d, hosts] = *self;
-        let mut key = unpack_common([a, b, c, d]);
-        key.hosts = (d & HAS_HOSTS != 0).then(|| Pair {
-            source: IpAddr::V4(Ipv4Addr::from_bits((hosts >> 32) as u32)),
-            destination: IpAddr::V4(Ipv4Addr::from_bits(hosts as u32)),
-        });
-        key
+        let [common @ .., source, destination] = *self;
+        let ip = |bits: u32| IpAddr::V4(Ipv4Addr::from_bits(bits));
+        let hosts = self
+            .reaches(GraphLayer::Hosts)
+            .then(|| Pair { source: ip(source), destination: ip(destination) });
+        FlowKey { hosts, ..unpack_common(common) }
     }
 
     #[inline]
-    fn words(&self) -> &[u64] {
+    fn words(&self) -> &[u32] {
         self
     }
 
     #[inline]
     fn ends(&self, layer: GraphLayer) -> Option<[Narrow; 2]> {
-        let [_, _, ports, _, hosts] = *self;
-        let (source, destination) = (hosts >> 32, hosts & 0xffff_ffff);
+        let [.., ports, _, source, destination] = self.map(u64::from);
         (layer != GraphLayer::Devices && self.reaches(layer)).then(|| match layer {
-            GraphLayer::Endpoints => [
-                Narrow::new(source << 16 | ports >> 48),
-                Narrow::new(destination << 16 | ports >> 32 & 0xffff),
-            ],
+            GraphLayer::Endpoints => {
+                [Narrow::new(source << 16 | ports >> 16), Narrow::new(destination << 16 | ports & 0xffff)]
+            }
             _ => [Narrow::new(source), Narrow::new(destination)],
         })
     }
@@ -273,39 +294,41 @@ impl Packed for PackedV6 {
     type Node = (u128, u16);
     type Behind = (u32, u128);
     const IS_V6: bool = true;
+    type Align = [u64; 0];
+    const ALIGN: [u64; 0] = [];
 
     #[inline]
     fn pack(key: &FlowKey) -> Self {
-        let [a, b, c, d] = pack_common(key);
+        let [a, b, c, d, small, ports, number] = pack_common(key);
         let (source, destination) = match key.hosts {
             Some(Pair { source: IpAddr::V6(source), destination: IpAddr::V6(destination) }) => {
                 (source.to_bits(), destination.to_bits())
             }
             _ => (0, 0),
         };
-        let (high, low) = (|bits: u128| (bits >> 64) as u64, |bits: u128| bits as u64);
-        [a, b, c, d, high(source), low(source), high(destination), low(destination)]
+        let words = |bits: u128| [96, 64, 32, 0].map(|shift| (bits >> shift) as u32);
+        let ([e, f, g, h], [i, j, k, l]) = (words(source), words(destination));
+        [a, b, c, d, small, ports, number, e, f, g, h, i, j, k, l]
     }
 
     #[inline(always)]
     fn unpack(&self) -> FlowKey {
-        let [a, b, c, d, ..] = *self;
-        let mut key = unpack_common([a, b, c, d]);
+        let [a, b, c, d, small, ports, number, ..] = *self;
         let [source, destination] = addresses(self).map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)));
-        key.hosts = (d & HAS_HOSTS != 0).then_some(Pair { source, destination });
-        key
+        let hosts = self.reaches(GraphLayer::Hosts).then_some(Pair { source, destination });
+        FlowKey { hosts, ..unpack_common([a, b, c, d, small, ports, number]) }
     }
 
     #[inline]
-    fn words(&self) -> &[u64] {
+    fn words(&self) -> &[u32] {
         self
     }
 
     fn ends(&self, layer: GraphLayer) -> Option<[(u128, u16); 2]> {
-        let ports = self[2];
+        let ports = self[5];
         let [source, destination] = addresses(self);
         let (source_port, destination_port) = match layer {
-            GraphLayer::Endpoints => ((ports >> 48) as u16, (ports >> 32) as u16),
+            GraphLayer::Endpoints => ((ports >> 16) as u16, ports as u16),
             _ => (0, 0),
         };
         let reaches = layer != GraphLayer::Devices && self.reaches(layer);
@@ -334,8 +357,9 @@ impl Packed for PackedV6 {
 }
 
 fn addresses(key: &PackedV6) -> [u128; 2] {
-    let ip = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
-    [ip(key[4], key[5]), ip(key[6], key[7])]
+    let [.., e, f, g, h, i, j, k, l] = *key;
+    let ip = |words: [u32; 4]| words.into_iter().fold(0, |bits, word| bits << 32 | u128::from(word));
+    [ip([e, f, g, h]), ip([i, j, k, l])]
 }
 
 #[cfg(test)]

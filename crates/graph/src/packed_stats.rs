@@ -3,24 +3,26 @@
 
 use pcapviz_capture::{Dissection, Packet, ProtocolSet, Timestamp};
 
+use crate::packed::{halves, whole};
 use crate::{Activity, FlowStats, Position, Traffic};
 
 /// What is known of a flow of one packet: in large captures, most have no more. The set of protocols is a number in the
-/// [`ProtocolSets`] beside it.
+/// [`ProtocolSets`] beside it. In words of 32 bits, to stand behind those of its key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Single {
-    position: u64,
+    position: [u32; 2],
     /// Nothing if there is none.
-    time: i64,
+    time: [u32; 2],
     bytes: u32,
     payload_bytes: u32,
-    protocols: u32,
+    protocols: u16,
     tcp_flags: u8,
     has_time: bool,
 }
 
-/// What is known of any flow.
+/// What is known of any flow. It fills a line of the processor's cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct PackedStats {
     packets: u64,
     bytes: u64,
@@ -82,15 +84,17 @@ impl Arrival {
 impl Addend for Arrival {
     #[inline]
     fn pack(&self, sets: &mut ProtocolSets) -> Known {
-        Known::Single(Single {
-            position: self.position,
-            time: self.time.map_or(0, Timestamp::as_nanos),
+        let protocols = sets.number(self.protocols);
+        let single = Single {
+            position: halves(self.position),
+            time: halves(self.time.map_or(0, Timestamp::as_nanos) as u64),
             bytes: self.bytes,
             payload_bytes: self.payload_bytes,
-            protocols: sets.number(self.protocols),
+            protocols: 0,
             tcp_flags: self.tcp_flags,
             has_time: self.time.is_some(),
-        })
+        };
+        single.with_protocols(protocols)
     }
 
     #[inline]
@@ -159,8 +163,9 @@ impl Single {
     /// The same as of any flow.
     #[inline(always)]
     pub(crate) fn widened(&self) -> PackedStats {
+        let time = whole(self.time) as i64;
         let (first, last, activity) = match self.has_time {
-            true => (self.time, self.time, Activity::once()),
+            true => (time, time, Activity::once()),
             false => (i64::MAX, i64::MIN, Activity::default()),
         };
         PackedStats {
@@ -169,10 +174,20 @@ impl Single {
             payload_bytes: self.payload_bytes.into(),
             first,
             last,
-            position: self.position,
+            position: whole(self.position),
             activity,
-            protocols: self.protocols,
+            protocols: self.protocols.into(),
             tcp_flags: self.tcp_flags,
+        }
+    }
+
+    /// With another set of protocols. So many sets that their numbers are too long are made by hostile captures only: these flows
+    /// take more room.
+    #[inline]
+    fn with_protocols(self, number: u32) -> Known {
+        match u16::try_from(number) {
+            Ok(protocols) => Known::Single(Self { protocols, ..self }),
+            Err(_) => Known::Several(PackedStats { protocols: number, ..self.widened() }),
         }
     }
 
@@ -184,8 +199,8 @@ impl Single {
 
     /// The same beside other sets of protocols.
     #[inline]
-    pub(crate) fn renumbered(self, from: &ProtocolSets, to: &mut ProtocolSets) -> Self {
-        Self { protocols: to.number(from.get(self.protocols)), ..self }
+    pub(crate) fn renumbered(self, from: &ProtocolSets, to: &mut ProtocolSets) -> Known {
+        self.with_protocols(to.number(from.get(self.protocols.into())))
     }
 }
 

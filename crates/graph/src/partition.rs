@@ -1,17 +1,20 @@
 //! A part of the flow table: the flows whose hashes share a few bits.
 
-use hashbrown::HashTable;
-
 use crate::FlowStats;
+use crate::index::Index;
 use crate::packed::Packed;
 use crate::packed_stats::{Addend, Known, PackedStats, ProtocolSets, Single};
+use crate::table::place;
 
 /// Rows that never move, and an index of them that is small enough to grow without notice.
 #[derive(Clone, Debug)]
-pub(crate) struct Partition<K> {
-    index: HashTable<Slot>,
-    /// Rows of merged flows, which are added to the index when a flow is next looked for: after the last merge, none is.
-    waiting: Vec<Slot>,
+pub(crate) struct Partition<K: Packed> {
+    /// Of the hashes, which the whole table shares.
+    seed: u64,
+    index: Index,
+    /// Chunks, and how many of their rows are not in the index yet: they are added when a flow is next looked for. After the last
+    /// merge, none is.
+    waiting: Vec<(usize, usize)>,
     /// No chunk has more than [`CHUNK`] rows; only the last one grows.
     chunks: Vec<Vec<Row<K>>>,
     /// What is known of the flows of more than one packet.
@@ -24,7 +27,8 @@ pub(crate) struct Partition<K> {
 
 /// A flow.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row<K> {
+pub(crate) struct Row<K: Packed> {
+    _align: K::Align,
     pub(crate) key: K,
     sums: Sums,
 }
@@ -37,13 +41,6 @@ enum Sums {
     Several(u32),
 }
 
-/// Where a flow stands, with as much of its hash as tells it from nearly all others.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: u32,
-    row: u32,
-}
-
 /// Rows of a chunk: large enough for the allocator to give them back to the system one by one.
 const CHUNK: usize = 1 << CHUNK_BITS;
 const CHUNK_BITS: u32 = 11;
@@ -51,20 +48,12 @@ const CHUNK_BITS: u32 = 11;
 /// Rows that the first chunk starts with, so that small tables stay small.
 const FIRST: usize = 8;
 
-#[inline]
-fn index(index: &mut HashTable<Slot>, slot: Slot) {
-    index.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
-}
-
-/// hashbrown takes the place from the lowest bits and a tag from the highest seven.
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
-}
-
-impl<K> Default for Partition<K> {
-    fn default() -> Self {
+impl<K: Packed> Partition<K> {
+    /// An empty one.
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
-            index: HashTable::new(),
+            seed,
+            index: Index::default(),
             waiting: Vec::new(),
             chunks: Vec::new(),
             several: Vec::new(),
@@ -73,9 +62,7 @@ impl<K> Default for Partition<K> {
             has_virtual: false,
         }
     }
-}
 
-impl<K: Packed> Partition<K> {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -86,11 +73,8 @@ impl<K: Packed> Partition<K> {
         match self.add_to_known(hash, key, addend) {
             Some(row) => (row, false),
             None => {
-                let sums = match addend.pack(&mut self.sets) {
-                    Known::Single(single) => Sums::Single(single),
-                    Known::Several(several) => keep(&mut self.several, several),
-                };
-                (self.push(hash, Row { key: *key, sums }), true)
+                let sums = Sums::of(addend.pack(&mut self.sets), &mut self.several);
+                (self.push(hash, Row { _align: K::ALIGN, key: *key, sums }), true)
             }
         }
     }
@@ -123,7 +107,7 @@ impl<K: Packed> Partition<K> {
     #[inline]
     pub(crate) fn guess(&mut self, hash: u32) -> Option<u32> {
         self.index_waiting();
-        self.index.find(spread(hash), |slot| slot.hash == hash).map(|slot| slot.row)
+        self.index.find(hash, |_| true)
     }
 
     /// Whether the row is this flow's.
@@ -133,21 +117,22 @@ impl<K: Packed> Partition<K> {
         self.chunks[chunk][place].key.same_as(key)
     }
 
-    /// Adds another partition's flows, made with the same hasher, which `hash` asks. Chunks whose flows are
-    /// new here stay where they are. O(flows of `other`).
-    pub(crate) fn merge(&mut self, other: Self, hash: impl Fn(&K) -> u32) {
+    /// Adds another partition's flows, made with the same seed. Chunks whose flows are new here stay where they are. O(flows of
+    /// `other`).
+    pub(crate) fn merge(&mut self, other: Self) {
         self.has_virtual |= other.has_virtual;
+        drop(other.index);
         let (mut found, mut waiting) = (Vec::with_capacity(CHUNK), Vec::new());
         for mut chunk in other.chunks {
             // A chunk's flows differ, so where they stand does not hang on each other: looked up together, as in
             // a batch, for the look-ups wait for memory.
             found.clear();
             found.extend(chunk.iter().map(|row| {
-                let hash = hash(&row.key);
+                let hash = self.hash(&row.key);
                 (hash, self.guess(hash))
             }));
-            let mut hashes = Vec::with_capacity(chunk.len());
             let mut at = found.iter();
+            let mut hashes = Vec::new();
             chunk.retain_mut(|row| {
                 let Some(&(hash, guess)) = at.next() else { return true };
                 let mine = guess.and_then(|row_of| {
@@ -156,13 +141,14 @@ impl<K: Packed> Partition<K> {
                 if let Some(mine) = mine {
                     self.add_to(mine, &row.sums.unpack(&other.several, &other.sets));
                 } else {
-                    row.sums = match row.sums {
-                        Sums::Single(single) => Sums::Single(single.renumbered(&other.sets, &mut self.sets)),
+                    let known = match row.sums {
+                        Sums::Single(single) => single.renumbered(&other.sets, &mut self.sets),
                         Sums::Several(at) => {
                             let several = other.several[at as usize];
-                            keep(&mut self.several, several.renumbered(&other.sets, &mut self.sets))
+                            Known::Several(several.renumbered(&other.sets, &mut self.sets))
                         }
                     };
+                    row.sums = Sums::of(known, &mut self.several);
                     hashes.push(hash);
                 }
                 mine.is_none()
@@ -172,15 +158,19 @@ impl<K: Packed> Partition<K> {
                     self.push(hash, *row);
                 }
             } else {
-                let at = self.chunks.len();
                 // Of one table, the flows differ: they need not be found before all are there.
-                let slots = hashes.into_iter().enumerate();
-                waiting.extend(slots.map(|(place, hash)| Slot { hash, row: join(at, place) }));
+                waiting.push((self.chunks.len(), chunk.len()));
                 self.len += chunk.len();
                 self.chunks.push(chunk);
             }
         }
         self.waiting.append(&mut waiting);
+    }
+
+    /// Gives the index back, which is made anew when a flow is next looked for.
+    pub(crate) fn forget_index(&mut self) {
+        self.index = Index::default();
+        self.waiting = self.chunks.iter().map(Vec::len).enumerate().collect();
     }
 
     /// All rows, in the order in which they lie.
@@ -227,8 +217,7 @@ impl<K: Packed> Partition<K> {
     #[inline]
     fn find(&mut self, hash: u32, key: &K) -> Option<u32> {
         self.index_waiting();
-        let same = |slot: &Slot| slot.hash == hash && self.is_of(slot.row, key);
-        self.index.find(spread(hash), same).map(|slot| slot.row)
+        self.index.find(hash, |row| self.is_of(row, key))
     }
 
     /// Adds a flow that is not there yet, and says which row it has.
@@ -250,25 +239,45 @@ impl<K: Packed> Partition<K> {
         }
         let chunk = self.chunks.len() - 1;
         self.len += 1;
-        self.index_row(hash, chunk, self.chunks[chunk].len() - 1)
-    }
-
-    fn index_row(&mut self, hash: u32, chunk: usize, place: usize) -> u32 {
-        let row = join(chunk, place);
-        index(&mut self.index, Slot { hash, row });
+        let row = join(chunk, self.chunks[chunk].len() - 1);
+        self.index.insert(hash, row);
         row
     }
 
     #[inline]
     fn index_waiting(&mut self) {
         if !self.waiting.is_empty() {
-            self.index.reserve(self.waiting.len(), |slot| spread(slot.hash));
-            std::mem::take(&mut self.waiting).into_iter().for_each(|slot| index(&mut self.index, slot));
+            self.index_all_waiting();
         }
+    }
+
+    #[cold]
+    fn index_all_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.index.reserve(waiting.iter().map(|(_, rows)| rows).sum());
+        for (chunk, rows) in waiting {
+            for place in 0..rows {
+                let hash = self.hash(&self.chunks[chunk][place].key);
+                self.index.insert(hash, join(chunk, place));
+            }
+        }
+    }
+
+    #[inline]
+    fn hash(&self, key: &K) -> u32 {
+        place(self.seed, key).1
     }
 }
 
 impl Sums {
+    #[inline]
+    fn of(known: Known, several: &mut Vec<PackedStats>) -> Self {
+        match known {
+            Known::Single(single) => Self::Single(single),
+            Known::Several(known) => keep(several, known),
+        }
+    }
+
     #[inline]
     fn add(&mut self, addend: &impl Addend, several: &mut Vec<PackedStats>, sets: &mut ProtocolSets) {
         let at = match *self {
@@ -313,41 +322,39 @@ mod tests {
 
     use super::{Partition, Row};
     use crate::packed::{PackedV4, PackedV6};
+    use crate::packed_stats::PackedStats;
     use crate::{FlowStats, Position, Traffic};
 
     /// A partition with a packet of each of these flows.
-    fn of(flows: impl Iterator<Item = u64>) -> Partition<PackedV4> {
-        let mut partition = Partition::default();
+    fn of(flows: impl Iterator<Item = u32>) -> Partition<PackedV4> {
+        let mut partition = Partition::new(1);
         flows.for_each(|flow| add(&mut partition, flow));
         partition
     }
 
-    fn add(partition: &mut Partition<PackedV4>, flow: u64) {
+    fn add(partition: &mut Partition<PackedV4>, flow: u32) {
         let traffic = Traffic { packets: 1, bytes: 60, payload_bytes: 0 };
         let (life, position, activity) = (None, Position { capture: 0, offset: 0 }, Default::default());
         let stats =
             FlowStats { traffic, life, position, protocols: Default::default(), tcp_flags: 0, activity };
-        partition.add(hash(&[flow; 5]), &[flow; 5], &stats);
-    }
-
-    /// Flows four by four with the same hash.
-    fn hash(key: &PackedV4) -> u32 {
-        (key[0] / 4).wrapping_mul(0x9e37_79b9) as u32
+        partition.add(partition.hash(&[flow; 9]), &[flow; 9], &stats);
     }
 
     /// Partitions of several chunks each, some of whose flows are the same, and packets after they are merged.
     #[test]
     fn merged_flows_are_found_again() {
-        let parts = [0..9000_u64, 4000..30_000, 29_000..36_000, 100_000..109_000];
+        let parts = [0..9000_u32, 4000..30_000, 29_000..36_000, 100_000..109_000];
         let mut whole = of(0..0);
-        parts.iter().for_each(|flows| whole.merge(of(flows.clone()), hash));
-        (0..40_000).for_each(|flow| add(&mut whole, flow));
+        parts.iter().for_each(|flows| whole.merge(of(flows.clone())));
+        (0..20_000).for_each(|flow| add(&mut whole, flow));
+        whole.forget_index();
+        (20_000..40_000).for_each(|flow| add(&mut whole, flow));
         let mut found = HashMap::new();
         for row in whole.rows() {
             assert!(found.insert(row.key[0], whole.packets(row)).is_none(), "{} twice", row.key[0]);
             assert_eq!(whole.bytes(row), 60 * whole.packets(row));
         }
-        let times = |flow: u64| {
+        let times = |flow: u32| {
             parts.iter().filter(|flows| flows.contains(&flow)).count() as u64 + u64::from(flow < 40_000)
         };
         let expected = (0..110_000).map(|flow| (flow, times(flow))).filter(|(_, times)| *times > 0);
@@ -357,6 +364,7 @@ mod tests {
 
     #[test]
     fn rows_are_small() {
-        assert_eq!([size_of::<Row<PackedV4>>(), size_of::<Row<PackedV6>>()], [72, 96]);
+        assert_eq!([size_of::<Row<PackedV4>>(), size_of::<Row<PackedV6>>()], [64, 88]);
+        assert_eq!(size_of::<PackedStats>(), 64);
     }
 }
