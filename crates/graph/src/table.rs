@@ -192,7 +192,9 @@ impl FlowTable {
 
     /// The same, by up to so many threads.
     pub fn merge_by(&mut self, other: Self, threads: usize) {
-        if self.seed == other.seed {
+        if self.is_empty() && self.seed == other.seed {
+            (self.v4, self.v6, self.len) = (other.v4, other.v6, other.len);
+        } else if self.seed == other.seed {
             merge_partitions(&mut self.v4, other.v4, threads);
             merge_partitions(&mut self.v6, other.v6, threads);
             let v4: usize = self.v4.iter().map(Partition::len).sum();

@@ -381,23 +381,27 @@ impl CaptureReader {
     /// Packet numbers (and those in errors) count from the start of the part: add the
     /// [`packets`](Self::packets) of the parts before. Each part has the [`names`](Self::names) that it
     /// finds. An error ends the capture there: parts after it
-    /// are not part of the answer. Gives one part, this reader, where there is nothing to gain: a stream,
+    /// are not part of the answer. Gives fewer parts, down to this reader alone, where there is nothing to gain: a stream,
     /// a small capture, a format whose records cannot be told from the middle.
     #[must_use]
     pub fn split(mut self, parts: usize) -> Vec<Self> {
         let Some(all) = self.source.all() else { return vec![self] };
         self.read_preamble(all.len());
         let from = self.source.offset();
-        let share = all.len().saturating_sub(from) / parts.max(1) as u64;
-        if share < SMALLEST_PART {
+        let len = all.len().saturating_sub(from);
+        let parts = (parts as u64).min(len / SMALLEST_PART);
+        if parts < 2 {
             return vec![self];
         }
-        let boundary = |near: u64| {
+        let boundary_within = |near: u64, len: usize| {
             // What cannot be read now is said when the part before comes to it.
-            let bytes = all.some(near, SEARCH + CHAIN_LEN).ok()?;
+            let bytes = all.some(near, len).ok()?;
             Some(near + self.decoder.boundary(&bytes, ((near - from) % 4) as usize)? as u64)
         };
-        let mut starts: Vec<u64> = (1..parts as u64).filter_map(|n| boundary(from + n * share)).collect();
+        let boundary = |near: u64| {
+            boundary_within(near, MOST_CHAINS).or_else(|| boundary_within(near, SEARCH + CHAIN_LEN))
+        };
+        let mut starts: Vec<u64> = (1..parts).filter_map(|n| boundary(from + n * (len / parts))).collect();
         starts.dedup();
         let decoder = self.decoder.without_names();
         let readers = starts.iter().enumerate().map(|(n, &start)| Self {
@@ -466,6 +470,9 @@ const CHAIN: usize = 8;
 
 /// Bytes that a chain of records takes at most, but for the few link types whose packets are no frames.
 const CHAIN_LEN: usize = CHAIN * (257 << 10);
+
+/// Bytes in which a record's start and the chain from it are nearly always found.
+const MOST_CHAINS: usize = 64 << 10;
 
 /// What is known of a capture's format: enough to tell what a window starts with.
 #[derive(Clone, PartialEq)]
@@ -547,15 +554,15 @@ impl Decoder {
         }
     }
 
-    /// The first place where a record plausibly starts; `phase` bytes before these one is known to start, or a multiple
-    /// of four bytes before that.
+    /// A place where a record plausibly starts: the end of the first chain of them. A chain from a wrong start soon runs into the
+    /// right one. `phase` bytes before these one is known to start, or a multiple of four bytes before that.
     fn boundary(&self, bytes: &[u8], phase: usize) -> Option<usize> {
-        let search = 0..bytes.len().min(SEARCH);
+        let mut search = 0..bytes.len().min(SEARCH);
         match self {
-            Self::Pcap(pcap) => search.into_iter().find(|&at| pcap.plausible(&bytes[at..], CHAIN)),
+            Self::Pcap(pcap) => search.find_map(|at| Some(at + pcap.chain(&bytes[at..], CHAIN)?)),
             Self::PcapNg(pcapng) => {
-                let aligned = search.skip((4 - phase) % 4).step_by(4);
-                aligned.into_iter().find(|&at| pcapng.plausible(&bytes[at..], CHAIN))
+                let mut aligned = search.skip((4 - phase) % 4).step_by(4);
+                aligned.find_map(|at| Some(at + pcapng.chain(&bytes[at..], CHAIN)?))
             }
             Self::Snoop(_) | Self::Erf(_) => None,
         }

@@ -162,27 +162,27 @@ impl Pcap {
         })
     }
 
-    /// Whether a chain of at least `records` plausible records starts here (or fewer, up to the very end).
-    /// A guess that is always checked later: see [`CaptureReader::split`](super::CaptureReader::split).
+    /// How many bytes a chain of so many plausible records takes, if one starts here. A guess that is always checked later: see
+    /// [`CaptureReader::split`](super::CaptureReader::split).
     // Times are held against the chain's own first one, not the file's: captures are joined end to end.
-    pub(super) fn plausible(&self, mut window: &[u8], records: usize) -> bool {
-        let near = self.record_header(window).map(|header| header.seconds);
-        for n in 0..records {
-            if window.is_empty() {
-                return n > 0;
-            }
+    pub(super) fn chain(&self, window: &[u8], records: usize) -> Option<usize> {
+        let near = self.record_header(window)?.seconds;
+        let mut len = 0;
+        for _ in 0..records {
+            let window = &window[len..];
+            // Where a packet is padded with zeros, these would be a chain of empty records.
+            let header = self.record_header(window).filter(|header| header.captured > 0)?;
             if !self.flawless(window) {
-                return false;
+                return None;
             }
-            let Some(header) = self.record_header(window) else { return false };
             let limit_apart = 7 * 24 * 3600;
-            if near.is_some_and(|seconds| header.seconds.abs_diff(seconds) > limit_apart) {
-                return false;
+            if header.seconds.abs_diff(near) > limit_apart {
+                return None;
             }
-            let Some(rest) = window.get(self.header_len + header.captured as usize..) else { return false };
-            window = rest;
+            let record = self.header_len + header.captured as usize;
+            len += window.get(..record)?.len();
         }
-        true
+        Some(len)
     }
 
     #[inline]

@@ -104,23 +104,22 @@ impl PcapNg {
         }
     }
 
-    /// Whether blocks follow each other here: `chain` of them, or all that are left. A guess, checked later: see
+    /// How many bytes so many blocks take, if they follow each other here. A guess, checked later: see
     /// [`CaptureReader::split`](super::CaptureReader::split).
-    pub(super) fn plausible(&self, mut window: &[u8], chain: usize) -> bool {
-        for n in 0..chain {
-            if window.is_empty() {
-                return n > 0;
-            }
-            let Some([kind, claimed]) = self.endian.u32s(window) else { return false };
-            let Some(len) = block_len(claimed) else { return false };
+    pub(super) fn chain(&self, window: &[u8], blocks: usize) -> Option<usize> {
+        let mut chain = 0;
+        for _ in 0..blocks {
+            let window = &window[chain..];
+            let [kind, claimed] = self.endian.u32s(window)?;
+            let len = block_len(claimed)?;
             let known = matches!(kind, SHB_MAGIC | 1..=10 | 0x0bad | 0x4000_0bad);
-            let Some(block) = window.get(..len as usize).filter(|_| known) else { return false };
+            let block = window.get(..len as usize).filter(|_| known)?;
             if check_trailer(block, block.len(), self.endian).is_some() {
-                return false;
+                return None;
             }
-            window = &window[block.len()..];
+            chain += block.len();
         }
-        true
+        Some(chain)
     }
 
     /// A Section Header Block tells its own byte order, and forgets the interfaces before it.
