@@ -4,10 +4,14 @@
 /// processor's cache, where a table with tags beside its entries reads two. Nothing is ever taken out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    /// A hash in the upper half, and in the lower one more than a row; 0 where there is nothing. A power of two, or none.
+    /// A hash in the upper half, and a row in the lower; or [`EMPTY`]. A power of two, or none.
     slots: Vec<u64>,
     len: usize,
 }
+
+/// No row has so high a number. Not 0: of memory that is zero from the start, each page is faulted in to be read, and again to be
+/// written.
+const EMPTY: u64 = u64::MAX;
 
 /// Slots of the smallest index.
 const FEWEST: usize = 16;
@@ -20,12 +24,11 @@ impl Index {
         loop {
             // Of an empty index, there is none.
             let slot = *self.slots.get(place)?;
-            if slot == 0 {
+            if slot == EMPTY {
                 return None;
             }
-            let row = slot as u32 - 1;
-            if (slot >> 32) as u32 == hash && same(row) {
-                return Some(row);
+            if (slot >> 32) as u32 == hash && same(slot as u32) {
+                return Some(slot as u32);
             }
             place = (place + 1) & (self.slots.len() - 1);
         }
@@ -35,7 +38,7 @@ impl Index {
     #[inline]
     pub(crate) fn insert(&mut self, hash: u32, row: u32) {
         self.reserve(1);
-        self.put(u64::from(hash) << 32 | u64::from(row + 1));
+        self.put(u64::from(hash) << 32 | u64::from(row));
         self.len += 1;
     }
 
@@ -50,14 +53,14 @@ impl Index {
 
     #[cold]
     fn grow(&mut self, slots: usize) {
-        let before = std::mem::replace(&mut self.slots, vec![0; slots]);
-        before.into_iter().filter(|slot| *slot != 0).for_each(|slot| self.put(slot));
+        let before = std::mem::replace(&mut self.slots, vec![EMPTY; slots]);
+        before.into_iter().filter(|slot| *slot != EMPTY).for_each(|slot| self.put(slot));
     }
 
     #[inline]
     fn put(&mut self, slot: u64) {
         let mut place = self.place((slot >> 32) as u32);
-        while self.slots[place] != 0 {
+        while self.slots[place] != EMPTY {
             place = (place + 1) & (self.slots.len() - 1);
         }
         self.slots[place] = slot;

@@ -1,3 +1,5 @@
+use std::hint::black_box;
+use std::iter::repeat_n;
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::thread;
@@ -68,7 +70,7 @@ impl Outline {
 
     /// The graph of these nodes, with the bytes of each pair of ends.
     fn new(Numbered { nodes, ends }: Numbered, bytes: Vec<u64>, threads: usize) -> Self {
-        let [mut sent, mut received] = [vec![0_u64; nodes.len()], vec![0_u64; nodes.len()]];
+        let [mut sent, mut received] = [zeros::<u64>(nodes.len()), zeros(nodes.len())];
         let add_up = |sums: &mut [u64], end: usize| {
             for (ends, bytes) in ends.iter().zip(&bytes) {
                 add(&mut sums[ends[end] as usize], *bytes);
@@ -92,7 +94,7 @@ impl Outline {
     fn hosts(&self) -> Self {
         let (nodes, host_of) = self.nodes.hosts();
         let sum = |bytes: &[u64]| {
-            let mut sums = vec![0_u64; nodes.len()];
+            let mut sums = zeros::<u64>(nodes.len());
             host_of.iter().zip(bytes).for_each(|(host, bytes)| add(&mut sums[*host as usize], *bytes));
             sums
         };
@@ -116,7 +118,7 @@ impl Outline {
             return self;
         }
         let (nodes, places) = self.nodes.union(&other.nodes);
-        let [mut sent, mut received] = [vec![0_u64; nodes.len()], vec![0_u64; nodes.len()]];
+        let [mut sent, mut received] = [zeros::<u64>(nodes.len()), zeros(nodes.len())];
         let mut edges = std::mem::take(&mut self.edges);
         edges.iter_mut().for_each(|edge| *edge = places[0].of_edge(*edge));
         edges.extend(other.edges.iter().map(|edge| places[1].of_edge(*edge)));
@@ -204,7 +206,7 @@ fn edges(ends: &[[u32; 2]], nodes: usize, threads: usize) -> Vec<(u32, u32)> {
 // The numbers are dense, so each source's targets are put in their place at once, and only those of one source are sorted.
 fn edges_from(sources: Range<u32>, ends: &[[u32; 2]]) -> Vec<(u32, u32)> {
     let place = |source: u32| source.wrapping_sub(sources.start) as usize;
-    let mut next = vec![0_u32; sources.len()];
+    let mut next = zeros::<u32>(sources.len());
     for [source, _] in ends {
         if let Some(count) = next.get_mut(place(*source)) {
             *count += 1;
@@ -216,7 +218,7 @@ fn edges_from(sources: Range<u32>, ends: &[[u32; 2]]) -> Vec<(u32, u32)> {
         before += *count;
         *count = start;
     }
-    let mut targets = vec![0_u32; before as usize];
+    let mut targets = zeros::<u32>(before as usize);
     for [source, target] in ends {
         if let Some(next) = next.get_mut(place(*source)) {
             targets[*next as usize] = *target;
@@ -234,6 +236,12 @@ fn edges_from(sources: Range<u32>, ends: &[[u32; 2]]) -> Vec<(u32, u32)> {
         start = end as usize;
     }
     edges
+}
+
+/// Zeros that are written here and now. Of memory that is zero from the start, each page is faulted in to be read, and again to be
+/// written, which stops all threads.
+fn zeros<T: Copy + Default>(len: usize) -> Vec<T> {
+    repeat_n(black_box(T::default()), len).collect()
 }
 
 /// The bytes that each device sent to each other.
