@@ -61,6 +61,8 @@ pub(crate) fn blocks(peers: &Peers) -> Blocks {
     let mut found = Blocks { blocks: Vec::new(), between: vec![0.0; peers.len()] };
     let mut builder = Builder { core: &core, numbers: vec![u32::MAX; core.nodes.len()] };
     let (mut reached, mut open, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    // For each node, the sum of the squares of the sizes of what is linked with the rest through it alone.
+    let mut squares: Vec<f64> = core.leaves.iter().map(|leaves| f64::from(*leaves)).collect();
     search(&core, |visits, step| match step {
         Step::Reached(node) => {
             reached.push(node);
@@ -69,6 +71,7 @@ pub(crate) fn blocks(peers: &Peers) -> Blocks {
         Step::Parted(node) => {
             let from = open.iter().rposition(|&n| n as usize == node).unwrap_or(0);
             let Visit { parent, size, .. } = visits[node];
+            squares[parent as usize] += f64::from(size).powi(2);
             // Between two nodes there is nothing.
             if open.len() - from > 1 {
                 parts.push(Part { head: parent, size, nodes: open.split_off(from) });
@@ -80,9 +83,8 @@ pub(crate) fn blocks(peers: &Peers) -> Blocks {
             open.clear();
             let all = visits[root].size;
             for node in reached.drain(..) {
-                let Visit { behind, squares, .. } = visits[node];
-                let [all, up] = [all - 1, all - 1 - behind].map(f64::from);
-                found.between[core.nodes[node] as usize] = all * all - squares - up * up;
+                let [all, up] = [all - 1, all - 1 - visits[node].behind].map(f64::from);
+                found.between[core.nodes[node] as usize] = all * all - squares[node] - up * up;
             }
             for Part { head, size, nodes } in parts.drain(..) {
                 let weight = |node: u32| match node == head {

@@ -3,8 +3,9 @@
 
 use crate::peers::Core;
 
-/// What the search knows of a node of the core.
+/// What the search knows of a node of the core, in half a line of the processor's cache: it comes to nodes at random.
 #[derive(Clone, Copy, Default)]
+#[repr(align(32))]
 pub(crate) struct Visit {
     /// When it was reached, from 1; 0 before.
     pub(crate) order: u32,
@@ -12,15 +13,14 @@ pub(crate) struct Visit {
     pub(crate) low: u32,
     /// From where it was reached.
     pub(crate) parent: u32,
-    /// How many of its peers have been looked at.
-    looked_at: u32,
+    /// Where those of its peers stand that have not been looked at.
+    next: u32,
+    end: u32,
     /// How many nodes were reached from it, itself included.
     pub(crate) size: u32,
-    /// How many of them are linked with the rest through it alone; the largest part of these, and the sum of the
-    /// squares of the parts' sizes.
+    /// How many of them are linked with the rest through it alone, and the largest part of these.
     pub(crate) behind: u32,
     pub(crate) largest: u32,
-    pub(crate) squares: f64,
 }
 
 /// What the search has just done.
@@ -56,16 +56,16 @@ fn component(
     let mut reach = |visits: &mut [Visit], node: usize, parent: usize| {
         *clock += 1;
         // Nothing is behind the nodes that hang on it alone.
-        let leaves = core.leaves[node];
+        let (leaves, peers) = (core.leaves[node], core.peers.places(node));
         visits[node] = Visit {
             order: *clock,
             low: *clock,
             parent: parent as u32,
-            looked_at: 0,
+            next: peers.start,
+            end: peers.end,
             size: 1 + leaves,
             behind: leaves,
             largest: leaves.min(1),
-            squares: f64::from(leaves),
         };
     };
     reach(visits, root, root);
@@ -73,8 +73,9 @@ fn component(
     let mut node = root;
     loop {
         let here = &mut visits[node];
-        if let Some(&peer) = core.peers.of_node(node).get(here.looked_at as usize) {
-            here.looked_at += 1;
+        if here.next < here.end {
+            let peer = core.peers.at(here.next);
+            here.next += 1;
             let parent = here.parent;
             match visits[peer as usize].order {
                 0 => {
@@ -95,7 +96,6 @@ fn component(
             if low >= above.order {
                 above.behind += size;
                 above.largest = above.largest.max(size);
-                above.squares += f64::from(size).powi(2);
                 step(visits, Step::Parted(node));
             }
             node = parent as usize;

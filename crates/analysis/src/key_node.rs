@@ -65,8 +65,13 @@ pub struct Topology<'a> {
 impl<'a> Topology<'a> {
     /// Of a layer's graph.
     pub fn of(outline: &'a Outline) -> Self {
-        let peers = Peers::of(outline.len(), outline.edges());
-        let core = peers.core();
+        Self::of_by(outline, 1)
+    }
+
+    /// The same by up to so many threads, as far as these help: the search is one thread's.
+    pub fn of_by(outline: &'a Outline, threads: usize) -> Self {
+        let peers = Peers::of_by(outline.len(), outline.edges(), threads);
+        let core = peers.core_by(threads);
         let (cuts_off, bridges) = cut_off(&core);
         Self { outline, peers, core, cuts_off, bridges }
     }
@@ -261,7 +266,9 @@ mod tests {
             edges in prop::collection::vec((0..12_u32, 0..12_u32), 0..24),
         ) {
             let peers = Peers::of_any(12, &edges);
-            let core = peers.core();
+            let by_threads = Peers::of_any_by(12, &edges, 3);
+            prop_assert_eq!(by_threads.lists(), peers.lists());
+            let core = peers.core_by(2);
             let (of_core, bridges) = cut_off(&core);
             let mut fast = [0; 12];
             core.nodes.iter().zip(of_core).for_each(|(node, cuts_off)| fast[*node as usize] = cuts_off);

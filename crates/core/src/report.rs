@@ -174,7 +174,7 @@ impl Report {
     /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.
     pub fn note_key_nodes(&mut self, graph: &LayerGraph, count: usize) {
         let outline = Outline::from(graph);
-        for (node, reason) in self.key_nodes_with_reasons(&Topology::of(&outline), count) {
+        for (node, reason) in self.key_nodes_with_reasons(&Topology::of_by(&outline, self.threads), count) {
             self.annotations.entry(node).extra.insert("key".to_owned(), reason);
         }
     }

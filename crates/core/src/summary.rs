@@ -75,7 +75,7 @@ impl Report {
         let [mut line, mut talkers, mut keys] = [out.later(), out.later(), out.later()];
         self.totals_of(&mut line, outline)?;
         self.talkers(&mut talkers, outline)?;
-        self.key_nodes(&mut keys, &Topology::of(outline))?;
+        self.key_nodes(&mut keys, &Topology::of_by(outline, self.threads))?;
         Ok([line.out, talkers.out, keys.out])
     }
 

@@ -55,7 +55,7 @@ impl Outline {
             whole
         });
         let (pairs, bytes): (Vec<_>, Vec<_>) = pairs.into_iter().flatten().unzip();
-        let (narrow, ends) = number(pairs.into_iter());
+        let (narrow, ends) = number(pairs.into_iter(), 0);
         let nodes = Nodes { layer: GraphLayer::Devices, narrow, wide: Vec::new() };
         Self::new(Numbered { nodes, ends }, bytes, threads)
     }
@@ -279,11 +279,13 @@ impl Numbered {
     ) -> Self {
         let devices_of = |words: &[u32]| devices(words).filter(|_| layer == GraphLayer::Devices);
         let parts = table.parts_by(threads, |v4, v6| {
+            let most = [most_reaching(but_not, v4), most_reaching(but_not, v6)];
             let v4 = reaching(layer, but_not, v4).map(|(_, row)| &row.key);
             let v6 = || reaching(layer, but_not, v6).map(|(_, row)| &row.key);
-            let narrow = number(v4.filter_map(|key| devices_of(key.words()).or_else(|| key.ends(layer))));
-            let devices = number(v6().filter_map(|key| devices_of(key.words())));
-            (narrow, devices, number(v6().filter_map(|key| key.ends(layer))))
+            let narrow = v4.filter_map(|key| devices_of(key.words()).or_else(|| key.ends(layer)));
+            let devices = v6().filter_map(|key| devices_of(key.words()));
+            let wide = v6().filter_map(|key| key.ends(layer));
+            (number(narrow, most[0]), number(devices, 0), number(wide, most[1]))
         });
         let (mut narrow, devices, wide): (Vec<_>, Vec<_>, Vec<_>) = parts.into_iter().collect();
         narrow.extend(devices);
@@ -327,10 +329,10 @@ struct Mention<N> {
     mention: u32,
 }
 
-/// The distinct nodes of pairs, sorted, and the numbers there of both ends of each.
+/// The distinct nodes of pairs, sorted, and the numbers there of both ends of each. `most` may be fewer pairs than there are.
 // Sorting, not hashing: it takes a fixed 12 bytes for a mention of an IPv4 node, and misses no cache.
-fn number<N: Copy + Ord>(pairs: impl Iterator<Item = [N; 2]>) -> Part<N> {
-    let mut mentions: Vec<Mention<N>> = Vec::new();
+fn number<N: Copy + Ord>(pairs: impl Iterator<Item = [N; 2]>, most: usize) -> Part<N> {
+    let mut mentions: Vec<Mention<N>> = Vec::with_capacity(2 * most);
     pairs.for_each(|[source, destination]| {
         // 32 bits suffice for two thousand million flows, which take 200 GB.
         let mention = mentions.len() as u32;
@@ -457,9 +459,12 @@ pub(crate) fn flows(layer: GraphLayer, table: &FlowTable) -> impl Iterator<Item 
 /// The bytes of each flow that reaches the layer, but not the other one, in the order of [`Numbered::ends`].
 fn bytes(layer: GraphLayer, but_not: Option<GraphLayer>, table: &FlowTable, threads: usize) -> Vec<u64> {
     let parts = table.parts_by(threads, |v4, v6| {
-        let v4 = reaching(layer, but_not, v4).map(|(partition, row)| partition.bytes(row));
-        let v6 = reaching(layer, but_not, v6).map(|(partition, row)| partition.bytes(row));
-        [v4.collect::<Vec<_>>(), v6.collect()]
+        let mut bytes = [Vec::new(), Vec::new()];
+        bytes[0].reserve_exact(most_reaching(but_not, v4));
+        bytes[0].extend(reaching(layer, but_not, v4).map(|(partition, row)| partition.bytes(row)));
+        bytes[1].reserve_exact(most_reaching(but_not, v6));
+        bytes[1].extend(reaching(layer, but_not, v6).map(|(partition, row)| partition.bytes(row)));
+        bytes
     });
     let (mut all, v6): (Vec<_>, Vec<_>) = parts.into_iter().map(|[v4, v6]| (v4, v6)).unzip();
     all.extend(v6);
@@ -468,6 +473,11 @@ fn bytes(layer: GraphLayer, but_not: Option<GraphLayer>, table: &FlowTable, thre
         all
     });
     joined.unwrap_or_default()
+}
+
+/// For how many flows to make room: of those that do not reach another layer there are few.
+fn most_reaching<K: Packed>(but_not: Option<GraphLayer>, partitions: &[Partition<K>]) -> usize {
+    if but_not.is_some() { 0 } else { partitions.iter().map(Partition::len).sum() }
 }
 
 /// The flows that reach the layer, but not the other one, each with its partition.
