@@ -57,12 +57,13 @@ impl Report {
     /// What there is to say of the layers: for each its line, then the top talkers of each, then the key nodes.
     fn layers(&self, out: &Text) -> Result<impl Iterator<Item = String> + use<>, fmt::Error> {
         let (threads, table) = (self.threads, &self.table);
-        let of_devices = || self.layer(out, &table.outline(GraphLayer::Devices, threads));
-        let of_endpoints = || table.outline(GraphLayer::Endpoints, threads);
-        // Much of each layer is a task for one thread, so that they are done beside each other; not all three, for memory.
-        let (devices, endpoints) = beside(threads, of_devices, of_endpoints);
-        let of_hosts = || self.layer(out, &table.outline_of_hosts(&endpoints, threads));
-        let (endpoints, hosts) = beside(threads, || self.layer(out, &endpoints), of_hosts);
+        let endpoints = table.outline(GraphLayer::Endpoints, threads);
+        let of_others = || {
+            let hosts = self.layer(out, &table.outline_of_hosts(&endpoints, threads));
+            (hosts, self.layer(out, &table.outline(GraphLayer::Devices, threads)))
+        };
+        // Much of a layer is a task for one thread, and the end points' as much as that of both others.
+        let (endpoints, (hosts, devices)) = beside(threads, || self.layer(out, &endpoints), of_others);
         let (mut devices, mut hosts, mut endpoints) = (devices?, hosts?, endpoints?);
         let parts = (0..devices.len()).flat_map(move |part| {
             [&mut devices, &mut hosts, &mut endpoints].map(|of| std::mem::take(&mut of[part]))
