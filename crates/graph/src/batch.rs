@@ -141,13 +141,17 @@ impl<K: Packed> Waiting<K> {
         self.keys.len() >= BATCH || self.arrivals.len() >= ARRIVALS
     }
 
-    /// In three passes, so that what each waits for does not hang on what it did before: the places in the
-    /// index, the rows' keys, the rows. Says how many flows were new.
+    /// In four passes, so that what each waits for does not hang on what it did before: the places in the
+    /// index, what stands there, the rows' keys, the rows. Says how many flows were new.
     fn count(&mut self, seed: u64, partitions: &mut [Partition<K>], seen: &mut Seen) -> usize {
-        let mut found = [(0, 0, None); BATCH];
-        for (found, (key, _)) in found.iter_mut().zip(&self.keys) {
+        let mut touched = [(0, 0, false); BATCH];
+        for (touched, (key, _)) in touched.iter_mut().zip(&self.keys) {
             let (partition, hash) = place(seed, key);
-            *found = (partition, hash, partitions[partition].guess(hash));
+            *touched = (partition, hash, partitions[partition].touch(hash));
+        }
+        let mut found = touched.map(|(partition, hash, _)| (partition, hash, None));
+        for ((partition, hash, row), (.., may_be)) in found.iter_mut().zip(touched) {
+            *row = if may_be { partitions[*partition].guess(*hash) } else { None };
         }
         for ((partition, _, row), (key, _)) in found.iter_mut().zip(&self.keys) {
             *row = row.filter(|row| partitions[*partition].is_of(*row, key));

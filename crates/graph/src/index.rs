@@ -17,6 +17,13 @@ const EMPTY: u64 = u64::MAX;
 const FEWEST: usize = 16;
 
 impl Index {
+    /// Whether a look-up for this hash has anything to look at. It reads all that most look-ups do, and does not look at it: where
+    /// many are asked before the first is looked at, their waits for memory overlap.
+    #[inline]
+    pub(crate) fn touch(&self, hash: u32) -> bool {
+        self.slots.get(self.place(hash)).is_some_and(|slot| *slot != EMPTY)
+    }
+
     /// The row with this hash that is the `same`. O(1), if hashes are of chance.
     #[inline]
     pub(crate) fn find(&self, hash: u32, same: impl Fn(u32) -> bool) -> Option<u32> {

@@ -103,6 +103,13 @@ impl<K: Packed> Partition<K> {
         row.map(|row| row.sums.add(addend, &mut self.several, &mut self.sets)).is_some()
     }
 
+    /// Whether there may be a flow with this hash: see [`Index::touch`].
+    #[inline]
+    pub(crate) fn touch(&mut self, hash: u32) -> bool {
+        self.index_waiting();
+        self.index.touch(hash)
+    }
+
     /// The row that a flow with this hash most likely has.
     #[inline]
     pub(crate) fn guess(&mut self, hash: u32) -> Option<u32> {
@@ -129,15 +136,13 @@ impl<K: Packed> Partition<K> {
             found.clear();
             found.extend(chunk.iter().map(|row| {
                 let hash = self.hash(&row.key);
-                (hash, self.guess(hash))
+                (hash, self.touch(hash))
             }));
             let mut at = found.iter();
             let mut hashes = Vec::new();
             chunk.retain_mut(|row| {
-                let Some(&(hash, guess)) = at.next() else { return true };
-                let mine = guess.and_then(|row_of| {
-                    if self.is_of(row_of, &row.key) { Some(row_of) } else { self.find(hash, &row.key) }
-                });
+                let Some(&(hash, may_be)) = at.next() else { return true };
+                let mine = if may_be { self.find(hash, &row.key) } else { None };
                 if let Some(mine) = mine {
                     self.add_to(mine, &row.sums.unpack(&other.several, &other.sets));
                 } else {
