@@ -114,11 +114,12 @@ impl<'a> Reading<'a> {
         let sibling = shard.sibling();
         let work = || {
             let (mut shard, mut done) = (sibling.sibling(), Vec::new());
+            let mut dissector = Dissector::new(self.options.clone());
             loop {
                 // Whoever panicked left the parts as they were.
                 let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
                 let Some((i, mut part)) = next else { return (shard, done) };
-                part.read(&mut shard);
+                part.read(&mut dissector, &mut shard);
                 done.push((i, part));
             }
         };
@@ -155,7 +156,6 @@ struct Part<'a> {
     /// Packets in the parts before, where they have been joined to this one.
     before: u64,
     intake: Intake<'a>,
-    dissector: Dissector,
     defragmenter: Option<Defragmenter>,
     hellos: HelloWindow,
     /// On the wire, in this part and those before.
@@ -176,7 +176,6 @@ impl<'a> Part<'a> {
             reader,
             before: 0,
             intake,
-            dissector: Dissector::new(reading.options.clone()),
             defragmenter,
             hellos: HelloWindow::default(),
             bytes: 0,
@@ -188,12 +187,12 @@ impl<'a> Part<'a> {
 
     /// Reads it, the only part.
     fn into_whole(mut self, shard: &mut Shard) -> Self {
-        self.read(shard);
+        self.read(&mut Dissector::new(self.reading.options.clone()), shard);
         self
     }
 
     /// Reads on to the end of the part.
-    fn read(&mut self, shard: &mut Shard) {
+    fn read(&mut self, dissector: &mut Dissector, shard: &mut Shard) {
         let (start, bytes_before) = (self.reader.position(), shard.table.totals().bytes);
         while !self.intake.is_done() {
             match self.reader.packets_at_hand() {
@@ -206,9 +205,14 @@ impl<'a> Part<'a> {
                         }
                         match self.intake.admit(&packet, &mut window, shard.table.totals_mut()) {
                             Ok(()) => {
-                                let (dissector, hellos) = (&mut self.dissector, &mut self.hellos);
                                 let defragmenter = self.defragmenter.as_mut();
-                                shard.observe(self.number, &packet, dissector, hellos, defragmenter);
+                                shard.observe(
+                                    self.number,
+                                    &packet,
+                                    dissector,
+                                    &mut self.hellos,
+                                    defragmenter,
+                                );
                             }
                             Err(reason) => shard.table.leave_out(&packet, reason),
                         }

@@ -166,7 +166,7 @@ impl CaptureReader {
     pub fn packets_at_hand(&mut self) -> Result<Option<PacketsAtHand<'_>>, CaptureError> {
         while self.state == State::Reading {
             if self.source.offset() >= self.stop {
-                self.state = State::Ended;
+                self.end();
                 break;
             }
             match self.pending.take().unwrap_or_else(|| self.decoder.step(self.source.window())) {
@@ -227,6 +227,12 @@ impl CaptureReader {
         self.len
     }
 
+    /// An ended part waits for the others.
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.source.rest();
+    }
+
     /// What to do where the next thing is no packet that is at hand.
     #[cold]
     fn proceed(&mut self, step: Step) -> Result<(), CaptureError> {
@@ -250,7 +256,7 @@ impl CaptureReader {
         match have {
             Ok(have) if have >= need => return Ok(()),
             Ok(0) => {
-                self.state = State::Ended;
+                self.end();
                 return Ok(());
             }
             _ => self.state = State::Failed,
