@@ -61,7 +61,7 @@ impl<'a> DuplicateWindow<'a> {
     pub fn is_duplicate(&mut self, packet: &Packet<'a>) -> bool {
         let about = About::of(packet);
         let kept = packet.captured.get(..KEPT).unwrap_or(packet.captured);
-        let found = self.look(mark(packet), about, kept);
+        let found = self.look(mark(packet), about, Cow::Borrowed(kept));
         if self.head.len() < LOOK_BACK {
             let seen = Seen { about: Some(about), kept: Cow::Borrowed(kept) };
             self.head.push((mark(packet), seen.into_owned(), found));
@@ -80,26 +80,36 @@ impl<'a> DuplicateWindow<'a> {
         }
     }
 
-    /// How many packets of the next part of the capture are doubles of this part's last ones and, since
-    /// their own window began empty, were not told.
-    pub fn duplicates_in(&self, next: &DuplicateWindow<'_>) -> u64 {
-        let mut window = DuplicateWindow { head: Vec::new(), ..self.clone() };
-        let mut missed = 0;
-        for (mark, seen, told) in &next.head {
-            missed +=
-                u64::from(seen.about.is_some_and(|about| window.look(*mark, about, &seen.kept)) && !told);
-        }
-        missed
-    }
-
     #[inline]
-    fn look(&mut self, mark: u64, about: About, kept: &'a [u8]) -> bool {
+    fn look(&mut self, mark: u64, about: About, kept: Cow<'a, [u8]>) -> bool {
         let may_be = self.marks.iter().fold(false, |may_be, &earlier| may_be | (earlier == mark));
-        let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(about, kept));
+        let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(about, &kept));
         self.marks[self.next] = mark;
-        self.recent[self.next] = Seen { about: Some(about), kept: Cow::Borrowed(kept) };
+        self.recent[self.next] = Seen { about: Some(about), kept };
         self.next = (self.next + 1) % LOOK_BACK;
         found
+    }
+}
+
+impl DuplicateWindow<'static> {
+    /// Goes on with the window of the capture's next part. Says how many packets of that are doubles of those before it and, since
+    /// its window began empty, were not told.
+    pub fn join(&mut self, next: Self) -> u64 {
+        let mut missed = 0;
+        let has_more = next.head.len() == LOOK_BACK;
+        for (mark, seen, told) in next.head {
+            let Some(about) = seen.about else { continue };
+            let found = self.look(mark, about, seen.kept.clone());
+            missed += u64::from(found && !told);
+            if self.head.len() < LOOK_BACK {
+                self.head.push((mark, seen, told || found));
+            }
+        }
+        // Of fewer packets, none is beyond the head.
+        if has_more {
+            (self.recent, self.marks, self.next) = (next.recent, next.marks, next.next);
+        }
+        missed
     }
 }
 
@@ -194,15 +204,33 @@ mod tests {
         #[test]
         fn parts_tell_as_many_as_the_whole(
             packets in prop::collection::vec(spec(), 0..24),
-            cut in 0..24_usize,
+            mut cuts in prop::collection::vec(0..24_usize, 0..6),
+            from_the_right in any::<bool>(),
         ) {
-            let count = |window: &mut DuplicateWindow<'static>, packets: &[Spec]| {
-                told(window, packets).into_iter().filter(|double| *double).count() as u64
+            let expected = told(&mut DuplicateWindow::default(), &packets).into_iter().filter(|double| *double).count();
+            cuts.sort_unstable();
+            cuts.push(packets.len());
+            let (mut rest, mut before, mut count) = (&packets[..], 0, 0);
+            let mut parts: Vec<DuplicateWindow<'static>> = Vec::new();
+            for cut in cuts {
+                let cut = cut.min(packets.len());
+                let (part, others) = rest.split_at(cut - before);
+                (rest, before) = (others, cut);
+                let mut window = DuplicateWindow::default();
+                count += told(&mut window, part).into_iter().filter(|double| *double).count() as u64;
+                parts.push(window);
+            }
+            let both = |mut a: DuplicateWindow<'static>, b| {
+                count += a.join(b);
+                a
             };
-            let [mut whole, mut first, mut second] = [(); 3].map(|()| DuplicateWindow::default());
-            let (head, tail) = packets.split_at(cut.min(packets.len()));
-            let parts = count(&mut first, head) + count(&mut second, tail);
-            prop_assert_eq!(parts + first.duplicates_in(&second), count(&mut whole, &packets));
+            if from_the_right {
+                let mut swapped = both;
+                parts.into_iter().rev().reduce(|b, a| swapped(a, b));
+            } else {
+                parts.into_iter().reduce(both);
+            }
+            prop_assert_eq!(count as usize, expected);
         }
     }
 

@@ -105,7 +105,9 @@ impl<'a> Intake<'a> {
         if let (Some(latest), Some(first)) = (self.latest, next.first) {
             totals.time_backwards += u64::from(first < latest);
         }
-        totals.duplicates += self.duplicates.duplicates_in(&next.duplicates);
-        *self = Self { first: self.first.or(next.first), latest: next.latest.or(self.latest), ..next };
+        totals.duplicates += self.duplicates.join(next.duplicates);
+        self.first = self.first.or(next.first);
+        self.latest = next.latest.or(self.latest);
+        self.admitted += next.admitted;
     }
 }

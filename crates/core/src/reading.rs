@@ -1,9 +1,7 @@
 //! One capture into one shard: whole, or in parts that several threads read side by side.
 
 use std::fmt::Write;
-use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, Dissector, HelloWindow, Named};
@@ -59,9 +57,6 @@ pub(crate) struct Reading<'a> {
 /// What became of one capture: what was read of it and where it is damaged, or why nothing was read.
 pub(crate) type Outcome = Result<(CaptureSummary, Option<CaptureError>), CaptureError>;
 
-/// Parts that a capture is read in, for each thread: who is done takes the next one, so that none waits long for another.
-const PARTS: usize = 16;
-
 impl<'a> Reading<'a> {
     /// Reads the capture with this number into the shard, by so many threads at most.
     pub(crate) fn capture(&self, number: u32, input: &Input, threads: usize, shard: &mut Shard) -> Outcome {
@@ -77,74 +72,44 @@ impl<'a> Reading<'a> {
         if let Some(progress) = self.progress {
             progress.expect(len);
         }
-        let may_split = threads > 1 && !self.selection.looks_back();
-        let parts = if may_split { reader.split(threads * PARTS) } else { vec![reader] };
-        let whole = match self.by_threads(number, parts, threads, shard) {
-            Ok(whole) => whole,
-            // Parts start at a guess: where one did not end at the next one's start, the capture is read anew in one go.
-            Err(told) => Part { told, ..Part::new(*self, number, input.open()?) }.into_whole(shard),
-        };
+        let parts = if self.selection.looks_back() { vec![reader] } else { reader.split(threads) };
+        let bytes_before = shard.table.totals().bytes;
+        // The first part goes on with the shard at hand, the others begin their own.
+        let sibling = shard.sibling();
+        let shards =
+            std::iter::once(std::mem::take(shard)).chain(std::iter::repeat_with(|| sibling.sibling()));
+        let mut parts: Vec<_> = parts
+            .into_iter()
+            .zip(shards)
+            .enumerate()
+            .map(|(i, (reader, shard))| {
+                let hellos = if i == 0 { HelloWindow::default() } else { HelloWindow::of_later_part() };
+                Part { hellos, ..Part::new(*self, number, reader, shard) }
+            })
+            .collect();
+        thread::scope(|scope| {
+            let mut parts = parts.iter_mut();
+            let first = parts.next();
+            for part in parts {
+                scope.spawn(|| part.read());
+            }
+            if let Some(part) = first {
+                part.read();
+            }
+        });
         if let Some(progress) = self.progress {
             // What a damaged capture has left unread is done with too.
-            progress.advance(len.saturating_sub(whole.told));
+            progress.advance(len.saturating_sub(parts.iter().map(|part| part.told).sum()));
         }
-        summary.packets = whole.before + whole.reader.packets();
-        summary.bytes = whole.bytes;
-        summary.life = whole.life;
-        Ok((summary, whole.damage))
-    }
-
-    /// Reads a capture's parts, if they turn out to join. If they do not, nothing is in the shard, and this gives how many bytes
-    /// the listener has been told of.
-    fn by_threads(
-        &self,
-        number: u32,
-        readers: Vec<CaptureReader>,
-        threads: usize,
-        shard: &mut Shard,
-    ) -> Result<Part<'a>, u64> {
-        let mut parts = readers.into_iter().enumerate().map(|(i, reader)| {
-            let hellos = if i == 0 { HelloWindow::default() } else { HelloWindow::of_later_part() };
-            Part { hellos, ..Part::new(*self, number, reader) }
-        });
-        if parts.len() == 1 {
-            return parts.next().map(|only| only.into_whole(shard)).ok_or(0);
+        let mut damage = None;
+        if let Some(whole) = parts.into_iter().reduce(|part, next| part.followed_by(next, threads)) {
+            summary.packets = whole.before + whole.reader.packets();
+            summary.bytes = whole.shard.table.totals().bytes - bytes_before;
+            summary.life = whole.life;
+            *shard = whole.shard;
+            damage = whole.damage;
         }
-        let waiting = Mutex::new(parts.enumerate());
-        let sibling = shard.sibling();
-        let work = || {
-            let (mut shard, mut done) = (sibling.sibling(), Vec::new());
-            let mut dissector = Dissector::new(self.options.clone());
-            loop {
-                // Whoever panicked left the parts as they were.
-                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-                let Some((i, mut part)) = next else { return (shard, done) };
-                part.read(&mut dissector, &mut shard);
-                done.push((i, part));
-            }
-        };
-        let (mut read, mut parts) = thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let (mine, mut parts) = work();
-            let mut shards = vec![mine];
-            for other in others {
-                let (shard, mut done) = other.join().unwrap_or_else(|panic| resume_unwind(panic));
-                shards.push(shard);
-                parts.append(&mut done);
-            }
-            (shards.into_iter(), parts)
-        });
-        parts.sort_unstable_by_key(|(i, _)| *i);
-        let told: u64 = parts.iter().map(|(_, part)| part.told).sum();
-        let (mut whole, mut parts) =
-            (read.next().unwrap_or_default(), parts.into_iter().map(|(_, part)| part));
-        let mut last = parts.next().ok_or(told)?;
-        for next in parts {
-            last = last.followed_by(next, &mut whole).ok_or(told)?;
-        }
-        read.for_each(|other| whole.merge(other, threads));
-        shard.merge(whole, threads);
-        Ok(last)
+        Ok((summary, damage))
     }
 }
 
@@ -156,18 +121,20 @@ struct Part<'a> {
     /// Packets in the parts before, where they have been joined to this one.
     before: u64,
     intake: Intake<'a>,
+    dissector: Dissector,
     defragmenter: Option<Defragmenter>,
     hellos: HelloWindow,
-    /// On the wire, in this part and those before.
-    bytes: u64,
+    shard: Shard,
     life: Life,
     damage: Option<CaptureError>,
+    /// How many of the reader's names the shard has.
+    named: usize,
     /// Bytes that the listener has been told of.
     told: u64,
 }
 
 impl<'a> Part<'a> {
-    fn new(reading: Reading<'a>, number: u32, reader: CaptureReader) -> Self {
+    fn new(reading: Reading<'a>, number: u32, reader: CaptureReader, shard: Shard) -> Self {
         let intake = Intake::new(reading.selection);
         let defragmenter = reading.selection.defragment.then(Defragmenter::default);
         Self {
@@ -176,24 +143,20 @@ impl<'a> Part<'a> {
             reader,
             before: 0,
             intake,
+            dissector: Dissector::new(reading.options.clone()),
             defragmenter,
             hellos: HelloWindow::default(),
-            bytes: 0,
+            shard,
             life: None,
             damage: None,
+            named: 0,
             told: 0,
         }
     }
 
-    /// Reads it, the only part.
-    fn into_whole(mut self, shard: &mut Shard) -> Self {
-        self.read(&mut Dissector::new(self.reading.options.clone()), shard);
-        self
-    }
-
     /// Reads on to the end of the part.
-    fn read(&mut self, dissector: &mut Dissector, shard: &mut Shard) {
-        let (start, bytes_before) = (self.reader.position(), shard.table.totals().bytes);
+    fn read(&mut self) {
+        let start = self.reader.position();
         while !self.intake.is_done() {
             match self.reader.packets_at_hand() {
                 Ok(Some(packets)) => {
@@ -203,18 +166,13 @@ impl<'a> Part<'a> {
                             let (first, last) = self.life.get_or_insert((time, time));
                             (*first, *last) = (time.min(*first), time.max(*last));
                         }
-                        match self.intake.admit(&packet, &mut window, shard.table.totals_mut()) {
+                        match self.intake.admit(&packet, &mut window, self.shard.table.totals_mut()) {
                             Ok(()) => {
+                                let (dissector, hellos) = (&mut self.dissector, &mut self.hellos);
                                 let defragmenter = self.defragmenter.as_mut();
-                                shard.observe(
-                                    self.number,
-                                    &packet,
-                                    dissector,
-                                    &mut self.hellos,
-                                    defragmenter,
-                                );
+                                self.shard.observe(self.number, &packet, dissector, hellos, defragmenter);
                             }
-                            Err(reason) => shard.table.leave_out(&packet, reason),
+                            Err(reason) => self.shard.table.leave_out(&packet, reason),
                         }
                         if self.intake.is_done() {
                             break;
@@ -224,7 +182,7 @@ impl<'a> Part<'a> {
                 }
                 Ok(None) => break,
                 Err(damage) => {
-                    self.damage = Some(damage);
+                    self.damage = Some(damage.after(self.before));
                     break;
                 }
             }
@@ -234,33 +192,33 @@ impl<'a> Part<'a> {
                 self.told = self.told.max(done);
             }
         }
-        shard.settle();
+        self.shard.settle();
         if let Some(defragmenter) = &mut self.defragmenter {
-            defragmenter.finish(&mut shard.table);
+            defragmenter.finish(&mut self.shard.table);
         }
-        for (address, name) in self.reader.names() {
-            shard.names.insert(Named::Host(*address), NameSource::CaptureFile, name, None);
+        for (address, name) in &self.reader.names()[self.named..] {
+            self.shard.names.insert(Named::Host(*address), NameSource::CaptureFile, name, None);
         }
-        self.bytes = shard.table.totals().bytes - bytes_before;
+        self.named = self.reader.names().len();
     }
 
-    /// Both parts as one, if the next one started where this one ended. What shows only where they meet goes into the shard.
-    fn followed_by(mut self, next: Self, shard: &mut Shard) -> Option<Self> {
-        if self.damage.is_some() || !self.reader.joins(&next.reader) {
-            return None;
+    /// Both parts as one. The next one started at a guess: if this one did not end there, it is read anew.
+    fn followed_by(mut self, next: Self, threads: usize) -> Self {
+        if self.damage.is_some() {
+            return self;
         }
-        let before = self.before + self.reader.packets();
-        self.intake.join(next.intake, shard.table.totals_mut());
-        self.hellos.join(next.hellos, |time, sighting| shard.see(time, sighting));
-        Some(Self {
-            before,
-            intake: self.intake,
-            hellos: self.hellos,
-            bytes: self.bytes + next.bytes,
-            life: join_lives(self.life, next.life),
-            damage: next.damage.map(|damage| damage.after(before)),
-            told: self.told + next.told,
-            ..next
-        })
+        if !self.reader.joins(&next.reader) {
+            self.reader.take_over(&next.reader);
+            self.read();
+            return self;
+        }
+        self.before += self.reader.packets();
+        (self.reader, self.named) = (next.reader, next.named);
+        self.intake.join(next.intake, self.shard.table.totals_mut());
+        self.hellos.join(next.hellos, |time, sighting| self.shard.see(time, sighting));
+        self.shard.merge(next.shard, threads);
+        self.life = join_lives(self.life, next.life);
+        self.damage = next.damage.map(|damage| damage.after(self.before));
+        self
     }
 }

@@ -331,6 +331,35 @@ mod tests {
         })
     }
 
+    #[test]
+    fn more_sets_than_a_row_has_numbers_for_lose_nothing() {
+        let of = |n: u64| -> ProtocolSet {
+            let bits = (0..17).filter(|bit| n >> bit & 1 != 0);
+            bits.map(|bit| pcapviz_capture::Protocol::ALL[bit]).collect()
+        };
+        let arrival = |n| Arrival {
+            position: n,
+            protocols: of(n),
+            time: None,
+            bytes: 60,
+            payload_bytes: 0,
+            tcp_flags: 0,
+        };
+        let (mut sets, mut others) = (ProtocolSets::default(), ProtocolSets::default());
+        let mut singles = 0;
+        for n in 0..70_000 {
+            let known = arrival(n).pack(&mut sets);
+            assert_eq!(known.widened().unpack(&sets).protocols, of(n));
+            // Beside others, the last ones come first.
+            if let (Known::Single(single), false) = (arrival(69_999 - n).pack(&mut others), n > 99) {
+                let there = single.renumbered(&others, &mut sets).widened();
+                assert_eq!(there.unpack(&sets).protocols, of(69_999 - n));
+            }
+            singles += usize::from(matches!(known, Known::Single(_)));
+        }
+        assert_eq!(singles, 1 << 16);
+    }
+
     proptest! {
         #[test]
         fn a_packet_adds_what_its_stats_do(packets in prop::collection::vec(packet(), 1..12)) {

@@ -166,7 +166,7 @@ impl CaptureReader {
     pub fn packets_at_hand(&mut self) -> Result<Option<PacketsAtHand<'_>>, CaptureError> {
         while self.state == State::Reading {
             if self.source.offset() >= self.stop {
-                self.end();
+                self.state = State::Ended;
                 break;
             }
             match self.pending.take().unwrap_or_else(|| self.decoder.step(self.source.window())) {
@@ -227,12 +227,6 @@ impl CaptureReader {
         self.len
     }
 
-    /// An ended part waits for the others.
-    fn end(&mut self) {
-        self.state = State::Ended;
-        self.source.rest();
-    }
-
     /// What to do where the next thing is no packet that is at hand.
     #[cold]
     fn proceed(&mut self, step: Step) -> Result<(), CaptureError> {
@@ -256,7 +250,7 @@ impl CaptureReader {
         match have {
             Ok(have) if have >= need => return Ok(()),
             Ok(0) => {
-                self.end();
+                self.state = State::Ended;
                 return Ok(());
             }
             _ => self.state = State::Failed,
@@ -408,7 +402,8 @@ impl CaptureReader {
             boundary_within(near, MOST_CHAINS).or_else(|| boundary_within(near, SEARCH + CHAIN_LEN))
         };
         let mut starts: Vec<u64> = (1..parts).filter_map(|n| boundary(from + n * (len / parts))).collect();
-        starts.dedup();
+        // One guess may lie behind the next.
+        starts.dedup_by(|start, before| start <= before);
         let decoder = self.decoder.without_names();
         let readers = starts.iter().enumerate().map(|(n, &start)| Self {
             path: self.path.clone(),
@@ -472,13 +467,16 @@ const SMALLEST_PART: u64 = 64 << 10;
 const SEARCH: usize = 512 << 10;
 
 /// So many records in a row are hardly chance.
-const CHAIN: usize = 8;
+const CHAIN: usize = 16;
 
-/// Bytes that a chain of records takes at most, but for the few link types whose packets are no frames.
-const CHAIN_LEN: usize = CHAIN * (257 << 10);
+/// Bytes that a chain of records takes at most, but where packets are no frames.
+const CHAIN_LEN: usize = 8 * (257 << 10);
+
+/// Bytes of a chain, at least: of the usual greatest length of a packet.
+const PACKET: usize = 64 << 10;
 
 /// Bytes in which a record's start and the chain from it are nearly always found.
-const MOST_CHAINS: usize = 64 << 10;
+const MOST_CHAINS: usize = 256 << 10;
 
 /// What is known of a capture's format: enough to tell what a window starts with.
 #[derive(Clone, PartialEq)]
@@ -560,15 +558,15 @@ impl Decoder {
         }
     }
 
-    /// A place where a record plausibly starts: the end of the first chain of them. A chain from a wrong start soon runs into the
-    /// right one. `phase` bytes before these one is known to start, or a multiple of four bytes before that.
+    /// A place where a record plausibly starts: the end of the first chain of them. A chain from a wrong start, such as in a capture
+    /// that a packet holds, has left the packet by then. `phase` bytes before these one is known to start, or a multiple of four bytes before that.
     fn boundary(&self, bytes: &[u8], phase: usize) -> Option<usize> {
         let mut search = 0..bytes.len().min(SEARCH);
         match self {
-            Self::Pcap(pcap) => search.find_map(|at| Some(at + pcap.chain(&bytes[at..], CHAIN)?)),
+            Self::Pcap(pcap) => search.find_map(|at| Some(at + pcap.chain(&bytes[at..], CHAIN, PACKET)?)),
             Self::PcapNg(pcapng) => {
                 let mut aligned = search.skip((4 - phase) % 4).step_by(4);
-                aligned.find_map(|at| Some(at + pcapng.chain(&bytes[at..], CHAIN)?))
+                aligned.find_map(|at| Some(at + pcapng.chain(&bytes[at..], CHAIN, PACKET)?))
             }
             Self::Snoop(_) | Self::Erf(_) => None,
         }

@@ -162,13 +162,13 @@ impl Pcap {
         })
     }
 
-    /// How many bytes a chain of so many plausible records takes, if one starts here. A guess that is always checked later: see
+    /// How many bytes a chain of so many plausible records takes, and of so many bytes at least, if one starts here. A guess that is always checked later: see
     /// [`CaptureReader::split`](super::CaptureReader::split).
     // Times are held against the chain's own first one, not the file's: captures are joined end to end.
-    pub(super) fn chain(&self, window: &[u8], records: usize) -> Option<usize> {
+    pub(super) fn chain(&self, window: &[u8], records: usize, bytes: usize) -> Option<usize> {
         let near = self.record_header(window)?.seconds;
-        let mut len = 0;
-        for _ in 0..records {
+        let (mut n, mut len) = (0, 0);
+        while n < records || len < bytes {
             let window = &window[len..];
             // Where a packet is padded with zeros, these would be a chain of empty records.
             let header = self.record_header(window).filter(|header| header.captured > 0)?;
@@ -181,6 +181,7 @@ impl Pcap {
             }
             let record = self.header_len + header.captured as usize;
             len += window.get(..record)?.len();
+            n += 1;
         }
         Some(len)
     }

@@ -104,11 +104,11 @@ impl PcapNg {
         }
     }
 
-    /// How many bytes so many blocks take, if they follow each other here. A guess, checked later: see
+    /// How many bytes so many blocks take, and so many bytes of them at least, if they follow each other here. A guess, checked later: see
     /// [`CaptureReader::split`](super::CaptureReader::split).
-    pub(super) fn chain(&self, window: &[u8], blocks: usize) -> Option<usize> {
-        let mut chain = 0;
-        for _ in 0..blocks {
+    pub(super) fn chain(&self, window: &[u8], blocks: usize, bytes: usize) -> Option<usize> {
+        let (mut n, mut chain) = (0, 0);
+        while n < blocks || chain < bytes {
             let window = &window[chain..];
             let [kind, claimed] = self.endian.u32s(window)?;
             let len = block_len(claimed)?;
@@ -118,6 +118,7 @@ impl PcapNg {
                 return None;
             }
             chain += block.len();
+            n += 1;
         }
         Some(chain)
     }

@@ -75,14 +75,6 @@ impl Source {
         }
     }
 
-    /// Gives the buffer of a file back: what is left in it can be read again.
-    pub(super) fn rest(&mut self) {
-        if let Self::Stream(Stream { input: Input::File(file), buffer, start, end, given, .. }) = self {
-            *given -= (*end - *start) as u64;
-            (file.at, *buffer, *start, *end) = (*given, Vec::new(), 0, 0);
-        }
-    }
-
     /// The whole capture, where any place of it is at hand.
     pub(super) fn all(&self) -> Option<All> {
         match self {
