@@ -69,6 +69,15 @@ impl<'a> Topology<'a> {
     }
 
     /// The same by up to so many threads, as far as these help: the search is one thread's.
+    ///
+    /// ```
+    /// use pcapviz_analysis::{Topology, key_nodes};
+    /// use pcapviz_graph::{FlowTable, GraphLayer};
+    ///
+    /// let outline = FlowTable::new().outline(GraphLayer::Hosts, 2);
+    /// let by_two = key_nodes(&Topology::of_by(&outline, 2), 10);
+    /// assert_eq!(by_two, key_nodes(&Topology::of(&outline), 10));
+    /// ```
     pub fn of_by(outline: &'a Outline, threads: usize) -> Self {
         let peers = Peers::of_by(outline.len(), outline.edges(), threads);
         let core = peers.core_by(threads);

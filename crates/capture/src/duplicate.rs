@@ -93,7 +93,16 @@ impl<'a> DuplicateWindow<'a> {
 
 impl DuplicateWindow<'static> {
     /// Goes on with the window of the capture's next part. Says how many packets of that are doubles of those before it and, since
-    /// its window began empty, were not told.
+    /// its window began empty, were not told. Associative.
+    ///
+    /// ```
+    /// use pcapviz_capture::{DuplicateWindow, LinkType, Packet};
+    ///
+    /// let packet = Packet::new(LinkType::ETHERNET, b"twice");
+    /// let [mut window, mut next] = [DuplicateWindow::default(), DuplicateWindow::default()];
+    /// assert!(!window.is_duplicate(&packet) && !next.is_duplicate(&packet));
+    /// assert_eq!(window.join(next), 1);
+    /// ```
     pub fn join(&mut self, next: Self) -> u64 {
         let mut missed = 0;
         let has_more = next.head.len() == LOOK_BACK;

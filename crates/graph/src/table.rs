@@ -208,6 +208,19 @@ impl FlowTable {
     }
 
     /// Gives back the memory that only adding flows needs: a tenth of it all. The next flow takes it again, in O(flows).
+    ///
+    /// ```
+    /// use pcapviz_capture::{DissectOptions, LinkType, Packet, dissect};
+    /// use pcapviz_graph::FlowTable;
+    ///
+    /// let packet = Packet::new(LinkType::ETHERNET, b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06");
+    /// let found = dissect(&packet, &DissectOptions::default());
+    /// let mut table = FlowTable::new();
+    /// table.observe(0, &packet, &found);
+    /// table.shrink_to_fit();
+    /// table.observe(0, &packet, &found);
+    /// assert_eq!((table.len(), table.totals().packets), (1, 2));
+    /// ```
     pub fn shrink_to_fit(&mut self) {
         self.v4.iter_mut().for_each(Partition::forget_index);
         self.v6.iter_mut().for_each(Partition::forget_index);
