@@ -144,13 +144,17 @@ impl<K: Packed> Waiting<K> {
     /// In four passes, so that what each waits for does not hang on what it did before: the places in the
     /// index, what stands there, the rows' keys, the rows. Says how many flows were new.
     fn count(&mut self, seed: u64, partitions: &mut [Partition<K>], seen: &mut Seen) -> usize {
-        let mut touched = [(0, 0, false); BATCH];
-        for (touched, (key, _)) in touched.iter_mut().zip(&self.keys) {
-            let (partition, hash) = place(seed, key);
-            *touched = (partition, hash, partitions[partition].touch(hash));
+        // The first pass waits for nothing, and what the second does is short: so much more of it is under way at once.
+        let mut places = [(0, 0); BATCH];
+        for (at, (key, _)) in places.iter_mut().zip(&self.keys) {
+            *at = place(seed, key);
         }
-        let mut found = touched.map(|(partition, hash, _)| (partition, hash, None));
-        for ((partition, hash, row), (.., may_be)) in found.iter_mut().zip(touched) {
+        let mut may_be = [false; BATCH];
+        for (may_be, (partition, hash)) in may_be.iter_mut().zip(&places[..self.keys.len()]) {
+            *may_be = partitions[*partition].touch(*hash);
+        }
+        let mut found = places.map(|(partition, hash)| (partition, hash, None));
+        for ((partition, hash, row), may_be) in found.iter_mut().zip(may_be) {
             *row = if may_be { partitions[*partition].guess(*hash) } else { None };
         }
         for ((partition, _, row), (key, _)) in found.iter_mut().zip(&self.keys) {
