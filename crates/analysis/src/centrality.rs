@@ -2,6 +2,7 @@ use leiden_rs::{GraphDataBuilder, Leiden, LeidenConfig};
 use pcapviz_graph::{LayerGraph, Outline};
 
 use crate::betweenness::{Betweenness, betweenness};
+use crate::parallel::both;
 use crate::peers::Peers;
 
 /// How much each node of a graph matters for its shape, by the measures that people know.
@@ -52,19 +53,16 @@ impl Centrality {
             .iter()
             .map(|edge| (edge.source, edge.target, (edge.traffic.bytes as f64).ln_1p()))
             .collect();
-        let (hubs, authorities) = hits(outline.len(), &edges);
-        let communities = communities(outline.len(), &edges);
+        // HITS takes about as long as all else.
+        let of_others = || {
+            let communities = communities(outline.len(), &edges);
+            (communities, page_rank(outline.len(), &edges), betweenness(&peers, threads), cores(&peers))
+        };
+        let ((hubs, authorities), (communities, page_rank, betweenness, cores)) =
+            both(threads, || hits(outline.len(), &edges), of_others);
         let mut community_sizes = vec![0; communities.iter().max().map_or(0, |most| *most as usize + 1)];
         communities.iter().for_each(|community| community_sizes[*community as usize] += 1);
-        Self {
-            betweenness: betweenness(&peers, threads),
-            page_rank: page_rank(outline.len(), &edges),
-            hubs,
-            authorities,
-            cores: cores(&peers),
-            communities,
-            community_sizes,
-        }
+        Self { betweenness, page_rank, hubs, authorities, cores, communities, community_sizes }
     }
 
     /// How many communities there are.

@@ -5,6 +5,7 @@
 //!
 //! Findings need a little more than the flow table keeps, which [`Observations`] gather packet by packet.
 
+mod address;
 mod betweenness;
 mod block;
 mod centrality;

@@ -5,6 +5,8 @@ use pcapviz_capture::{
 use pcapviz_enrich::NameTable;
 use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable};
 
+use crate::beside::beside;
+
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
 pub(crate) struct Shard {
@@ -69,10 +71,16 @@ impl Shard {
 
     /// Adds another's, by up to so many threads.
     pub(crate) fn merge(&mut self, other: Self, threads: usize) {
-        self.table.merge_by(other.table, threads);
-        self.names.merge(other.names);
-        self.claims.merge(other.claims);
-        self.quic.merge(other.quic);
-        self.observations.merge(other.observations);
+        let Self { table, names, claims, quic, observations, .. } = self;
+        beside(
+            threads,
+            || observations.merge(other.observations),
+            || {
+                table.merge_by(other.table, threads);
+                names.merge(other.names);
+                claims.merge(other.claims);
+                quic.merge(other.quic);
+            },
+        );
     }
 }

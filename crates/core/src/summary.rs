@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
-use std::thread;
 
 use pcapviz_analysis::{
     Centrality, Service, Services, Topology, bridges, gateways, key_nodes, key_nodes_among, switches,
@@ -13,6 +12,7 @@ use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSou
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, grouped, packets, span};
 
+use crate::beside::beside;
 use crate::{Embedded, Report};
 
 /// Edges up to which the measures of centrality are computed: about a tenth of a second.
@@ -283,18 +283,6 @@ impl Report {
         }
         out
     }
-}
-
-/// Does two things, beside each other where there is more than one thread.
-fn beside<A: Send, B>(threads: usize, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B) -> (A, B) {
-    if threads < 2 {
-        return (a(), b());
-    }
-    thread::scope(|scope| {
-        let a = scope.spawn(a);
-        let b = b();
-        (a.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
-    })
 }
 
 /// A host's or device's name for a list; a protocol's well-known address is none.

@@ -2,52 +2,42 @@ use crate::{FlowKey, Totals};
 use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId};
 
 use crate::packed::{Packed, PackedV4, PackedV6};
-use crate::packed_stats::Arrival;
+use crate::packed_stats::Sum;
 use crate::partition::Partition;
 use crate::table::place;
 
-/// Packets that wait to be counted in a [`FlowTable`](crate::FlowTable), a few dozen at most.
+/// Packets that wait to be counted in a [`FlowTable`](crate::FlowTable): what those of a few hundred flows at most add up to.
 ///
 /// The rows of a table are far from the processor, and to look one up is mostly to wait for
-/// memory. Looked up together, they are waited for together. Where packets share their
-/// [headers](pcapviz_capture::Dissection::headers), the row is looked up once.
+/// memory. Packets that share their [headers](pcapviz_capture::Dissection::headers) are added up here, until others take their
+/// place; and what is looked up together is waited for together.
 ///
 /// A batch is for one table at a time: it is to be settled before another one counts by it.
 #[derive(Clone, Debug, Default)]
 pub struct FlowBatch {
+    /// The packets that share headers, by the place of these; empty until there are some.
+    open: Vec<Option<Open>>,
     v4: Waiting<PackedV4>,
     v6: Waiting<PackedV6>,
-    seen: Seen,
     absent: Vec<((GraphLayer, Absence), u64)>,
 }
 
-/// Keys to be looked up, with the headers that give them again; and packets, with the number of the key whose row they are to be
-/// added to.
+/// Packets that share headers, and so their flow: more may come.
 #[derive(Clone, Debug)]
-struct Waiting<K> {
-    keys: Vec<(K, Option<HeadersId>)>,
-    arrivals: Vec<(Arrival, usize)>,
+struct Open {
+    headers: HeadersId,
+    sum: Sum,
+    key: Key,
 }
 
-/// Where the flows are whose packets share headers, by the place of these.
-type Seen = Vec<Option<(HeadersId, At)>>;
-
-/// Where a flow is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum At {
-    /// It has a row.
-    Row(Place),
-    /// It waits, over this version of IP, with the key of this number.
-    Waiting { is_v6: bool, key: u16 },
+#[derive(Clone, Debug)]
+enum Key {
+    V4(PackedV4),
+    V6(PackedV6),
 }
 
-/// Where a flow's row is: over which version of IP, in which partition, and its number there.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) is_v6: bool,
-    pub(crate) partition: u16,
-    pub(crate) row: u32,
-}
+/// Flows to be looked up, each with what is to be added to its row.
+type Waiting<K> = Vec<(K, Sum)>;
 
 /// Kinds of absence that wait to be added to the totals. Packets of few kinds follow each other, and are found in a short
 /// list before a tree.
@@ -56,38 +46,56 @@ const ABSENCES: usize = 16;
 /// Look-ups that wait together: about as many as a processor has under way at once.
 const BATCH: usize = 32;
 
-/// Packets that wait at most.
-const ARRIVALS: usize = 2 * BATCH;
-
 impl FlowBatch {
-    /// Where the flow is that packets with these headers belong to, if it is remembered.
+    /// What the packets with these headers add up to, if there are some.
     #[inline]
-    pub(crate) fn at(&self, headers: HeadersId) -> Option<At> {
-        self.seen.get(headers.place())?.filter(|(same, _)| *same == headers).map(|(_, at)| at)
+    pub(crate) fn open(&mut self, headers: HeadersId) -> Option<&mut Sum> {
+        let open = self.open.get_mut(headers.place())?.as_mut()?;
+        (open.headers == headers).then_some(&mut open.sum)
     }
 
-    /// Adds a packet to those that wait, by its flow.
+    /// Adds a packet whose headers are none of those that are open.
     #[inline]
-    pub(crate) fn add(&mut self, found: &Dissection<'_>, arrival: Arrival) {
+    pub(crate) fn add(&mut self, found: &Dissection<'_>, sum: Sum) {
         let key = FlowKey::of(found);
-        if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
-            self.v6.add(PackedV6::pack(&key), arrival, found.headers, &mut self.seen);
+        let key = if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
+            Key::V6(PackedV6::pack(&key))
         } else {
-            self.v4.add(PackedV4::pack(&key), arrival, found.headers, &mut self.seen);
+            Key::V4(PackedV4::pack(&key))
+        };
+        let Some(headers) = found.headers else { return self.wait(key, sum) };
+        if self.open.is_empty() {
+            self.open.resize(HeadersId::PLACES, None);
+        }
+        if let Some(before) = self.open[headers.place()].replace(Open { headers, sum, key }) {
+            self.wait(before.key, before.sum);
         }
     }
 
-    /// Adds a packet of a flow that waits.
     #[inline]
-    pub(crate) fn add_to(&mut self, is_v6: bool, key: u16, arrival: Arrival) {
-        let arrivals = if is_v6 { &mut self.v6.arrivals } else { &mut self.v4.arrivals };
-        arrivals.push((arrival, key.into()));
+    fn wait(&mut self, key: Key, sum: Sum) {
+        match key {
+            Key::V4(key) => self.v4.push((key, sum)),
+            Key::V6(key) => self.v6.push((key, sum)),
+        }
     }
 
     /// Whether those that wait are to be counted now.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.v4.is_full() || self.v6.is_full()
+        self.v4.len() >= BATCH || self.v6.len() >= BATCH
+    }
+
+    /// Lets all that is open wait, as far as there is room, and says whether anything waits.
+    pub(crate) fn close(&mut self) -> bool {
+        while !self.is_full()
+            && let Some(open) = self.open.pop()
+        {
+            if let Some(Open { sum, key, .. }) = open {
+                self.wait(key, sum);
+            }
+        }
+        !(self.v4.is_empty() && self.v6.is_empty())
     }
 
     /// Counts a packet that is not in a layer's graph.
@@ -104,92 +112,48 @@ impl FlowBatch {
         }
     }
 
-    /// Counts all packets that wait, and says how many flows were new.
+    /// Counts all that waits, and says how many flows were new.
     pub(crate) fn count(
         &mut self,
         seed: u64,
         v4: &mut [Partition<PackedV4>],
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
-        self.v4.count(seed, v4, &mut self.seen) + self.v6.count(seed, v6, &mut self.seen)
+        count(&mut self.v4, seed, v4) + count(&mut self.v6, seed, v6)
     }
 
-    /// Tells the totals of all that is absent, and forgets where flows are.
+    /// Tells the totals of all that is absent.
     pub(crate) fn finish(&mut self, totals: &mut Totals) {
         totals.absences(self.absent.drain(..));
-        self.seen.clear();
     }
 }
 
-impl<K> Default for Waiting<K> {
-    fn default() -> Self {
-        Self { keys: Vec::new(), arrivals: Vec::new() }
+/// In passes, so that what each waits for does not hang on what it did before: the places in the
+/// index, what stands there, the rows' keys, the rows. Says how many flows were new.
+fn count<K: Packed>(waiting: &mut Waiting<K>, seed: u64, partitions: &mut [Partition<K>]) -> usize {
+    // The first pass waits for nothing, and what the second does is short: so much more of it is under way at once.
+    let mut places = [(0, 0); BATCH];
+    for (at, (key, _)) in places.iter_mut().zip(&*waiting) {
+        *at = place(seed, key);
     }
-}
-
-impl<K: Packed> Waiting<K> {
-    #[inline]
-    fn add(&mut self, key: K, arrival: Arrival, headers: Option<HeadersId>, seen: &mut Seen) {
-        let number = self.keys.len();
-        remember(seen, headers, At::Waiting { is_v6: K::IS_V6, key: number as u16 });
-        self.keys.push((key, headers));
-        self.arrivals.push((arrival, number));
+    let mut may_be = [false; BATCH];
+    for (may_be, (partition, hash)) in may_be.iter_mut().zip(&places[..waiting.len()]) {
+        *may_be = partitions[*partition].touch(*hash);
     }
-
-    #[inline]
-    fn is_full(&self) -> bool {
-        self.keys.len() >= BATCH || self.arrivals.len() >= ARRIVALS
+    let mut found = places.map(|(partition, hash)| (partition, hash, None));
+    for ((partition, hash, row), may_be) in found.iter_mut().zip(may_be) {
+        *row = if may_be { partitions[*partition].guess(*hash) } else { None };
     }
-
-    /// In four passes, so that what each waits for does not hang on what it did before: the places in the
-    /// index, what stands there, the rows' keys, the rows. Says how many flows were new.
-    fn count(&mut self, seed: u64, partitions: &mut [Partition<K>], seen: &mut Seen) -> usize {
-        // The first pass waits for nothing, and what the second does is short: so much more of it is under way at once.
-        let mut places = [(0, 0); BATCH];
-        for (at, (key, _)) in places.iter_mut().zip(&self.keys) {
-            *at = place(seed, key);
-        }
-        let mut may_be = [false; BATCH];
-        for (may_be, (partition, hash)) in may_be.iter_mut().zip(&places[..self.keys.len()]) {
-            *may_be = partitions[*partition].touch(*hash);
-        }
-        let mut found = places.map(|(partition, hash)| (partition, hash, None));
-        for ((partition, hash, row), may_be) in found.iter_mut().zip(may_be) {
-            *row = if may_be { partitions[*partition].guess(*hash) } else { None };
-        }
-        for ((partition, _, row), (key, _)) in found.iter_mut().zip(&self.keys) {
-            *row = row.filter(|row| partitions[*partition].is_of(*row, key));
-        }
-        let mut new = 0;
-        for (arrival, number) in &self.arrivals {
-            let (partition, hash, row) = &mut found[*number];
-            let rows = &mut partitions[*partition];
-            match row {
-                Some(row) => rows.add_to(*row, arrival),
-                None => {
-                    let (at, is_new) = rows.add(*hash, &self.keys[*number].0, arrival);
-                    *row = Some(at);
-                    new += usize::from(is_new);
-                }
-            }
-        }
-        for ((partition, _, row), (_, headers)) in found.into_iter().zip(&self.keys) {
-            if let Some(row) = row {
-                let place = Place { is_v6: K::IS_V6, partition: partition as u16, row };
-                remember(seen, *headers, At::Row(place));
-            }
-        }
-        self.keys.clear();
-        self.arrivals.clear();
-        new
+    for ((partition, _, row), (key, _)) in found.iter_mut().zip(&*waiting) {
+        *row = row.filter(|row| partitions[*partition].is_of(*row, key));
     }
-}
-
-/// Notes where the packets with these headers belong.
-#[inline]
-fn remember(seen: &mut Seen, headers: Option<HeadersId>, at: At) {
-    if let Some(headers) = headers {
-        seen.resize(HeadersId::PLACES, None);
-        seen[headers.place()] = Some((headers, at));
+    let mut new = 0;
+    for ((key, sum), (partition, hash, row)) in waiting.drain(..).zip(found) {
+        let rows = &mut partitions[partition];
+        match row {
+            Some(row) => rows.add_to(row, &sum),
+            None => new += usize::from(rows.add(hash, &key, &sum)),
+        }
     }
+    new
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 use pcapviz_capture::{Absence, Dissection, Fragment, GraphLayer, Packet, Pair, Ports, Timestamp};
 
+use crate::packed_stats::Sum;
 use crate::{FlowKey, FlowStats, FlowTable};
 
 /// Credits the later fragments of a datagram, which have no ports, to the flow of its first.
@@ -147,7 +148,7 @@ impl Progress {
 
     fn give_up(self, table: &mut FlowTable) {
         for (key, stats, _) in self.waiting {
-            table.add(&key, &stats, true);
+            table.add(&key, &Sum::from(&stats), true);
         }
     }
 }
@@ -166,7 +167,7 @@ fn credit(table: &mut FlowTable, mut key: FlowKey, mut stats: FlowStats, len: u3
         stats.traffic.payload_bytes = len.into();
         table.totals_mut().no_longer_absent(GraphLayer::Endpoints, Absence::LaterFragment);
     }
-    table.add(&key, &stats, true);
+    table.add(&key, &Sum::from(&stats), true);
 }
 
 #[cfg(test)]

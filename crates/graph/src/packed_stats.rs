@@ -47,68 +47,104 @@ pub(crate) enum Known {
 /// bits for a million of them. What is beyond is held for the last place there is.
 const OFFSET_BITS: u32 = 44;
 
-/// What can be added to what is known of a flow.
-pub(crate) trait Addend {
-    /// What is known of a flow by this alone.
-    fn pack(&self, sets: &mut ProtocolSets) -> Known;
-    /// Adds it, as [`FlowStats::merge`] does.
-    // In place: to unpack, merge and pack again takes thrice the time, and every packet passes here.
-    fn add_to(&self, stats: &mut PackedStats, sets: &mut ProtocolSets);
-}
-
-/// One packet: what [`FlowStats::of`] says of it in half the words, for there are more packets than anything else.
+/// What some packets of a flow add up to: what is added to a flow's row at once.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
+pub(crate) struct Sum {
+    packets: u64,
+    bytes: u64,
+    payload_bytes: u64,
+    /// `first > last` where no packet had a time.
+    first: i64,
+    last: i64,
     position: u64,
+    activity: Activity,
     protocols: ProtocolSet,
-    time: Option<Timestamp>,
-    bytes: u32,
-    payload_bytes: u32,
     tcp_flags: u8,
 }
 
-impl Arrival {
+impl Sum {
+    /// One packet.
     #[inline]
     pub(crate) fn of(capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) -> Self {
+        let (first, last, activity) = moment(packet.timestamp.map(Timestamp::as_nanos));
         Self {
+            packets: 1,
+            bytes: packet.wire_len.into(),
+            payload_bytes: found.payload_len().into(),
+            first,
+            last,
             position: pack_position(Position { capture, offset: packet.offset }),
+            activity,
             protocols: found.protocols,
-            time: packet.timestamp,
-            bytes: packet.wire_len,
-            payload_bytes: found.payload_len(),
             tcp_flags: found.ports.as_ref().map_or(0, |ports| ports.tcp_flags),
         }
     }
-}
 
-impl Addend for Arrival {
+    /// Adds a packet more, as [`FlowStats::merge`] does.
+    // In place: nearly every packet passes here.
     #[inline]
-    fn pack(&self, sets: &mut ProtocolSets) -> Known {
-        let protocols = sets.number(self.protocols);
-        let single = Single {
-            position: halves(self.position),
-            time: halves(self.time.map_or(0, Timestamp::as_nanos) as u64),
-            bytes: self.bytes,
-            payload_bytes: self.payload_bytes,
-            protocols: 0,
-            tcp_flags: self.tcp_flags,
-            has_time: self.time.is_some(),
-        };
-        single.with_protocols(protocols)
-    }
-
-    #[inline]
-    fn add_to(&self, stats: &mut PackedStats, sets: &mut ProtocolSets) {
-        stats.packets = stats.packets.saturating_add(1);
-        stats.bytes = stats.bytes.saturating_add(self.bytes.into());
-        stats.payload_bytes = stats.payload_bytes.saturating_add(self.payload_bytes.into());
-        if let Some(time) = self.time {
-            stats.activity = match stats.life() {
-                Some(life) => stats.activity.and_at(life, time),
+    pub(crate) fn observe(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
+        self.packets += 1;
+        self.bytes = self.bytes.saturating_add(packet.wire_len.into());
+        self.payload_bytes = self.payload_bytes.saturating_add(found.payload_len().into());
+        if let Some(time) = packet.timestamp {
+            self.activity = match life(self.first, self.last) {
+                Some(life) => self.activity.and_at(life, time),
                 None => Activity::once(),
             };
-            stats.first = stats.first.min(time.as_nanos());
-            stats.last = stats.last.max(time.as_nanos());
+            self.first = self.first.min(time.as_nanos());
+            self.last = self.last.max(time.as_nanos());
+        }
+        self.position = self.position.min(pack_position(Position { capture, offset: packet.offset }));
+        self.protocols = self.protocols.union(found.protocols);
+        self.tcp_flags |= found.ports.as_ref().map_or(0, |ports| ports.tcp_flags);
+    }
+
+    /// What is known of a flow by this alone.
+    #[inline]
+    pub(crate) fn pack(&self, sets: &mut ProtocolSets) -> Known {
+        let protocols = sets.number(self.protocols);
+        let short = (u32::try_from(self.bytes), u32::try_from(self.payload_bytes));
+        if let (1, (Ok(bytes), Ok(payload_bytes))) = (self.packets, short) {
+            let has_time = self.first <= self.last;
+            let single = Single {
+                position: halves(self.position),
+                time: halves(if has_time { self.first as u64 } else { 0 }),
+                bytes,
+                payload_bytes,
+                protocols: 0,
+                tcp_flags: self.tcp_flags,
+                has_time,
+            };
+            return single.with_protocols(protocols);
+        }
+        Known::Several(PackedStats {
+            packets: self.packets,
+            bytes: self.bytes,
+            payload_bytes: self.payload_bytes,
+            first: self.first,
+            last: self.last,
+            position: self.position,
+            activity: self.activity,
+            protocols,
+            tcp_flags: self.tcp_flags,
+        })
+    }
+
+    /// Adds it to what is known of a flow, as [`FlowStats::merge`] does.
+    #[inline]
+    pub(crate) fn add_to(&self, stats: &mut PackedStats, sets: &mut ProtocolSets) {
+        stats.packets = stats.packets.saturating_add(self.packets);
+        stats.bytes = stats.bytes.saturating_add(self.bytes);
+        stats.payload_bytes = stats.payload_bytes.saturating_add(self.payload_bytes);
+        if let Some(life) = life(self.first, self.last) {
+            stats.activity = match stats.life() {
+                Some(mine) if self.packets == 1 => stats.activity.and_at(mine, life.0),
+                Some(mine) => stats.activity.merge(mine, self.activity, life),
+                None => self.activity,
+            };
+            stats.first = stats.first.min(self.first);
+            stats.last = stats.last.max(self.last);
         }
         stats.position = stats.position.min(self.position);
         stats.add_protocols(self.protocols, sets);
@@ -116,58 +152,45 @@ impl Addend for Arrival {
     }
 }
 
-impl Addend for FlowStats {
+impl From<&FlowStats> for Sum {
     #[inline]
-    fn pack(&self, sets: &mut ProtocolSets) -> Known {
-        let Traffic { packets, bytes, payload_bytes } = self.traffic;
-        let time = self.life.map(|(first, _)| first);
-        if let (1, Ok(bytes), Ok(payload_bytes)) = (packets, bytes.try_into(), payload_bytes.try_into()) {
-            let (position, protocols, tcp_flags) =
-                (pack_position(self.position), self.protocols, self.tcp_flags);
-            return Arrival { position, protocols, time, bytes, payload_bytes, tcp_flags }.pack(sets);
-        }
-        let (first, last) = self.life.map_or((i64::MAX, i64::MIN), |(f, l)| (f.as_nanos(), l.as_nanos()));
-        Known::Several(PackedStats {
+    fn from(stats: &FlowStats) -> Self {
+        let Traffic { packets, bytes, payload_bytes } = stats.traffic;
+        let (first, last) =
+            stats.life.map_or((i64::MAX, i64::MIN), |(first, last)| (first.as_nanos(), last.as_nanos()));
+        Self {
             packets,
             bytes,
             payload_bytes,
             first,
             last,
-            position: pack_position(self.position),
-            activity: self.activity,
-            protocols: sets.number(self.protocols),
-            tcp_flags: self.tcp_flags,
-        })
-    }
-
-    #[inline]
-    fn add_to(&self, stats: &mut PackedStats, sets: &mut ProtocolSets) {
-        stats.packets = stats.packets.saturating_add(self.traffic.packets);
-        stats.bytes = stats.bytes.saturating_add(self.traffic.bytes);
-        stats.payload_bytes = stats.payload_bytes.saturating_add(self.traffic.payload_bytes);
-        if let Some(life) = self.life {
-            stats.activity = match stats.life() {
-                Some(mine) => stats.activity.merge(mine, self.activity, life),
-                None => self.activity,
-            };
-            stats.first = stats.first.min(life.0.as_nanos());
-            stats.last = stats.last.max(life.1.as_nanos());
+            position: pack_position(stats.position),
+            activity: stats.activity,
+            protocols: stats.protocols,
+            tcp_flags: stats.tcp_flags,
         }
-        stats.position = stats.position.min(pack_position(self.position));
-        stats.add_protocols(self.protocols, sets);
-        stats.tcp_flags |= self.tcp_flags;
     }
+}
+
+/// The first and last time of one packet, and its activity.
+#[inline]
+fn moment(nanos: Option<i64>) -> (i64, i64, Activity) {
+    match nanos {
+        Some(nanos) => (nanos, nanos, Activity::once()),
+        None => (i64::MAX, i64::MIN, Activity::default()),
+    }
+}
+
+#[inline]
+fn life(first: i64, last: i64) -> Option<(Timestamp, Timestamp)> {
+    (first <= last).then(|| (Timestamp::from_nanos(first), Timestamp::from_nanos(last)))
 }
 
 impl Single {
     /// The same as of any flow.
     #[inline(always)]
     pub(crate) fn widened(&self) -> PackedStats {
-        let time = whole(self.time) as i64;
-        let (first, last, activity) = match self.has_time {
-            true => (time, time, Activity::once()),
-            false => (i64::MAX, i64::MIN, Activity::default()),
-        };
+        let (first, last, activity) = moment(self.has_time.then(|| whole(self.time) as i64));
         PackedStats {
             packets: 1,
             bytes: self.bytes.into(),
@@ -240,8 +263,7 @@ impl PackedStats {
 
     #[inline]
     fn life(&self) -> Option<(Timestamp, Timestamp)> {
-        (self.first <= self.last)
-            .then(|| (Timestamp::from_nanos(self.first), Timestamp::from_nanos(self.last)))
+        life(self.first, self.last)
     }
 
     #[inline]
@@ -289,6 +311,8 @@ impl ProtocolSets {
 
 #[cfg(test)]
 mod tests {
+    use pcapviz_capture::{DissectOptions, LinkType, dissect};
+    use pcapviz_testkit::frame::{Ethernet, Ipv4, Tcp};
     use proptest::prelude::*;
 
     use super::*;
@@ -318,40 +342,30 @@ mod tests {
         )
     }
 
-    /// A packet in both forms.
-    fn packet() -> impl Strategy<Value = (Arrival, FlowStats)> {
-        (any::<u32>(), any::<u32>(), stats()).prop_map(|(bytes, payload_bytes, stats)| {
-            let time = stats.life.map(|(first, _)| first);
-            let FlowStats { position, protocols, tcp_flags, .. } = stats;
-            let position_bits = pack_position(position);
-            let arrival =
-                Arrival { position: position_bits, protocols, time, bytes, payload_bytes, tcp_flags };
-            let traffic = Traffic { packets: 1, bytes: bytes.into(), payload_bytes: payload_bytes.into() };
-            (arrival, FlowStats { traffic, ..stats })
-        })
-    }
-
     #[test]
     fn more_sets_than_a_row_has_numbers_for_lose_nothing() {
         let of = |n: u64| -> ProtocolSet {
             let bits = (0..17).filter(|bit| n >> bit & 1 != 0);
             bits.map(|bit| pcapviz_capture::Protocol::ALL[bit]).collect()
         };
-        let arrival = |n| Arrival {
-            position: n,
-            protocols: of(n),
-            time: None,
+        let one = |n| Sum {
+            packets: 1,
             bytes: 60,
             payload_bytes: 0,
+            first: i64::MAX,
+            last: i64::MIN,
+            position: n,
+            activity: Activity::default(),
+            protocols: of(n),
             tcp_flags: 0,
         };
         let (mut sets, mut others) = (ProtocolSets::default(), ProtocolSets::default());
         let mut singles = 0;
         for n in 0..70_000 {
-            let known = arrival(n).pack(&mut sets);
+            let known = one(n).pack(&mut sets);
             assert_eq!(known.widened().unpack(&sets).protocols, of(n));
             // Beside others, the last ones come first.
-            if let (Known::Single(single), false) = (arrival(69_999 - n).pack(&mut others), n > 99) {
+            if let (Known::Single(single), false) = (one(69_999 - n).pack(&mut others), n > 99) {
                 let there = single.renumbered(&others, &mut sets).widened();
                 assert_eq!(there.unpack(&sets).protocols, of(69_999 - n));
             }
@@ -362,25 +376,39 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_packet_adds_what_its_stats_do(packets in prop::collection::vec(packet(), 1..12)) {
-            let mut sets = ProtocolSets::default();
-            let mut packed = packets[0].0.pack(&mut sets).widened();
-            let mut merged = packets[0].1;
-            prop_assert_eq!(packed.unpack(&sets), merged);
-            for (arrival, stats) in &packets[1..] {
-                arrival.add_to(&mut packed, &mut sets);
-                merged.merge(stats);
-                prop_assert_eq!(packed.unpack(&sets), merged);
+        fn packets_add_up_to_what_their_stats_do(
+            packets in prop::collection::vec((prop::option::of(-1..3_000_000_000_000_i64), 0..9_u8, 0..90_usize), 1..12),
+        ) {
+            let frames: Vec<Vec<u8>> = packets.iter().map(|(_, flags, len)| {
+                Ethernet::default().carry(Ipv4::default().carry(Tcp::ports(1, 2).flags(*flags).carry(&[0; 90][..*len])))
+                    .bytes().to_vec()
+            }).collect();
+            let mut both: Option<(Sum, FlowStats)> = None;
+            for (frame, (time, ..)) in frames.iter().zip(&packets) {
+                let mut packet = Packet::new(LinkType::ETHERNET, frame);
+                (packet.timestamp, packet.offset) = (time.map(Timestamp::from_nanos), frame.len() as u64);
+                let found = dissect(&packet, &DissectOptions::default());
+                let stats = FlowStats::of(3, &packet, &found);
+                match &mut both {
+                    None => both = Some((Sum::of(3, &packet, &found), stats)),
+                    Some((sum, merged)) => {
+                        sum.observe(3, &packet, &found);
+                        merged.merge(&stats);
+                    }
+                }
+                let mut sets = ProtocolSets::default();
+                let packed = both.map(|(sum, merged)| (sum.pack(&mut sets).widened().unpack(&sets), merged));
+                prop_assert!(packed.is_some_and(|(packed, merged)| packed == merged));
             }
         }
 
         #[test]
         fn adding_in_place_is_merging(all in prop::collection::vec(stats(), 1..12)) {
             let mut sets = ProtocolSets::default();
-            let mut packed = all[0].pack(&mut sets).widened();
+            let mut packed = Sum::from(&all[0]).pack(&mut sets).widened();
             let mut merged = all[0];
             for stats in &all[1..] {
-                stats.add_to(&mut packed, &mut sets);
+                Sum::from(stats).add_to(&mut packed, &mut sets);
                 merged.merge(stats);
                 prop_assert_eq!(packed.unpack(&sets), merged);
             }

@@ -3,7 +3,7 @@
 use crate::FlowStats;
 use crate::index::Index;
 use crate::packed::Packed;
-use crate::packed_stats::{Addend, Known, PackedStats, ProtocolSets, Single};
+use crate::packed_stats::{Known, PackedStats, ProtocolSets, Single, Sum};
 use crate::table::place;
 
 /// Rows that never move, and an index of them that is small enough to grow without notice.
@@ -67,40 +67,33 @@ impl<K: Packed> Partition<K> {
         self.len
     }
 
-    /// Adds to the flow's row, or gives it one; which row, and whether it is new. O(1).
+    /// Adds to the flow's row, or gives it one, and says whether it is new. O(1).
     #[inline]
-    pub(crate) fn add(&mut self, hash: u32, key: &K, addend: &impl Addend) -> (u32, bool) {
-        match self.add_to_known(hash, key, addend) {
-            Some(row) => (row, false),
-            None => {
-                let sums = Sums::of(addend.pack(&mut self.sets), &mut self.several);
-                (self.push(hash, Row { _align: K::ALIGN, key: *key, sums }), true)
-            }
+    pub(crate) fn add(&mut self, hash: u32, key: &K, sum: &Sum) -> bool {
+        let is_new = !self.add_to_known(hash, key, sum);
+        if is_new {
+            let sums = Sums::of(sum.pack(&mut self.sets), &mut self.several);
+            self.push(hash, Row { _align: K::ALIGN, key: *key, sums });
         }
+        is_new
     }
 
-    /// Adds to the flow's row, if it has one. O(1).
+    /// Adds to the flow's row, and says whether it has one. O(1).
     #[inline]
-    pub(crate) fn add_to_known(&mut self, hash: u32, key: &K, addend: &impl Addend) -> Option<u32> {
-        let row = self.find(hash, key)?;
-        self.add_to(row, addend);
-        Some(row)
+    pub(crate) fn add_to_known(&mut self, hash: u32, key: &K, sum: &Sum) -> bool {
+        let row = self.find(hash, key);
+        if let Some(row) = row {
+            self.add_to(row, sum);
+        }
+        row.is_some()
     }
 
     /// Adds to a row that is known to be the flow's.
     #[inline]
-    pub(crate) fn add_to(&mut self, row: u32, addend: &impl Addend) {
+    pub(crate) fn add_to(&mut self, row: u32, sum: &Sum) {
         let (chunk, place) = split(row);
         let row = &mut self.chunks[chunk][place];
-        row.sums.add(addend, &mut self.several, &mut self.sets);
-    }
-
-    /// The same, and whether there is such a row.
-    #[inline]
-    pub(crate) fn try_add_to(&mut self, row: u32, addend: &impl Addend) -> bool {
-        let (chunk, place) = split(row);
-        let row = self.chunks.get_mut(chunk).and_then(|chunk| chunk.get_mut(place));
-        row.map(|row| row.sums.add(addend, &mut self.several, &mut self.sets)).is_some()
+        row.sums.add(sum, &mut self.several, &mut self.sets);
     }
 
     /// Whether there may be a flow with this hash: see [`Index::touch`].
@@ -144,7 +137,7 @@ impl<K: Packed> Partition<K> {
                 let Some(&(hash, may_be)) = at.next() else { return true };
                 let mine = if may_be { self.find(hash, &row.key) } else { None };
                 if let Some(mine) = mine {
-                    self.add_to(mine, &row.sums.unpack(&other.several, &other.sets));
+                    self.add_to(mine, &Sum::from(&row.sums.unpack(&other.several, &other.sets)));
                 } else {
                     let known = match row.sums {
                         Sums::Single(single) => single.renumbered(&other.sets, &mut self.sets),
@@ -225,9 +218,9 @@ impl<K: Packed> Partition<K> {
         self.index.find(hash, |row| self.is_of(row, key))
     }
 
-    /// Adds a flow that is not there yet, and says which row it has.
+    /// Adds a flow that is not there yet.
     #[inline]
-    fn push(&mut self, hash: u32, row: Row<K>) -> u32 {
+    fn push(&mut self, hash: u32, row: Row<K>) {
         self.has_virtual |= row.key.is_virtual();
         match self.chunks.last_mut() {
             Some(chunk) if chunk.len() < CHUNK => {
@@ -244,9 +237,7 @@ impl<K: Packed> Partition<K> {
         }
         let chunk = self.chunks.len() - 1;
         self.len += 1;
-        let row = join(chunk, self.chunks[chunk].len() - 1);
-        self.index.insert(hash, row);
-        row
+        self.index.insert(hash, join(chunk, self.chunks[chunk].len() - 1));
     }
 
     #[inline]
@@ -284,7 +275,7 @@ impl Sums {
     }
 
     #[inline]
-    fn add(&mut self, addend: &impl Addend, several: &mut Vec<PackedStats>, sets: &mut ProtocolSets) {
+    fn add(&mut self, sum: &Sum, several: &mut Vec<PackedStats>, sets: &mut ProtocolSets) {
         let at = match *self {
             Self::Several(at) => at as usize,
             Self::Single(single) => {
@@ -292,7 +283,7 @@ impl Sums {
                 several.len() - 1
             }
         };
-        addend.add_to(&mut several[at], sets);
+        sum.add_to(&mut several[at], sets);
     }
 
     #[inline(always)]
@@ -327,7 +318,7 @@ mod tests {
 
     use super::{Partition, Row};
     use crate::packed::{PackedV4, PackedV6};
-    use crate::packed_stats::PackedStats;
+    use crate::packed_stats::{PackedStats, Sum};
     use crate::{FlowStats, Position, Traffic};
 
     /// A partition with a packet of each of these flows.
@@ -342,7 +333,7 @@ mod tests {
         let (life, position, activity) = (None, Position { capture: 0, offset: 0 }, Default::default());
         let stats =
             FlowStats { traffic, life, position, protocols: Default::default(), tcp_flags: 0, activity };
-        partition.add(partition.hash(&[flow; 9]), &[flow; 9], &stats);
+        partition.add(partition.hash(&[flow; 9]), &[flow; 9], &Sum::from(&stats));
     }
 
     /// Partitions of several chunks each, some of whose flows are the same, and packets after they are merged.

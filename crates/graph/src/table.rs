@@ -6,10 +6,9 @@ use foldhash::SharedSeed;
 use foldhash::fast::{RandomState, SeedableRandomState};
 use pcapviz_capture::{Dissection, GraphLayer, Packet};
 
-use crate::batch::{At, Place};
 use crate::outline::Numbered;
 use crate::packed::{Packed, PackedV4, PackedV6};
-use crate::packed_stats::{Addend, Arrival};
+use crate::packed_stats::Sum;
 use crate::partition::{Partition, Row};
 use crate::totals::absences;
 use crate::{FlowBatch, FlowKey, FlowRef, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
@@ -80,8 +79,8 @@ impl FlowTable {
     /// Counts one packet of the capture with this number (from 0). O(1).
     pub fn observe(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
         if found.devices.is_some() || found.hosts.is_some() {
-            let arrival = Arrival::of(capture, packet, found);
-            if !self.add(&FlowKey::of(found), &arrival, self.len < self.limit) {
+            let sum = Sum::of(capture, packet, found);
+            if !self.add(&FlowKey::of(found), &sum, self.len < self.limit) {
                 self.totals.leave_out(packet, LeftOut::PastMaxFlows);
                 self.totals.others += FlowStats::of(capture, packet, found).traffic;
                 return;
@@ -113,36 +112,17 @@ impl FlowTable {
         found: &Dissection<'_>,
     ) {
         // A packet with headers is in every layer and was walked to its end.
-        let is_counted = match found.headers.and_then(|headers| batch.at(headers)) {
-            Some(At::Row(place)) => self.add_at(place, &Arrival::of(capture, packet, found)),
-            Some(At::Waiting { is_v6, key }) => {
-                batch.add_to(is_v6, key, Arrival::of(capture, packet, found));
-                true
+        let open = found.headers.and_then(|headers| batch.open(headers));
+        match open {
+            Some(sum) => {
+                sum.observe(capture, packet, found);
+                self.totals.count(packet);
             }
-            None => false,
-        };
-        if is_counted {
-            self.totals.count(packet);
-        } else {
-            self.observe_unknown(batch, capture, packet, found);
-        }
-        if batch.is_full() {
-            self.len += batch.count(self.seed, &mut self.v4, &mut self.v6);
+            None => self.observe_unknown(batch, capture, packet, found),
         }
     }
 
-    /// Adds to a row, and says whether there is one.
-    #[inline]
-    fn add_at(&mut self, place: Place, arrival: &Arrival) -> bool {
-        let partition = usize::from(place.partition);
-        if place.is_v6 {
-            self.v6.get_mut(partition).is_some_and(|it| it.try_add_to(place.row, arrival))
-        } else {
-            self.v4.get_mut(partition).is_some_and(|it| it.try_add_to(place.row, arrival))
-        }
-    }
-
-    /// As [`observe_in`](Self::observe_in), where the flow's row is not known.
+    /// As [`observe_in`](Self::observe_in), where no packet with the same headers waits.
     #[inline(never)]
     fn observe_unknown(
         &mut self,
@@ -155,8 +135,10 @@ impl FlowTable {
             return self.observe(capture, packet, found);
         }
         if found.devices.is_some() || found.hosts.is_some() {
-            let arrival = Arrival::of(capture, packet, found);
-            batch.add(found, arrival);
+            batch.add(found, Sum::of(capture, packet, found));
+            if batch.is_full() {
+                self.len += batch.count(self.seed, &mut self.v4, &mut self.v6);
+            }
         }
         self.totals.observe_present(packet, found);
         absences(packet, found).for_each(|absence| batch.leave_out(absence, &mut self.totals));
@@ -164,7 +146,9 @@ impl FlowTable {
 
     /// Counts all packets that wait in the batch.
     pub fn settle(&mut self, batch: &mut FlowBatch) {
-        self.len += batch.count(self.seed, &mut self.v4, &mut self.v6);
+        while batch.close() {
+            self.len += batch.count(self.seed, &mut self.v4, &mut self.v6);
+        }
         batch.finish(&mut self.totals);
     }
 
@@ -175,11 +159,11 @@ impl FlowTable {
 
     /// Whether there was room for the flow.
     #[inline]
-    pub(crate) fn add(&mut self, key: &FlowKey, addend: &impl Addend, may_grow: bool) -> bool {
+    pub(crate) fn add(&mut self, key: &FlowKey, sum: &Sum, may_grow: bool) -> bool {
         let added = if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
-            add_to(&mut self.v6, self.seed, &PackedV6::pack(key), addend, may_grow)
+            add_to(&mut self.v6, self.seed, &PackedV6::pack(key), sum, may_grow)
         } else {
-            add_to(&mut self.v4, self.seed, &PackedV4::pack(key), addend, may_grow)
+            add_to(&mut self.v4, self.seed, &PackedV4::pack(key), sum, may_grow)
         };
         self.len += usize::from(added == Some(true));
         added.is_some()
@@ -201,7 +185,7 @@ impl FlowTable {
             self.len = v4 + self.v6.iter().map(Partition::len).sum::<usize>();
         } else {
             for (key, stats) in other.iter() {
-                self.add(&key, &stats, true);
+                self.add(&key, &Sum::from(&stats), true);
             }
         }
         self.totals.merge(other.totals);
@@ -337,15 +321,15 @@ fn add_to<K: Packed>(
     partitions: &mut [Partition<K>],
     seed: u64,
     key: &K,
-    addend: &impl Addend,
+    sum: &Sum,
     may_grow: bool,
 ) -> Option<bool> {
     let (partition, hash) = place(seed, key);
     let partition = &mut partitions[partition];
     if may_grow {
-        Some(partition.add(hash, key, addend).1)
+        Some(partition.add(hash, key, sum))
     } else {
-        partition.add_to_known(hash, key, addend).map(|_| false)
+        partition.add_to_known(hash, key, sum).then_some(false)
     }
 }
 

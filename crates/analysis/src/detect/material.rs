@@ -10,10 +10,11 @@ use pcapviz_capture::{Pair, ProtocolSet, Transport};
 use pcapviz_graph::{AddressClass, FlowKey, FlowRef, FlowStats, FlowTable, Position, Timestamp};
 
 use super::packets::{Carried, Clause, Filters};
-use super::sketch::{Counts, LargeSenders, Sketch, Sought, bits};
+use super::sketch::{Counts, LargeSenders, Sketch, Sought};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
 };
+use crate::address::bits;
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
 use crate::{Inside, Observations, parallel};

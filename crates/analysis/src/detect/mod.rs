@@ -24,7 +24,7 @@ use pcapviz_graph::{Finding, FlowTable};
 
 use self::material::Material;
 pub use self::threshold::{THRESHOLDS, Threshold};
-use crate::{Inside, Observations};
+use crate::{Inside, Observations, parallel};
 
 /// The detectors. Each looks for one kind of finding.
 const DETECTORS: &[fn(&Material<'_>) -> Vec<Finding>] = &[
@@ -63,7 +63,9 @@ pub fn findings_by(
     threads: usize,
 ) -> Vec<Finding> {
     let material = Material::gather(table, observations, inside, threads);
-    let mut all: Vec<Finding> = DETECTORS.iter().flat_map(|find| find(&material)).collect();
+    // Most are short and none waits for another.
+    let found = parallel::map(threads, DETECTORS.len(), |n| DETECTORS[n](&material));
+    let mut all: Vec<Finding> = found.into_iter().flatten().collect();
     all.sort_by(|a, b| {
         let order = |f: &Finding| (Reverse(f.severity), f.kind, f.subject, f.object);
         Reverse(a.severity)

@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use pcapviz_capture::{Pair, Protocol, ProtocolSet};
 use pcapviz_graph::{Evidence, Finding, FlowTable, MacAddr, Vlans};
 
-use super::sketch::bits;
+use crate::address::bits;
 use crate::observe::{Wrapped, network};
 
 /// Packets between two addresses, or of one; both directions.

@@ -9,12 +9,12 @@ use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
 use super::amount::Count;
 use super::material::{ACK, Direction, FIN, RST, SYN, is_refusal, is_stealthy};
 use super::packets::{Carried, Clause, HANDFUL, MOST_CLAUSES};
-use super::sketch::bits;
 use super::threshold::{
     SCAN_BENIGN, SCAN_CHECKED, SCAN_DYNAMIC, SCAN_HOSTS, SCAN_PORTS, SCAN_RATIO, SCAN_REFUSED,
     SCAN_SAME_PORT, SCAN_SCANNER, SCAN_SYSTEM, SCAN_UNHEARD, TRACEROUTE_FIRST, TRACEROUTE_LAST,
 };
 use super::{Material, magnitude};
+use crate::address::bits;
 use crate::life::{Life, join};
 use crate::observe::{Connection, Handshakes};
 use crate::parallel;

@@ -10,6 +10,8 @@ use pcapviz_graph::FlowTable;
 
 use super::threshold::UPLOAD_NOTE;
 
+use crate::address::bits;
+
 /// An upper bound of what two hosts sent to each other, in little memory: of millions of pairs, few sent much
 /// (one row of a count-min sketch: Cormode and Muthukrishnan, 2005).
 #[derive(Clone)]
@@ -133,15 +135,6 @@ impl Counts<2> {
 fn place(hasher: &RandomState, hosts: Pair<IpAddr>, len: usize) -> usize {
     let [a, b] = [bits(hosts.source), bits(hosts.destination)];
     hasher.hash_one((a.min(b), a.max(b))) as usize & (len - 1)
-}
-
-/// An address as a number; those of the two versions overlap.
-#[inline]
-pub(super) fn bits(ip: IpAddr) -> u128 {
-    match ip {
-        IpAddr::V4(ip) => ip.to_bits().into(),
-        IpAddr::V6(ip) => ip.to_bits(),
-    }
 }
 
 /// Hosts that are looked for: those found already, which most flows are of, cost as little as those never looked for.

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 
 use foldhash::quality::FixedState;
@@ -7,6 +7,7 @@ use pcapviz_capture::{Dissection, Packet, Pair, Timestamp, Transport};
 use pcapviz_graph::Sampled;
 
 use super::bounded::{Bounded, Grouped, Merge};
+use crate::address::hash_hosts;
 use crate::life::join;
 
 /// The different names that DNS was asked for, below each registered domain.
@@ -56,7 +57,7 @@ struct Domain(u64);
 #[derive(Clone, Debug)]
 struct DomainText(Box<str>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct AskedKey {
     domain: Domain,
     /// The client and the server that it asked.
@@ -276,10 +277,10 @@ fn question<'b>(message: &[u8], buffer: &'b mut [u8; LONGEST]) -> Option<(&'b [u
         let (label, after) = after.split_at_checked(label_len.into()).filter(|_| label_len < 64)?;
         let place = buffer.get_mut(len..len + label.len() + 1)?;
         let (text, dot) = place.split_at_mut(label.len());
+        text.copy_from_slice(label);
+        text.make_ascii_lowercase();
         // A dot inside a label is data: it must not split it.
-        text.iter_mut().zip(label).for_each(|(to, from)| {
-            *to = if *from == b'.' { b'_' } else { from.to_ascii_lowercase() };
-        });
+        text.iter_mut().filter(|byte| **byte == b'.').for_each(|byte| *byte = b'_');
         dot[0] = b'.';
         len += label.len() + 1;
         rest = after;
@@ -324,6 +325,14 @@ impl Grouped for NameKey {
 
     fn group(&self) -> Self {
         *self
+    }
+}
+
+impl Hash for AskedKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.domain.0);
+        hash_hosts(self.hosts, state);
     }
 }
 

@@ -1,17 +1,20 @@
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use pcapviz_capture::{Dissection, Packet, Pair, Timestamp};
 use pcapviz_graph::Sampled;
+use smallvec::SmallVec;
 
 use super::bounded::{Bounded, Grouped, Merge};
+use crate::address::hash_hosts;
 
 /// When TCP connections were asked for, and where their sequence numbers begin and end.
 #[derive(Clone, Debug)]
 pub(crate) struct Handshakes(Bounded<Connection, Handshake>);
 
 /// One direction of a TCP connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Connection {
     pub(crate) hosts: Pair<IpAddr>,
     pub(crate) ports: Pair<u16>,
@@ -21,12 +24,15 @@ pub(crate) struct Connection {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handshake {
     /// When it was asked for, with the initial sequence number: the earliest of these.
-    starts: Vec<(Timestamp, u32)>,
+    starts: Starts,
     /// Whether it answered a SYN.
     accepted: bool,
     first_byte: Once,
     after_last_byte: Once,
 }
+
+/// Most connections have one.
+type Starts = SmallVec<[(Timestamp, u32); 1]>;
 
 /// A number that is worth something as long as no other was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,6 +133,14 @@ impl Handshakes {
     }
 }
 
+impl Hash for Connection {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_hosts(self.hosts, state);
+        state.write_u32(u32::from(self.ports.source) << 16 | u32::from(self.ports.destination));
+    }
+}
+
 impl Connection {
     /// The other direction.
     pub(crate) fn reversed(self) -> Self {
@@ -161,7 +175,7 @@ impl Merge for Handshake {
 }
 
 /// As many as are kept, whatever the order in which they came.
-fn keep_earliest(starts: &mut Vec<(Timestamp, u32)>) {
+fn keep_earliest(starts: &mut Starts) {
     if starts.len() > STARTS {
         starts.sort_unstable();
         starts.truncate(STARTS);
@@ -182,6 +196,8 @@ impl Merge for Once {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use smallvec::smallvec;
+
     use super::*;
 
     fn start(at: i64) -> (Connection, Handshake) {
@@ -190,7 +206,7 @@ mod tests {
         let connection = Connection { hosts, ports: Pair { source: 40_000, destination: 443 } };
         (
             connection,
-            Handshake { starts: vec![(Timestamp::from_nanos(at), at as u32)], ..Handshake::default() },
+            Handshake { starts: smallvec![(Timestamp::from_nanos(at), at as u32)], ..Handshake::default() },
         )
     }
 

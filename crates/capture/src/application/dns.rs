@@ -2,10 +2,12 @@
 //!
 //! Nothing is copied out of a message until it is known to name an address: names are read where they stand.
 
+use std::borrow::Cow;
 use std::iter::FusedIterator;
 use std::net::{IpAddr, Ipv6Addr};
 
 use hickory_proto::serialize::binary::{BinDecoder, DecodeError};
+use smallvec::SmallVec;
 
 use super::text::{folded, text};
 use super::{DetailKind, Named, Sighting, be16};
@@ -38,7 +40,8 @@ pub(super) struct Record<'a> {
 #[derive(Default)]
 pub(super) struct Message<'a> {
     pub(super) question: Option<Name<'a>>,
-    pub(super) records: Vec<Record<'a>>,
+    /// Few, so that nearly no message asks for memory.
+    pub(super) records: SmallVec<[Record<'a>; 8]>,
     /// Whether it ends where its last record does.
     is_whole: bool,
 }
@@ -58,6 +61,8 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
         return;
     }
     let aliases = aliases(question, &records);
+    // Of several addresses, most have the same name.
+    let mut latest: Option<(Name<'_>, Option<String>)> = None;
     let of_internet = || records.iter().filter(|record| record.class == INTERNET);
     for record in of_internet().filter(|record| record.kind == SRV) {
         services(record, of_internet(), see);
@@ -72,13 +77,22 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
             _ => None,
         };
         let Some((address, name)) = named else { continue };
-        let name = name.dotted();
-        // Multicast DNS names are the hosts' own, and their case is meant to be seen.
-        let name = if protocol == Protocol::Dns { folded(&name) } else { text(&name) };
-        if let Some(name) = name {
-            see(Sighting::Name { of: Named::Host(address), name: &name, protocol });
+        let text = match latest {
+            Some((of, ref text)) if of.is_at_the_place_of(name) => text,
+            _ => &latest.insert((name, shown(name, protocol))).1,
+        };
+        if let Some(text) = text {
+            see(Sighting::Name { of: Named::Host(address), name: text, protocol });
         }
     }
+}
+
+/// A name's text, if it has any.
+fn shown(name: Name<'_>, protocol: Protocol) -> Option<String> {
+    let name = name.dotted();
+    // Multicast DNS names are the hosts' own, and their case is meant to be seen.
+    let text = if protocol == Protocol::Dns { folded(&name) } else { text(&name) };
+    text.map(Cow::into_owned)
 }
 
 /// The service of an SRV record (RFC 2782), as a detail of the hosts that the message's other records say it is
@@ -131,8 +145,8 @@ fn begins_message(bytes: &[u8]) -> bool {
 }
 
 /// The name that was asked for and those that it is an alias of, in order.
-fn aliases<'a>(question: Option<Name<'a>>, records: &[Record<'a>]) -> Vec<Name<'a>> {
-    let mut chain: Vec<Name<'_>> = question.into_iter().collect();
+fn aliases<'a>(question: Option<Name<'a>>, records: &[Record<'a>]) -> SmallVec<[Name<'a>; 4]> {
+    let mut chain: SmallVec<[Name<'_>; 4]> = question.into_iter().collect();
     while let Some(last) = chain.last().filter(|_| chain.len() < MAX_ALIASES) {
         let alias = records.iter().find(|record| record.kind == CNAME && record.owner == *last);
         match alias.and_then(Record::name).filter(|target| !chain.contains(target)) {
@@ -242,14 +256,23 @@ impl<'a> Name<'a> {
     /// The name at this place of a message; `None` where it makes no sense (a pointer forwards, more than
     /// 255 bytes, no end).
     fn at(message: &'a [u8], at: usize) -> Option<Self> {
-        let mut len = 1;
-        for label in Labels::at(message, at) {
-            len += label?.len() + 1;
+        let mut labels = Labels::at(message, at);
+        let (mut len, mut first) = (1, None);
+        while let Some(label) = labels.next() {
+            let label = label?;
+            // Where pointers lead, so that names that point to one place are known to be the same.
+            first = first.or(labels.next.map(|next| next - label.len() - 1));
+            len += label.len() + 1;
             if len > MAX_NAME {
                 return None;
             }
         }
-        Some(Self { message, at })
+        Some(Self { message, at: first.unwrap_or(at) })
+    }
+
+    #[inline]
+    fn is_at_the_place_of(self, other: Self) -> bool {
+        self.at == other.at && std::ptr::eq(self.message, other.message)
     }
 
     pub(super) fn labels(self) -> impl Iterator<Item = &'a [u8]> {
@@ -272,7 +295,7 @@ impl<'a> Name<'a> {
 /// The same but for case (RFC 4343).
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
-        if self.at == other.at && std::ptr::eq(self.message, other.message) {
+        if self.is_at_the_place_of(*other) {
             return true;
         }
         let (mut mine, mut theirs) = (self.labels(), other.labels());
