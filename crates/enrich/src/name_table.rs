@@ -98,9 +98,9 @@ impl NameTable {
                 let mut new = Name::new(source, name);
                 new.life = timestamp.map(|t| (t, t));
                 names.insert(at, new);
+                self.keep_within_limits(of, source);
             }
         }
-        self.keep_within_limits(of, source);
     }
 
     /// Adds another table. Commutative and associative; O(names of `other` · log addresses).
@@ -115,9 +115,11 @@ impl NameTable {
                         names[at].count += new.count;
                         names[at].life = join_lives(names[at].life, new.life);
                     }
-                    Err(at) => names.insert(at, new),
+                    Err(at) => {
+                        names.insert(at, new);
+                        self.keep_within_limits(of, source);
+                    }
                 }
-                self.keep_within_limits(of, source);
             }
         }
         for (lease, count) in other.leases {

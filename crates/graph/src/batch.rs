@@ -1,5 +1,5 @@
 use crate::{FlowKey, Totals};
-use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId};
+use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId, Packet};
 
 use crate::packed::{Packed, PackedV4, PackedV6};
 use crate::packed_stats::Sum;
@@ -15,29 +15,26 @@ use crate::table::place;
 /// A batch is for one table at a time: it is to be settled before another one counts by it.
 #[derive(Clone, Debug, Default)]
 pub struct FlowBatch {
-    /// The packets that share headers, by the place of these; empty until there are some.
-    open: Vec<Option<Open>>,
-    v4: Waiting<PackedV4>,
-    v6: Waiting<PackedV6>,
+    v4: Lane<PackedV4>,
+    v6: Lane<PackedV6>,
     absent: Vec<((GraphLayer, Absence), u64)>,
 }
 
-/// Packets that share headers, and so their flow: more may come.
+/// The flows of one version of IP.
 #[derive(Clone, Debug)]
-struct Open {
+struct Lane<K> {
+    /// Those whose packets share headers, by the place of these: more may come. Empty until there are some.
+    open: Vec<Option<Open<K>>>,
+    /// Those to be looked up, each with what is to be added to its row.
+    waiting: Vec<(K, Sum)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open<K> {
     headers: HeadersId,
+    key: K,
     sum: Sum,
-    key: Key,
 }
-
-#[derive(Clone, Debug)]
-enum Key {
-    V4(PackedV4),
-    V6(PackedV6),
-}
-
-/// Flows to be looked up, each with what is to be added to its row.
-type Waiting<K> = Vec<(K, Sum)>;
 
 /// Kinds of absence that wait to be added to the totals. Packets of few kinds follow each other, and are found in a short
 /// list before a tree.
@@ -47,55 +44,33 @@ const ABSENCES: usize = 16;
 const BATCH: usize = 32;
 
 impl FlowBatch {
-    /// What the packets with these headers add up to, if there are some.
+    /// Adds a packet to those with the same headers, and says whether there are some.
     #[inline]
-    pub(crate) fn open(&mut self, headers: HeadersId) -> Option<&mut Sum> {
-        let open = self.open.get_mut(headers.place())?.as_mut()?;
-        (open.headers == headers).then_some(&mut open.sum)
+    pub(crate) fn add_to_open(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) -> bool {
+        let Some(headers) = found.headers else { return false };
+        let sum = if is_v6(found) { self.v6.sum(headers) } else { self.v4.sum(headers) };
+        sum.map(|sum| sum.observe(capture, packet, found)).is_some()
     }
 
-    /// Adds a packet whose headers are none of those that are open.
+    /// Adds a packet that shares its headers with none that is open.
     #[inline]
-    pub(crate) fn add(&mut self, found: &Dissection<'_>, sum: Sum) {
-        let key = FlowKey::of(found);
-        let key = if key.hosts.is_some_and(|hosts| hosts.source.is_ipv6()) {
-            Key::V6(PackedV6::pack(&key))
+    pub(crate) fn add(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
+        if is_v6(found) {
+            self.v6.add(capture, packet, found);
         } else {
-            Key::V4(PackedV4::pack(&key))
-        };
-        let Some(headers) = found.headers else { return self.wait(key, sum) };
-        if self.open.is_empty() {
-            self.open.resize(HeadersId::PLACES, None);
-        }
-        if let Some(before) = self.open[headers.place()].replace(Open { headers, sum, key }) {
-            self.wait(before.key, before.sum);
-        }
-    }
-
-    #[inline]
-    fn wait(&mut self, key: Key, sum: Sum) {
-        match key {
-            Key::V4(key) => self.v4.push((key, sum)),
-            Key::V6(key) => self.v6.push((key, sum)),
+            self.v4.add(capture, packet, found);
         }
     }
 
     /// Whether those that wait are to be counted now.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.v4.len() >= BATCH || self.v6.len() >= BATCH
+        self.v4.is_full() || self.v6.is_full()
     }
 
     /// Lets all that is open wait, as far as there is room, and says whether anything waits.
     pub(crate) fn close(&mut self) -> bool {
-        while !self.is_full()
-            && let Some(open) = self.open.pop()
-        {
-            if let Some(Open { sum, key, .. }) = open {
-                self.wait(key, sum);
-            }
-        }
-        !(self.v4.is_empty() && self.v6.is_empty())
+        self.v4.close() | self.v6.close()
     }
 
     /// Counts a packet that is not in a layer's graph.
@@ -119,7 +94,7 @@ impl FlowBatch {
         v4: &mut [Partition<PackedV4>],
         v6: &mut [Partition<PackedV6>],
     ) -> usize {
-        count(&mut self.v4, seed, v4) + count(&mut self.v6, seed, v6)
+        self.v4.count(seed, v4) + self.v6.count(seed, v6)
     }
 
     /// Tells the totals of all that is absent.
@@ -128,32 +103,90 @@ impl FlowBatch {
     }
 }
 
-/// In passes, so that what each waits for does not hang on what it did before: the places in the
-/// index, what stands there, the rows' keys, the rows. Says how many flows were new.
-fn count<K: Packed>(waiting: &mut Waiting<K>, seed: u64, partitions: &mut [Partition<K>]) -> usize {
-    // The first pass waits for nothing, and what the second does is short: so much more of it is under way at once.
-    let mut places = [(0, 0); BATCH];
-    for (at, (key, _)) in places.iter_mut().zip(&*waiting) {
-        *at = place(seed, key);
+#[inline]
+fn is_v6(found: &Dissection<'_>) -> bool {
+    found.hosts.as_ref().is_some_and(|hosts| hosts.addresses.source.is_ipv6())
+}
+
+impl<K> Default for Lane<K> {
+    fn default() -> Self {
+        Self { open: Vec::new(), waiting: Vec::new() }
     }
-    let mut may_be = [false; BATCH];
-    for (may_be, (partition, hash)) in may_be.iter_mut().zip(&places[..waiting.len()]) {
-        *may_be = partitions[*partition].touch(*hash);
+}
+
+impl<K: Packed> Lane<K> {
+    /// What the packets with these headers add up to, if there are some.
+    #[inline]
+    fn sum(&mut self, headers: HeadersId) -> Option<&mut Sum> {
+        let open = self.open.get_mut(headers.place())?.as_mut()?;
+        (open.headers == headers).then_some(&mut open.sum)
     }
-    let mut found = places.map(|(partition, hash)| (partition, hash, None));
-    for ((partition, hash, row), may_be) in found.iter_mut().zip(may_be) {
-        *row = if may_be { partitions[*partition].guess(*hash) } else { None };
-    }
-    for ((partition, _, row), (key, _)) in found.iter_mut().zip(&*waiting) {
-        *row = row.filter(|row| partitions[*partition].is_of(*row, key));
-    }
-    let mut new = 0;
-    for ((key, sum), (partition, hash, row)) in waiting.drain(..).zip(found) {
-        let rows = &mut partitions[partition];
-        match row {
-            Some(row) => rows.add_to(row, &sum),
-            None => new += usize::from(rows.add(hash, &key, &sum)),
+
+    // What is open is made where it stays: written in small pieces and moved at once, it would stall the processor.
+    #[inline]
+    fn add(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
+        let Some(headers) = found.headers else {
+            self.waiting.push((K::pack(&FlowKey::of(found)), Sum::of(capture, packet, found)));
+            return;
+        };
+        if self.open.is_empty() {
+            self.open.resize(HeadersId::PLACES, None);
         }
+        let place = &mut self.open[headers.place()];
+        if let Some(before) = place {
+            self.waiting.push((before.key, before.sum));
+        }
+        let key = K::pack(&FlowKey::of(found));
+        *place = Some(Open { headers, key, sum: Sum::of(capture, packet, found) });
     }
-    new
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= BATCH
+    }
+
+    fn close(&mut self) -> bool {
+        while !self.is_full()
+            && let Some(open) = self.open.pop()
+        {
+            self.waiting.extend(open.map(|open| (open.key, open.sum)));
+        }
+        !self.waiting.is_empty()
+    }
+
+    /// In passes, so that what each waits for does not hang on what it did before: the places in the
+    /// index, what stands there, the rows' keys, the rows. Says how many flows were new.
+    fn count(&mut self, seed: u64, partitions: &mut [Partition<K>]) -> usize {
+        // The first pass waits for nothing, and what the second does is short: so much more of it is under way at once.
+        let mut places = [(0, 0); BATCH];
+        for (at, (key, _)) in places.iter_mut().zip(&self.waiting) {
+            *at = place(seed, key);
+        }
+        let mut may_be = [false; BATCH];
+        for (may_be, (partition, hash)) in may_be.iter_mut().zip(&places[..self.waiting.len()]) {
+            *may_be = partitions[*partition].touch(*hash);
+        }
+        let mut found = places.map(|(partition, hash)| (partition, hash, None));
+        for ((partition, hash, row), may_be) in found.iter_mut().zip(may_be) {
+            *row = if may_be { partitions[*partition].guess(*hash) } else { None };
+        }
+        for ((partition, _, row), (key, _)) in found.iter_mut().zip(&self.waiting) {
+            *row = row.filter(|row| partitions[*partition].is_of(*row, key));
+        }
+        for (partition, _, row) in &found {
+            if let Some(row) = row {
+                partitions[*partition].touch_sums(*row);
+            }
+        }
+        let mut new = 0;
+        for ((key, sum), (partition, hash, row)) in self.waiting.iter().zip(found) {
+            let rows = &mut partitions[partition];
+            match row {
+                Some(row) => rows.add_to(row, sum),
+                None => new += usize::from(rows.add(hash, key, sum)),
+            }
+        }
+        self.waiting.clear();
+        new
+    }
 }

@@ -14,8 +14,6 @@ pub(crate) trait Packed: Copy + Eq + Send + Sync {
     type Node: Copy + Ord + Hash + Send;
     /// A host behind a device, which is a number.
     type Behind: Copy + Eq + Hash + Send;
-    /// Whether it is of a flow over IPv6.
-    const IS_V6: bool;
     /// Without size, aligned as rows of such flows are.
     type Align: Copy + Debug + Send + Sync;
     const ALIGN: Self::Align;
@@ -226,7 +224,6 @@ impl Packed for PackedV4 {
     type Node = Narrow;
     /// As one word: there may be millions, looked up at random.
     type Behind = u64;
-    const IS_V6: bool = false;
     type Align = [Line; 0];
     const ALIGN: [Line; 0] = [];
 
@@ -293,7 +290,6 @@ impl Packed for PackedV4 {
 impl Packed for PackedV6 {
     type Node = (u128, u16);
     type Behind = (u32, u128);
-    const IS_V6: bool = true;
     type Align = [u64; 0];
     const ALIGN: [u64; 0] = [];
 

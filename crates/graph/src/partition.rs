@@ -1,5 +1,7 @@
 //! A part of the flow table: the flows whose hashes share a few bits.
 
+use std::hint::black_box;
+
 use crate::FlowStats;
 use crate::index::Index;
 use crate::packed::Packed;
@@ -115,6 +117,15 @@ impl<K: Packed> Partition<K> {
     pub(crate) fn is_of(&self, row: u32, key: &K) -> bool {
         let (chunk, place) = split(row);
         self.chunks[chunk][place].key.same_as(key)
+    }
+
+    /// Reads what [`add_to`](Self::add_to) is going to, and does not look at it: see [`touch`](Self::touch).
+    #[inline]
+    pub(crate) fn touch_sums(&self, row: u32) {
+        let (chunk, place) = split(row);
+        if let Sums::Several(at) = self.chunks[chunk][place].sums {
+            black_box(self.several[at as usize].packets());
+        }
     }
 
     /// Adds another partition's flows, made with the same seed. Chunks whose flows are new here stay where they are. O(flows of

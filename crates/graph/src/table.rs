@@ -112,13 +112,10 @@ impl FlowTable {
         found: &Dissection<'_>,
     ) {
         // A packet with headers is in every layer and was walked to its end.
-        let open = found.headers.and_then(|headers| batch.open(headers));
-        match open {
-            Some(sum) => {
-                sum.observe(capture, packet, found);
-                self.totals.count(packet);
-            }
-            None => self.observe_unknown(batch, capture, packet, found),
+        if batch.add_to_open(capture, packet, found) {
+            self.totals.count(packet);
+        } else {
+            self.observe_unknown(batch, capture, packet, found);
         }
     }
 
@@ -135,7 +132,7 @@ impl FlowTable {
             return self.observe(capture, packet, found);
         }
         if found.devices.is_some() || found.hosts.is_some() {
-            batch.add(found, Sum::of(capture, packet, found));
+            batch.add(capture, packet, found);
             if batch.is_full() {
                 self.len += batch.count(self.seed, &mut self.v4, &mut self.v6);
             }

@@ -22,6 +22,16 @@ pub(crate) struct DnsNames {
     names: Bounded<NameKey, NameNote>,
     asked: Bounded<AskedKey, Asked>,
     domains: Bounded<Domain, DomainText>,
+    /// The latest questions, by the last bits of their identification: an answer repeats its question.
+    latest: Vec<Question>,
+}
+
+/// A name that was asked for.
+#[derive(Clone, Debug, Default)]
+struct Question {
+    /// As it stands in messages, its end included; empty where there was none yet.
+    wire: Vec<u8>,
+    known: Option<(NameKey, NameNote)>,
 }
 
 /// A name, or a label of one, in what it counts for: its registered domain (0), or a client and a resolver.
@@ -104,12 +114,16 @@ const NAMES: usize = 1 << 20;
 /// Domains kept at most, and who asked for them, about 20 MB each.
 const DOMAINS: usize = 1 << 18;
 
+/// Questions remembered, a power of two.
+const LATEST: usize = 64;
+
 /// The longest name (RFC 1035, 2.3.4).
 const LONGEST: usize = 255;
 
 impl Default for DnsNames {
     fn default() -> Self {
-        Self { names: Bounded::new(NAMES), asked: Bounded::new(DOMAINS), domains: Bounded::new(DOMAINS) }
+        let (names, asked, domains) = (Bounded::new(NAMES), Bounded::new(DOMAINS), Bounded::new(DOMAINS));
+        Self { names, asked, domains, latest: Vec::new() }
     }
 }
 
@@ -125,28 +139,49 @@ impl DnsNames {
             Transport::Tcp => application.payload.get(2..).unwrap_or_default(),
             _ => application.payload,
         };
-        let mut buffer = [0; LONGEST];
-        let Some((name, is_answer)) = question(message, &mut buffer) else { return };
+        let Some((question, id, is_answer)) = asks(message) else { return };
+        let Some((key, note)) = self.known(question, id) else { return };
         let hosts = if is_answer { hosts.addresses.reversed() } else { hosts.addresses };
         let life = packet.timestamp.map(|t| (t, t));
-        let key = NameKey { among: 0, name: hash(name) };
-        let note = match self.names.seen(&key) {
-            Some(note) => *note,
-            None => {
-                let Some(note) = self.note(name) else { return };
-                self.names.add(key, note);
-                note
-            }
-        };
         self.asked.add(AskedKey { domain: note.domain, hosts }, Asked { messages: 1, life });
         if note.what == What::Private {
             let among = hash(&hosts);
             let key = NameKey { among, ..key };
-            if self.names.seen(&key).is_none() {
+            let mut buffer = [0; LONGEST];
+            if self.names.seen(&key).is_none()
+                && let Some((name, _)) = read_name(question, &mut buffer)
+            {
                 self.names.add(key, note);
                 self.add_labels(among, note.domain, name, label_of(name));
             }
         }
+    }
+
+    /// The name that a question begins with, as it counts among the names below its domain; `None` where it counts for nothing.
+    #[inline]
+    fn known(&mut self, question: &[u8], id: u16) -> Option<(NameKey, NameNote)> {
+        let place = usize::from(id) % LATEST;
+        match self.latest.get(place) {
+            Some(latest) if !latest.wire.is_empty() && question.starts_with(&latest.wire) => latest.known,
+            _ => self.learn(question, place),
+        }
+    }
+
+    fn learn(&mut self, question: &[u8], place: usize) -> Option<(NameKey, NameNote)> {
+        let mut buffer = [0; LONGEST];
+        let (name, wire) = read_name(question, &mut buffer)?;
+        let key = NameKey { among: 0, name: hash(name) };
+        let known = match self.names.seen(&key) {
+            Some(note) => Some(*note),
+            None => self.note(name).inspect(|note| self.names.add(key, *note)),
+        };
+        let known = known.map(|note| (key, note));
+        self.latest.resize_with(LATEST, Question::default);
+        let latest = &mut self.latest[place];
+        latest.known = known;
+        latest.wire.clear();
+        latest.wire.extend_from_slice(wire);
+        known
     }
 
     /// The labels of a text, each by itself.
@@ -259,18 +294,23 @@ fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
     FixedState::with_seed(0x646e_7321).hash_one(value)
 }
 
-/// The name that a message asks for, in lower case and without the last dot, and whether it is an answer.
-fn question<'b>(message: &[u8], buffer: &'b mut [u8; LONGEST]) -> Option<(&'b [u8], bool)> {
-    let &[_, _, flags, _, _, questions, ..] = message.first_chunk::<12>()?;
+/// A message's first question, its identification, and whether it is an answer.
+#[inline]
+fn asks(message: &[u8]) -> Option<(&[u8], u16, bool)> {
+    let (&[high, low, flags, _, _, questions, ..], question) = message.split_first_chunk::<12>()?;
     // Standard queries (RFC 1035, 4.1.1).
-    if questions == 0 || flags & 0x78 != 0 {
-        return None;
-    }
-    let mut rest = &message[12..];
+    (questions != 0 && flags & 0x78 == 0)
+        .then_some((question, u16::from_be_bytes([high, low]), flags & 0x80 != 0))
+}
+
+/// The name that a question begins with, in lower case and without the last dot, and as it stands there.
+fn read_name<'q, 'b>(question: &'q [u8], buffer: &'b mut [u8; LONGEST]) -> Option<(&'b [u8], &'q [u8])> {
+    let mut rest = question;
     let mut len = 0;
     loop {
         let (&label_len, after) = rest.split_first()?;
         if label_len == 0 {
+            rest = after;
             break;
         }
         // The question comes first: it has nothing to point to.
@@ -285,8 +325,7 @@ fn question<'b>(message: &[u8], buffer: &'b mut [u8; LONGEST]) -> Option<(&'b [u
         len += label.len() + 1;
         rest = after;
     }
-    let name = &buffer[..len.checked_sub(1)?];
-    Some((name, flags & 0x80 != 0))
+    Some((&buffer[..len.checked_sub(1)?], &question[..question.len() - rest.len()]))
 }
 
 /// What the labels of a private name count as.

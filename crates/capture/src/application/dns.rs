@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::iter::FusedIterator;
 use std::net::{IpAddr, Ipv6Addr};
 
-use hickory_proto::serialize::binary::{BinDecoder, DecodeError};
 use smallvec::SmallVec;
 
 use super::text::{folded, text};
@@ -41,7 +40,7 @@ pub(super) struct Record<'a> {
 pub(super) struct Message<'a> {
     pub(super) question: Option<Name<'a>>,
     /// Few, so that nearly no message asks for memory.
-    pub(super) records: SmallVec<[Record<'a>; 8]>,
+    pub(super) records: SmallVec<[Record<'a>; 4]>,
     /// Whether it ends where its last record does.
     is_whole: bool,
 }
@@ -56,11 +55,14 @@ pub(super) struct Name<'a> {
 /// Every name that a message gives to an address, in whichever of its sections: an address record's is the
 /// one that was asked for, where aliases lead from there to its own.
 pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sighting<'_>)) {
-    let Message { question, records, .. } = Message::read(bytes);
+    // Read in place: a message is long, and mostly empty.
+    let mut message = Message::default();
+    message.read_all(bytes);
+    let records = &message.records;
     if records.is_empty() {
         return;
     }
-    let aliases = aliases(question, &records);
+    let aliases = aliases(message.question, records);
     // Of several addresses, most have the same name.
     let mut latest: Option<(Name<'_>, Option<String>)> = None;
     let of_internet = || records.iter().filter(|record| record.class == INTERNET);
@@ -161,55 +163,56 @@ impl<'a> Message<'a> {
     /// Reads the [naming](NAMING) records as far as it goes: a message that is malformed or cut off still says what stands before that.
     pub(super) fn read(bytes: &'a [u8]) -> Self {
         let mut message = Self::default();
-        let _ = message.read_on(bytes);
+        message.read_all(bytes);
         message
     }
 
-    fn read_on(&mut self, bytes: &'a [u8]) -> Result<(), DecodeError> {
-        let mut decoder = BinDecoder::new(bytes);
-        decoder.read_slice(4)?; // identification and flags
-        let questions = decoder.read_u16()?.unverified();
-        let mut count = 0;
-        for _section in 0..3 {
-            count += usize::from(decoder.read_u16()?.unverified());
-        }
+    fn read_all(&mut self, bytes: &'a [u8]) {
+        self.is_whole = self.read_on(bytes).is_some_and(|rest| rest.is_empty());
+    }
+
+    /// What stands behind the last record; `None` where that was not reached, or there is none.
+    fn read_on(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        // Behind identification and flags, how many entries each section has.
+        let (&[_, _, _, _, questions, questions_low, counts @ ..], mut rest) = bytes.split_first_chunk::<12>()?;
+        let count: usize = counts.as_chunks().0.iter().map(|&count| usize::from(u16::from_be_bytes(count))).sum();
         // Most messages are questions: they name nothing.
         if count == 0 {
-            return Ok(());
+            return None;
         }
-        for question in 0..questions {
-            let at = decoder.index();
-            step_over_name(&mut decoder)?;
-            decoder.read_slice(4)?; // type and class
+        let at = |rest: &[u8]| bytes.len() - rest.len();
+        for question in 0..u16::from_be_bytes([questions, questions_low]) {
             // Servers answer one; a message made of many thousand would cost its length times that of a name.
             if question == 0 {
-                self.question = Name::at(bytes, at);
+                self.question = Name::at(bytes, at(rest));
             }
+            // Type and class.
+            rest = after_name(rest)?.get(4..)?;
         }
         // Most records point to the same owner as the one before: that name need not be walked again.
         let mut latest: Option<(u16, Name<'a>)> = None;
         for _ in 0..count {
-            let owner_at = decoder.index();
-            step_over_name(&mut decoder)?;
-            let kind = decoder.read_u16()?.unverified();
-            // The highest bit is multicast DNS's cache-flush.
-            let class = decoder.read_u16()?.unverified() & 0x7fff;
-            decoder.read_slice(4)?; // time to live
-            let len = decoder.read_u16()?.unverified();
-            let data_at = decoder.index();
-            let data = decoder.read_slice(len.into())?.unverified();
+            let owner_at = at(rest);
+            let (fixed, behind) = after_name(rest)?.split_first_chunk::<10>()?;
+            // Type, class, time to live, length.
+            let &[kind, kind_low, class, class_low, _, _, _, _, len, len_low] = fixed;
+            let data_at = at(behind);
+            let (data, behind) = behind.split_at_checked(u16::from_be_bytes([len, len_low]).into())?;
+            let points_to = pointer(rest);
+            rest = behind;
+            let kind = u16::from_be_bytes([kind, kind_low]);
             // The other kinds name no address.
             if !NAMING.contains(&kind) {
                 continue;
             }
-            let points_to = pointer(&bytes[owner_at..]);
+            // The highest bit is multicast DNS's cache-flush.
+            let class = u16::from_be_bytes([class, class_low]) & 0x7fff;
             let known = latest.filter(|(at, _)| points_to == Some(*at)).map(|(_, name)| name);
             let Some(owner) = known.or_else(|| Name::at(bytes, owner_at)) else { continue };
             latest = points_to.map(|at| (at, owner));
             self.records.push(Record { owner, kind, class, data, data_at });
         }
-        self.is_whole = decoder.is_empty();
-        Ok(())
+        Some(rest)
     }
 }
 
@@ -221,17 +224,16 @@ fn pointer(name: &[u8]) -> Option<u16> {
     }
 }
 
-fn step_over_name(decoder: &mut BinDecoder<'_>) -> Result<(), DecodeError> {
+/// What stands behind a name.
+fn after_name(mut rest: &[u8]) -> Option<&[u8]> {
     loop {
-        match decoder.read_u8()?.unverified() {
-            0 => return Ok(()),
-            len @ 1..=63 => decoder.read_slice(len.into())?,
-            0xc0.. => {
-                decoder.read_u8()?;
-                return Ok(());
-            }
-            other => return Err(DecodeError::UnrecognizedLabelCode(other)),
-        };
+        let (&len, behind) = rest.split_first()?;
+        match len {
+            0 => return Some(behind),
+            1..=63 => rest = behind.get(len.into()..)?,
+            0xc0.. => return behind.get(1..),
+            _ => return None,
+        }
     }
 }
 
@@ -385,7 +387,7 @@ fn reversed_address(name: Name<'_>) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use hickory_proto::rr;
-    use hickory_proto::serialize::binary::BinDecodable;
+    use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
     use proptest::prelude::*;
 
     use super::*;
