@@ -38,6 +38,7 @@ mod layer_graph;
 mod life;
 mod neighbours;
 mod node;
+mod numbering;
 mod outline;
 mod packed;
 mod packed_stats;
@@ -45,6 +46,7 @@ mod partition;
 mod select;
 mod sort;
 mod table;
+mod tally;
 mod totals;
 
 pub use activity::Activity;

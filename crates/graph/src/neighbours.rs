@@ -12,6 +12,7 @@ use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices, mac};
 use crate::partition::Partition;
 use crate::sort::sort_by_threads;
 use crate::table::each_row;
+use crate::tally::Tally;
 use crate::{AddressClass, FlowTable, NodeId, join_lives};
 
 /// How it is known that an address is a device's own, the surest first.
@@ -361,7 +362,7 @@ struct Shown {
 }
 
 /// How many packets were seen of each address behind each device.
-type Addresses<K> = HashMap<<K as Packed>::Behind, u64, RandomState>;
+type Addresses<K> = Tally<<K as Packed>::Behind>;
 
 /// Routing protocols over IP (IANA protocol numbers): EIGRP, OSPF, PIM, VRRP.
 const ROUTING_PROTOCOLS: [u8; 4] = [88, 89, 103, 112];
@@ -385,7 +386,7 @@ impl Shown {
             let Some(hosts) = row.key.ends(GraphLayer::Hosts) else { return };
             for (device, host) in devices.into_iter().zip(hosts) {
                 if let Some(device) = device {
-                    *seen.entry(K::behind(device, host)).or_default() += partition.packets(row);
+                    seen.add(K::behind(device, host), partition.packets(row));
                 }
             }
             if row.key.protocol().is_some_and(|number| ROUTING_PROTOCOLS.contains(&number)) {
@@ -424,10 +425,10 @@ impl Shown {
 
     /// Every address seen behind a device, if it can be one device's.
     fn addresses(&self) -> impl Iterator<Item = ((MacAddr, IpAddr), u64)> {
-        let v4 = self.v4.iter().map(|(behind, packets)| (PackedV4::device_and_address(*behind), packets));
-        let v6 = self.v6.iter().map(|(behind, packets)| (PackedV6::device_and_address(*behind), packets));
+        let v4 = self.v4.iter().map(|(behind, packets)| (PackedV4::device_and_address(behind), packets));
+        let v6 = self.v6.iter().map(|(behind, packets)| (PackedV6::device_and_address(behind), packets));
         let own = v4.chain(v6).filter(|((_, address), _)| is_own(*address));
-        own.map(|((device, address), packets)| ((mac(self.devices[device as usize]), address), *packets))
+        own.map(|((device, address), packets)| ((mac(self.devices[device as usize]), address), packets))
     }
 }
 

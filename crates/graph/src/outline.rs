@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::panic::resume_unwind;
 use std::thread;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
 use pcapviz_capture::GraphLayer;
 
+use crate::numbering::{Buckets, Mentions, number};
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices};
 use crate::partition::{Partition, Row};
+use crate::tally::Tally;
 use crate::{FlowStats, FlowTable, LayerGraph, NodeId};
 
 /// A layer's graph as lean as can be: who is in it, who sent to whom, and how many bytes. About 30 bytes for a
@@ -41,21 +41,18 @@ impl Outline {
 
     /// Devices are few, and the pairs of them: they are told apart by hashing.
     fn of_devices(table: &FlowTable, threads: usize) -> Self {
-        let parts = table.fold_by(threads, HashMap::default, |pairs: &mut Pairs, flow| {
+        let parts = table.fold_by(threads, Tally::default, |pairs: &mut Tally<[Narrow; 2]>, flow| {
             if let Some(pair) = flow.devices() {
-                let sum = pairs.entry(pair).or_default();
-                *sum = sum.saturating_add(flow.bytes());
+                pairs.add(pair, flow.bytes());
             }
         });
         let pairs = parts.into_iter().reduce(|mut whole, part| {
-            for (pair, bytes) in part {
-                let sum = whole.entry(pair).or_default();
-                *sum = sum.saturating_add(bytes);
-            }
+            whole.merge(&part);
             whole
         });
-        let (pairs, bytes): (Vec<_>, Vec<_>) = pairs.into_iter().flatten().unzip();
-        let (narrow, ends) = number(pairs.into_iter(), 0);
+        let (pairs, bytes): (Vec<_>, Vec<_>) = pairs.unwrap_or_default().iter().unzip();
+        let all = Buckets::of(0, std::iter::empty());
+        let (narrow, ends) = number(vec![Mentions::of(&all, pairs.len(), pairs.into_iter())], threads);
         let nodes = Nodes { layer: GraphLayer::Devices, narrow, wide: Vec::new() };
         Self::new(Numbered { nodes, ends }, bytes, threads)
     }
@@ -244,9 +241,6 @@ fn zeros<T: Copy + Default>(len: usize) -> Vec<T> {
     repeat_n(black_box(T::default()), len).collect()
 }
 
-/// The bytes that each device sent to each other.
-type Pairs = HashMap<[Narrow; 2], u64, RandomState>;
-
 fn add(sum: &mut u64, bytes: u64) {
     *sum = sum.saturating_add(bytes);
 }
@@ -278,78 +272,43 @@ impl Numbered {
         threads: usize,
     ) -> Self {
         let devices_of = |words: &[u32]| devices(words).filter(|_| layer == GraphLayer::Devices);
+        let narrow = |key: &PackedV4| devices_of(key.words()).or_else(|| key.ends(layer));
+        let (v4, v6) = (sample(table.v4()), sample(table.v6()));
+        let narrow_sample =
+            v4.filter_map(&narrow).chain(v6.clone().filter_map(|key| devices_of(key.words())));
+        let narrow_buckets = Buckets::of(most_reaching(but_not, table.v4()), narrow_sample);
+        let wide_sample = v6.filter_map(|key| key.ends(layer));
+        let wide_buckets = Buckets::of(most_reaching(but_not, table.v6()), wide_sample);
         let parts = table.parts_by(threads, |v4, v6| {
             let most = [most_reaching(but_not, v4), most_reaching(but_not, v6)];
             let v4 = reaching(layer, but_not, v4).map(|(_, row)| &row.key);
             let v6 = || reaching(layer, but_not, v6).map(|(_, row)| &row.key);
-            let narrow = v4.filter_map(|key| devices_of(key.words()).or_else(|| key.ends(layer)));
             let devices = v6().filter_map(|key| devices_of(key.words()));
             let wide = v6().filter_map(|key| key.ends(layer));
-            (number(narrow, most[0]), number(devices, 0), number(wide, most[1]))
+            (
+                Mentions::of(&narrow_buckets, most[0], v4.filter_map(&narrow)),
+                Mentions::of(&narrow_buckets, 0, devices),
+                Mentions::of(&wide_buckets, most[1], wide),
+            )
         });
         let (mut narrow, devices, wide): (Vec<_>, Vec<_>, Vec<_>) = parts.into_iter().collect();
         narrow.extend(devices);
-        let (narrow, mut ends) = join(narrow, threads);
-        let (wide, wide_ends) = join(wide, threads);
+        let (narrow, mut ends) = number(narrow, threads);
+        let (wide, wide_ends) = number(wide, threads);
         let base = narrow.len() as u32;
         ends.extend(wide_ends.into_iter().map(|ends| ends.map(|node| base + node)));
         Self { nodes: Nodes { layer, narrow, wide }, ends }
     }
 }
 
-/// Some flows' nodes, sorted, and the numbers there of both ends of each.
-type Part<N> = (Vec<N>, Vec<[u32; 2]>);
-
-/// The nodes of all parts, and the ends of their flows one after the other.
-fn join<N: Copy + Ord + Sync>(parts: Vec<Part<N>>, threads: usize) -> Part<N> {
-    let whole = parts.into_iter().reduce(|(nodes, mut ends), (more, mut others)| {
-        let mut places = [nodes.len(), more.len()].map(|len| Places(Vec::with_capacity(len)));
-        let all = union([&nodes, &more], 0, &mut places);
-        let renumber = |ends: &mut [[u32; 2]], places: &Places| {
-            ends.iter_mut().flatten().for_each(|end| *end = places.0[*end as usize]);
-        };
-        if threads > 1 {
-            thread::scope(|scope| {
-                scope.spawn(|| renumber(&mut ends, &places[0]));
-                renumber(&mut others, &places[1]);
-            });
-        } else {
-            renumber(&mut ends, &places[0]);
-            renumber(&mut others, &places[1]);
-        }
-        ends.append(&mut others);
-        (all, ends)
-    });
-    whole.unwrap_or_default()
-}
-
-/// A node as a flow names it: source and destination of flow n are mentions 2n and 2n + 1.
-struct Mention<N> {
-    node: N,
-    mention: u32,
-}
-
-/// The distinct nodes of pairs, sorted, and the numbers there of both ends of each. `most` may be fewer pairs than there are.
-// Sorting, not hashing: it takes a fixed 12 bytes for a mention of an IPv4 node, and misses no cache.
-fn number<N: Copy + Ord>(pairs: impl Iterator<Item = [N; 2]>, most: usize) -> Part<N> {
-    let mut mentions: Vec<Mention<N>> = Vec::with_capacity(2 * most);
-    pairs.for_each(|[source, destination]| {
-        // 32 bits suffice for two thousand million flows, which take 200 GB.
-        let mention = mentions.len() as u32;
-        mentions.push(Mention { node: source, mention });
-        mentions.push(Mention { node: destination, mention: mention + 1 });
-    });
-    mentions.sort_unstable_by_key(|mention| mention.node);
-    let mut ends = vec![[0; 2]; mentions.len() / 2];
-    let mut nodes: Vec<N> = Vec::new();
-    for Mention { node, mention } in mentions {
-        if nodes.last() != Some(&node) {
-            nodes.push(node);
-        }
-        ends[mention as usize / 2][mention as usize % 2] = (nodes.len() - 1) as u32;
-    }
-    nodes.shrink_to_fit();
-    (nodes, ends)
+/// The keys of a few flows of every part of the table: which ones hangs on their hashes, so that they are a fair sample.
+fn sample<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = &K> + Clone {
+    let of_chunk = |chunk: &Vec<Row<K>>| chunk.len().min(4);
+    partitions
+        .iter()
+        .flat_map(Partition::chunks)
+        .flat_map(move |chunk| &chunk[..of_chunk(chunk)])
+        .map(|row| &row.key)
 }
 
 /// The sorted nodes of a layer, packed.

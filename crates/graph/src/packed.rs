@@ -13,7 +13,7 @@ pub(crate) trait Packed: Copy + Eq + Send + Sync {
     /// A node of the layers above the devices, packed: sorts as [`NodeId`] does.
     type Node: Copy + Ord + Hash + Send;
     /// A host behind a device, which is a number.
-    type Behind: Copy + Eq + Hash + Send;
+    type Behind: Copy + Default + Eq + Hash + Send;
     /// Without size, aligned as rows of such flows are.
     type Align: Copy + Debug + Send + Sync;
     const ALIGN: Self::Align;
@@ -71,7 +71,7 @@ pub(crate) type PackedV6 = [u32; 15];
 pub(crate) struct Line;
 
 /// A device, an IPv4 address or an IPv4 end point: 64 bits in two halves, so that it is aligned to 32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Narrow([u32; 2]);
 
 /// As one word: an array is hashed as a list of any length is.

@@ -299,8 +299,11 @@ fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
 fn asks(message: &[u8]) -> Option<(&[u8], u16, bool)> {
     let (&[high, low, flags, _, _, questions, ..], question) = message.split_first_chunk::<12>()?;
     // Standard queries (RFC 1035, 4.1.1).
-    (questions != 0 && flags & 0x78 == 0)
-        .then_some((question, u16::from_be_bytes([high, low]), flags & 0x80 != 0))
+    (questions != 0 && flags & 0x78 == 0).then_some((
+        question,
+        u16::from_be_bytes([high, low]),
+        flags & 0x80 != 0,
+    ))
 }
 
 /// The name that a question begins with, in lower case and without the last dot, and as it stands there.

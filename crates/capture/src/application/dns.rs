@@ -174,8 +174,10 @@ impl<'a> Message<'a> {
     /// What stands behind the last record; `None` where that was not reached, or there is none.
     fn read_on(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         // Behind identification and flags, how many entries each section has.
-        let (&[_, _, _, _, questions, questions_low, counts @ ..], mut rest) = bytes.split_first_chunk::<12>()?;
-        let count: usize = counts.as_chunks().0.iter().map(|&count| usize::from(u16::from_be_bytes(count))).sum();
+        let (&[_, _, _, _, questions, questions_low, counts @ ..], mut rest) =
+            bytes.split_first_chunk::<12>()?;
+        let count: usize =
+            counts.as_chunks().0.iter().map(|&count| usize::from(u16::from_be_bytes(count))).sum();
         // Most messages are questions: they name nothing.
         if count == 0 {
             return None;
