@@ -1,4 +1,4 @@
-use std::hash::Hasher;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use pcapviz_capture::Pair;
@@ -20,5 +20,16 @@ pub(crate) fn hash_hosts<H: Hasher>(Pair { source, destination }: Pair<IpAddr>, 
             state.write_u64(u64::from(source.to_bits()) << 32 | u64::from(destination.to_bits()));
         }
         _ => [source, destination].into_iter().for_each(|ip| state.write_u128(bits(ip))),
+    }
+}
+
+/// Two hosts as a key of large maps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Between(pub(crate) Pair<IpAddr>);
+
+impl Hash for Between {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        hash_hosts(self.0, state);
     }
 }

@@ -14,7 +14,7 @@ use super::sketch::{Counts, LargeSenders, Sketch, Sought};
 use super::threshold::{
     BEACON_GAPS, LONG, LONG_CAPTURE, LONG_SHARE, LONG_SLOTS, SCAN_HOSTS, SCAN_PORTS, UPLOAD_REPEATED,
 };
-use crate::address::bits;
+use crate::address::{Between, bits};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
 use crate::{Inside, Observations, parallel};
@@ -157,7 +157,7 @@ impl<'a> Material<'a> {
                 if let Some(hosts) =
                     hosts.filter(|hosts| stats.traffic.payload_bytes > 0 && senders.may_hold(*hosts))
                 {
-                    fragments.entry(hosts).or_default().merge(&Sum::of(&stats));
+                    fragments.entry(Between(hosts)).or_default().merge(&Sum::of(&stats));
                 }
                 return;
             };
@@ -168,7 +168,7 @@ impl<'a> Material<'a> {
             if senders.may_hold(connection.hosts) {
                 let is_up = self.is_client(carried, connection, stats.tcp_flags);
                 let client = if is_up { connection } else { connection.reversed() };
-                let exchange = exchanges.entry(client.hosts).or_default();
+                let exchange = exchanges.entry(Between(client.hosts)).or_default();
                 let payload = self.payload(carried, connection, &stats);
                 exchange.add(is_up, &Sum { payload, ..Sum::of(&stats) });
                 if exchange.services.len() <= SERVICES {
@@ -185,12 +185,13 @@ impl<'a> Material<'a> {
         });
         let Closer { mut exchanges, fragments, directions, selected } =
             parts.into_iter().fold(Closer::default(), Closer::merged);
-        for (hosts, fragments) in fragments {
+        for (Between(hosts), fragments) in fragments {
             // Which service's they are is not known: of two, that of the client who sends more so, or of the server.
-            let up = exchanges.get(&hosts).map(|exchange| exchange.up);
-            let down = exchanges.get(&hosts.reversed()).map(|exchange| exchange.down);
+            let up = exchanges.get(&Between(hosts)).map(|exchange| exchange.up);
+            let down = exchanges.get(&Between(hosts.reversed())).map(|exchange| exchange.down);
             let is_up = up >= down;
-            if let Some(exchange) = exchanges.get_mut(&if is_up { hosts } else { hosts.reversed() }) {
+            let client = if is_up { hosts } else { hosts.reversed() };
+            if let Some(exchange) = exchanges.get_mut(&Between(client)) {
                 exchange.add(is_up, &fragments);
                 exchange.has_fragments = true;
             }
@@ -198,7 +199,7 @@ impl<'a> Material<'a> {
         self.attempts = Pairs::of(selected.attempts);
         self.datagrams = Pairs::of(selected.datagrams);
         self.calls = selected.calls;
-        self.exchanges = exchanges.into_iter().collect();
+        self.exchanges = exchanges.into_iter().map(|(Between(hosts), exchange)| (hosts, exchange)).collect();
         for (&(carried, connection), &direction) in &directions {
             let is_up = self.is_client(carried, connection, direction.tcp_flags);
             let client = if is_up { connection } else { connection.reversed() };
@@ -351,9 +352,9 @@ impl Heard {
 /// What the second pass makes of its part of the flows.
 #[derive(Default)]
 struct Closer<'a> {
-    exchanges: HashMap<Pair<IpAddr>, Exchange, RandomState>,
+    exchanges: HashMap<Between, Exchange, RandomState>,
     /// Later fragments, which have no ports, by who sent them to whom.
-    fragments: HashMap<Pair<IpAddr>, Sum, RandomState>,
+    fragments: HashMap<Between, Sum, RandomState>,
     directions: BTreeMap<(Carried, Connection), Direction>,
     selected: Selected<'a>,
 }

@@ -9,7 +9,6 @@ use pcapviz_capture::Pair;
 use pcapviz_graph::FlowTable;
 
 use super::threshold::UPLOAD_NOTE;
-
 use crate::address::bits;
 
 /// An upper bound of what two hosts sent to each other, in little memory: of millions of pairs, few sent much
