@@ -287,20 +287,24 @@ fn pack_position(position: Position) -> u64 {
 pub(crate) struct ProtocolSets {
     sets: Vec<ProtocolSet>,
     numbers: hashbrown::HashMap<ProtocolSet, u32, foldhash::fast::RandomState>,
-    /// The set asked for last: most often the next one too.
-    latest: u32,
+    /// The two asked for last: most often the next one too.
+    latest: [u32; 2],
 }
 
 impl ProtocolSets {
     #[inline]
     fn number(&mut self, set: ProtocolSet) -> u32 {
-        if self.sets.get(self.latest as usize) != Some(&set) {
-            self.latest = *self.numbers.entry(set).or_insert_with(|| {
-                self.sets.push(set);
-                (self.sets.len() - 1) as u32
-            });
+        for number in self.latest {
+            if self.sets.get(number as usize) == Some(&set) {
+                return number;
+            }
         }
-        self.latest
+        let number = *self.numbers.entry(set).or_insert_with(|| {
+            self.sets.push(set);
+            (self.sets.len() - 1) as u32
+        });
+        self.latest = [number, self.latest[0]];
+        number
     }
 
     #[inline]
