@@ -5,7 +5,7 @@
 
 The captures are those of make_captures.py: mix.pcap and wide.pcap. `limit` sums every byte of the mapped file;
 nfpcapd, ndpiReader, tcpdump and tshark run where they are installed. All times are wall-clock seconds of a whole
-process, the best of the rounds; RssAnon is the peak of anonymous memory. Linux only. Needs Python 3.9.
+process, the best of the rounds; RssAnon is the peak of anonymous memory, seen in a run of its own. Linux only. Needs Python 3.9.
 """
 import argparse
 import os
@@ -42,22 +42,29 @@ def anonymous(pid):
         return 0
 
 
-def run(command):
-    """Wall-clock seconds, CPU seconds and the peak of anonymous memory."""
+def run(command, watch=None):
+    """Wall-clock and CPU seconds. `watch`, if given, is told the process's number again and again until it ends: that takes
+    time from it."""
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peak = 0
     while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG if watch else 0)
         if pid:
             break
-        peak = max(peak, anonymous(process.pid))
+        watch(process.pid)
         time.sleep(0.002)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"side_by_side: {command[0]} failed with exit status {process.returncode}")
-    return seconds, usage.ru_utime + usage.ru_stime, peak
+    return seconds, usage.ru_utime + usage.ru_stime
+
+
+def peak(command):
+    """The peak of anonymous memory in bytes."""
+    seen = [0]
+    run(command, lambda pid: seen.append(anonymous(pid)))
+    return max(seen)
 
 
 def main():
@@ -76,6 +83,7 @@ def main():
         best = {}
         with tempfile.TemporaryDirectory() as folder:
             rows = [row for row in commands(args.bin, capture, folder) if row[0] not in args.skip]
+            peaks = {name: peak(command) for name, command in rows}
             for _ in range(args.rounds):
                 for name, command in rows:
                     result = run(command)
@@ -83,8 +91,8 @@ def main():
         ours = best["pcapviz"][0]
         print(f"| {os.path.basename(capture)} | wall s | CPU s | RssAnon MB | times pcapviz |")
         print("| --- | ---: | ---: | ---: | ---: |")
-        for name, (seconds, cpu, peak) in best.items():
-            print(f"| {name} | {seconds:.2f} | {cpu:.2f} | {peak / 1e6:.0f} | {seconds / ours:.2f} |")
+        for name, (seconds, cpu) in best.items():
+            print(f"| {name} | {seconds:.2f} | {cpu:.2f} | {peaks[name] / 1e6:.0f} | {seconds / ours:.2f} |")
         print()
 
 

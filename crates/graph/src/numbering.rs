@@ -17,8 +17,6 @@ pub(crate) struct Buckets<N>(Vec<N>);
 const BUCKET: usize = 1 << 16;
 /// Buckets at most: to find a node's bucket takes a step for each bit of their number.
 const MOST_BUCKETS: usize = 256;
-/// Mentions that the buckets are made by, for each of them.
-const SAMPLE: usize = 32;
 
 impl<N: Copy + Ord> Buckets<N> {
     /// For so many pairs, about, by a sample of the nodes: the better it is, the more alike are the buckets.
@@ -27,7 +25,7 @@ impl<N: Copy + Ord> Buckets<N> {
         if buckets == 1 {
             return Self(Vec::new());
         }
-        let mut nodes: Vec<N> = sample.take(buckets * SAMPLE / 2).flatten().collect();
+        let mut nodes: Vec<N> = sample.flatten().collect();
         nodes.sort_unstable();
         let mut first: Vec<N> =
             nodes.chunks(nodes.len().div_ceil(buckets).max(1)).skip(1).map(|chunk| chunk[0]).collect();

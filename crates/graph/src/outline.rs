@@ -273,22 +273,21 @@ impl Numbered {
     ) -> Self {
         let devices_of = |words: &[u32]| devices(words).filter(|_| layer == GraphLayer::Devices);
         let narrow = |key: &PackedV4| devices_of(key.words()).or_else(|| key.ends(layer));
-        let (v4, v6) = (sample(table.v4()), sample(table.v6()));
-        let narrow_sample =
-            v4.filter_map(&narrow).chain(v6.clone().filter_map(|key| devices_of(key.words())));
-        let narrow_buckets = Buckets::of(most_reaching(but_not, table.v4()), narrow_sample);
-        let wide_sample = v6.filter_map(|key| key.ends(layer));
-        let wide_buckets = Buckets::of(most_reaching(but_not, table.v6()), wide_sample);
-        let parts = table.parts_by(threads, |v4, v6| {
-            let most = [most_reaching(but_not, v4), most_reaching(but_not, v6)];
-            let v4 = reaching(layer, but_not, v4).map(|(_, row)| &row.key);
-            let v6 = || reaching(layer, but_not, v6).map(|(_, row)| &row.key);
-            let devices = v6().filter_map(|key| devices_of(key.words()));
-            let wide = v6().filter_map(|key| key.ends(layer));
+        let (v4, v6) = (Sample::of(layer, but_not, table.v4()), Sample::of(layer, but_not, table.v6()));
+        let of_v4 = v4.keys.iter().filter_map(|key| narrow(key));
+        let of_v6 = v6.keys.iter().filter_map(|key| devices_of(key.words()));
+        let narrow_buckets = Buckets::of(v4.about, of_v4.chain(of_v6));
+        let wide_buckets = Buckets::of(v6.about, v6.keys.iter().filter_map(|key| key.ends(layer)));
+        let parts = table.parts_by(threads, |part_v4, part_v6| {
+            let about = [v4.about / threads.max(1), v6.about / threads.max(1)];
+            let of_v4 = reaching(layer, but_not, part_v4).map(|(_, row)| &row.key);
+            let of_v6 = || reaching(layer, but_not, part_v6).map(|(_, row)| &row.key);
+            let devices = of_v6().filter_map(|key| devices_of(key.words()));
+            let wide = of_v6().filter_map(|key| key.ends(layer));
             (
-                Mentions::of(&narrow_buckets, most[0], v4.filter_map(&narrow)),
+                Mentions::of(&narrow_buckets, about[0], of_v4.filter_map(narrow)),
                 Mentions::of(&narrow_buckets, 0, devices),
-                Mentions::of(&wide_buckets, most[1], wide),
+                Mentions::of(&wide_buckets, about[1], wide),
             )
         });
         let (mut narrow, devices, wide): (Vec<_>, Vec<_>, Vec<_>) = parts.into_iter().collect();
@@ -301,14 +300,35 @@ impl Numbered {
     }
 }
 
-/// The keys of a few flows of every part of the table: which ones hangs on their hashes, so that they are a fair sample.
-fn sample<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = &K> + Clone {
-    let of_chunk = |chunk: &Vec<Row<K>>| chunk.len().min(4);
-    partitions
-        .iter()
-        .flat_map(Partition::chunks)
-        .flat_map(move |chunk| &chunk[..of_chunk(chunk)])
-        .map(|row| &row.key)
+/// The keys of a few of the flows that reach the layer, but not the other one, and about how many of these there are. Where a flow
+/// lies hangs on its hash, so that the sample is fair.
+struct Sample<'a, K> {
+    keys: Vec<&'a K>,
+    about: usize,
+}
+
+impl<'a, K: Packed> Sample<'a, K> {
+    /// Flows looked at of each chunk of rows.
+    const OF_CHUNK: usize = 4;
+
+    fn of(layer: GraphLayer, but_not: Option<GraphLayer>, partitions: &'a [Partition<K>]) -> Self {
+        let chunks = partitions.iter().flat_map(Partition::chunks);
+        let rows = chunks.flat_map(|chunk| &chunk[..chunk.len().min(Self::OF_CHUNK)]);
+        let (mut keys, mut looked_at) = (Vec::new(), 0);
+        for row in rows {
+            looked_at += 1;
+            keys.extend(Some(&row.key).filter(|key| is_wanted(*key, layer, but_not)));
+        }
+        let all: usize = partitions.iter().map(Partition::len).sum();
+        let about = all * keys.len() / looked_at.max(1);
+        Self { keys, about }
+    }
+}
+
+/// Whether a flow reaches the layer, but not the other one.
+#[inline]
+fn is_wanted<K: Packed>(key: &K, layer: GraphLayer, but_not: Option<GraphLayer>) -> bool {
+    key.reaches(layer) && !but_not.is_some_and(|other| key.reaches(other))
 }
 
 /// The sorted nodes of a layer, packed.
@@ -446,9 +466,7 @@ fn reaching<K: Packed>(
     partitions: &[Partition<K>],
 ) -> impl Iterator<Item = (&Partition<K>, &Row<K>)> {
     partitions.iter().flat_map(move |partition| {
-        let wanted = move |row: &&Row<K>| {
-            row.key.reaches(layer) && !but_not.is_some_and(|other| row.key.reaches(other))
-        };
+        let wanted = move |row: &&Row<K>| is_wanted(&row.key, layer, but_not);
         partition.rows().filter(wanted).map(move |row| (partition, row))
     })
 }

@@ -391,6 +391,7 @@ mod tests {
     use std::collections::HashMap;
 
     use pcapviz_capture::{DissectOptions, Dissector, LinkType, Timestamp, dissect};
+    use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Udp};
     use proptest::prelude::*;
 
     use super::*;
@@ -483,14 +484,21 @@ mod tests {
         }
 
         #[test]
-        fn remembered_rows_are_those_looked_up(packets in prop::collection::vec((0..40_u8, 0..40_u8, 1..3_usize), 0..200)) {
+        fn packets_added_up_beside_their_headers_are_those_looked_up(
+            packets in prop::collection::vec((0..40_u8, 0..40_u8, 1..30_usize, any::<bool>()), 0..200),
+        ) {
             let (mut table, mut batched, mut batch) = (FlowTable::new(), FlowTable::new(), FlowBatch::default());
             let mut dissector = Dissector::new(DissectOptions::default());
-            for (i, (source, destination, times)) in packets.into_iter().enumerate() {
-                let frame = frame(&Spec { source, destination, kind: 2, time: None, extra: i % 7 });
-                let packet = Packet::new(LinkType::ETHERNET, &frame);
-                // Often enough for a batch to be full, so that the row is remembered.
-                for _ in 0..times * 20 {
+            for (source, destination, times, is_v6) in packets {
+                let udp = Udp::ports(5000, source.into()).carry(&[0; 9]);
+                let ethernet = Ethernet::between(1, 2);
+                let frame = match is_v6 {
+                    true => ethernet.carry(Ipv6::between(source.into(), destination.into()).carry(udp)),
+                    false => ethernet.carry(Ipv4::between([10, 0, 0, source], [10, 0, 0, destination]).carry(udp)),
+                };
+                for n in 0..times {
+                    let mut packet = Packet::new(LinkType::ETHERNET, frame.bytes());
+                    packet.timestamp = (n % 5 > 0).then(|| Timestamp::from_nanos(n as i64 * 1_000_000_000));
                     let found = dissector.dissect(&packet);
                     prop_assert!(found.headers.is_some());
                     table.observe(0, &packet, &found);
@@ -499,6 +507,7 @@ mod tests {
             }
             batched.settle(&mut batch);
             prop_assert!(same(&table, &batched));
+            prop_assert_eq!(table.len(), batched.len());
         }
 
         #[test]

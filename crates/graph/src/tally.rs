@@ -1,6 +1,6 @@
 use std::hash::{BuildHasher, Hash};
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 
 /// A sum for each of many keys, in one list that is looked through from the place that a hash gives (linear probing): a look-up
 /// reads one line of the processor's cache, where a table with tags beside its entries reads two. Nothing is ever taken out.
@@ -9,7 +9,8 @@ pub(crate) struct Tally<K> {
     /// Keys with their sums, or [`EMPTY`]. A power of two of them, or none.
     slots: Vec<(K, u64)>,
     len: usize,
-    /// Chosen at random: a capture's sender cannot choose keys that collide.
+    /// Chosen at random: a capture's sender cannot choose keys that collide. Of quality, for keys that follow each other
+    /// must not crowd: what comes before them is looked through.
     hasher: RandomState,
 }
 

@@ -185,7 +185,10 @@ impl<'a> Material<'a> {
         });
         let Closer { mut exchanges, fragments, directions, selected } =
             parts.into_iter().fold(Closer::default(), Closer::merged);
-        for (Between(hosts), fragments) in fragments {
+        // In one order: what one direction adds is what the other is compared with.
+        let fragments: BTreeMap<Pair<IpAddr>, Sum> =
+            fragments.into_iter().map(|(Between(hosts), sum)| (hosts, sum)).collect();
+        for (hosts, fragments) in fragments {
             // Which service's they are is not known: of two, that of the client who sends more so, or of the server.
             let up = exchanges.get(&Between(hosts)).map(|exchange| exchange.up);
             let down = exchanges.get(&Between(hosts.reversed())).map(|exchange| exchange.down);
