@@ -417,7 +417,32 @@ impl Merge for Asked {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Few names and identifications, so that questions take each other's places; of names, case tells none apart.
+        #[test]
+        fn remembered_questions_are_those_read_anew(asked in prop::collection::vec((0..7_usize, 0..3_u16), 0..40)) {
+            const QUESTIONS: [&[u8]; 7] = [
+                b"\x01a\x07example\x03com\0\0\x01\0\x01",
+                b"\x01A\x07example\x03com\0\0\x01\0\x01",
+                b"\x02aa\x07example\x03com\0\0\x1c\0\x01",
+                b"\x01a\x04home\0\0\x01\0\x01",
+                b"\x011\x010\x010\x02in\x04arpa\0\0\x0c\0\x01",
+                b"\x01a\x07example\x03com",
+                b"",
+            ];
+            let (mut remembers, mut reads) = (DnsNames::default(), DnsNames::default());
+            for (question, id) in asked {
+                let known = remembers.known(QUESTIONS[question], 64 * id + id % 2);
+                let read = reads.learn(QUESTIONS[question], 0);
+                let parts = |known: Option<(NameKey, NameNote)>| known.map(|(key, note)| (key, note.domain, note.len, note.what));
+                prop_assert_eq!(parts(known), parts(read));
+            }
+        }
+    }
 
     /// The same label below many private domains, more of them than there is room for: the same sums in any order.
     #[test]
