@@ -1,8 +1,7 @@
 use leiden_rs::{GraphDataBuilder, Leiden, LeidenConfig};
-use pcapviz_graph::{LayerGraph, Outline};
+use pcapviz_graph::{LayerGraph, Outline, beside};
 
 use crate::betweenness::{Betweenness, betweenness};
-use crate::parallel::both;
 use crate::peers::Peers;
 
 /// How much each node of a graph matters for its shape, by the measures that people know.
@@ -59,7 +58,7 @@ impl Centrality {
             (communities, page_rank(outline.len(), &edges), betweenness(&peers, threads), cores(&peers))
         };
         let ((hubs, authorities), (communities, page_rank, betweenness, cores)) =
-            both(threads, || hits(outline.len(), &edges), of_others);
+            beside(threads, || hits(outline.len(), &edges), of_others);
         let mut community_sizes = vec![0; communities.iter().max().map_or(0, |most| *most as usize + 1)];
         communities.iter().for_each(|community| community_sizes[*community as usize] += 1);
         Self { betweenness, page_rank, hubs, authorities, cores, communities, community_sizes }

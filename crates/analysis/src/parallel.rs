@@ -30,22 +30,6 @@ pub(crate) fn map<R: Send>(threads: usize, count: usize, f: impl Fn(usize) -> R 
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// What both give, done beside each other where there is more than one thread.
-pub(crate) fn both<A: Send, B>(
-    threads: usize,
-    a: impl FnOnce() -> A + Send,
-    b: impl FnOnce() -> B,
-) -> (A, B) {
-    if threads < 2 {
-        return (a(), b());
-    }
-    thread::scope(|scope| {
-        let a = scope.spawn(a);
-        let b = b();
-        (a.join().unwrap_or_else(|panic| resume_unwind(panic)), b)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::map;

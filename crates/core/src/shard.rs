@@ -3,9 +3,7 @@ use pcapviz_capture::{
     Dissector, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, identify, sightings,
 };
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable};
-
-use crate::beside::beside;
+use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable, beside};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]

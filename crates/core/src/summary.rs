@@ -8,11 +8,12 @@ use pcapviz_analysis::{
     top_talkers,
 };
 use pcapviz_enrich::Enricher;
-use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline};
+use pcapviz_graph::{
+    Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline, beside,
+};
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, grouped, packets, span};
 
-use crate::beside::beside;
 use crate::{Embedded, Report};
 
 /// Edges up to which the measures of centrality are computed: about a tenth of a second.

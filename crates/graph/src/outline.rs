@@ -10,7 +10,7 @@ use crate::numbering::{Buckets, Mentions, number};
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices};
 use crate::partition::{Partition, Row};
 use crate::tally::Tally;
-use crate::{FlowStats, FlowTable, LayerGraph, NodeId};
+use crate::{FlowStats, FlowTable, LayerGraph, NodeId, beside};
 
 /// A layer's graph as lean as can be: who is in it, who sent to whom, and how many bytes. About 30 bytes for a
 /// node and 8 for an edge, so that a summary of millions fits beside their flow table.
@@ -73,15 +73,7 @@ impl Outline {
                 add(&mut sums[ends[end] as usize], *bytes);
             }
         };
-        if threads > 1 {
-            thread::scope(|scope| {
-                scope.spawn(|| add_up(&mut sent, 0));
-                add_up(&mut received, 1);
-            });
-        } else {
-            add_up(&mut sent, 0);
-            add_up(&mut received, 1);
-        }
+        beside(threads, || add_up(&mut sent, 0), || add_up(&mut received, 1));
         drop(bytes);
         let edges = edges(&ends, nodes.len(), threads);
         Self { nodes, sent, received, edges }
