@@ -114,6 +114,9 @@ impl<'a> Reading<'a> {
 }
 
 /// A capture or a part of one, as far as it has been read.
+// Parts stand side by side and are written to by a thread each: no two of these may share a line of the cache, nor a pair
+// of lines, which processors fetch together.
+#[repr(align(128))]
 struct Part<'a> {
     reading: Reading<'a>,
     number: u32,
