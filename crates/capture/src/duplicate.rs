@@ -1,9 +1,8 @@
-use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-use crate::Packet;
+use crate::{Packet, Timestamp};
 
 /// Tells packets that a mirror port delivered twice: the same bytes as one of the four packets before, no
 /// more than 10 ms later.
@@ -22,11 +21,13 @@ use crate::Packet;
 #[derive(Clone, Debug, Default)]
 pub struct DuplicateWindow<'a> {
     recent: [Seen<'a>; LOOK_BACK],
-    /// Their marks: the same is a first hint of a double, and is mostly not there.
+    /// Those before them, where `recent` has none yet in their place.
+    before: [Kept; LOOK_BACK],
+    /// The marks of both: the same is a first hint of a double, and is mostly not there.
     marks: [u64; LOOK_BACK],
     next: usize,
     /// The first packets with their marks, and whether each was a double.
-    head: Vec<(u64, Seen<'static>, bool)>,
+    head: Vec<(u64, Kept, bool)>,
 }
 
 /// How many packets back a double is looked for.
@@ -35,21 +36,38 @@ const LOOK_BACK: usize = 4;
 /// Bytes of a packet that are kept. Longer ones are not frames (USB, D-Bus): what is beyond is known by its hash.
 const KEPT: usize = 1 << 16;
 
-/// A packet as it was.
-#[derive(Clone, Debug, Default)]
+/// A packet as it is. Nothing but what is copied in no time: nearly every packet is only ever seen.
+#[derive(Clone, Copy, Debug, Default)]
 struct Seen<'a> {
     /// `None` where there was no packet yet.
+    captured: Option<&'a [u8]>,
+    wire_len: u32,
+    time: Option<Timestamp>,
+}
+
+/// A packet as it was.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    /// `None` where there was no packet yet.
     about: Option<About>,
-    kept: Cow<'a, [u8]>,
+    start: Vec<u8>,
+    time: Option<Timestamp>,
 }
 
 /// What is told of a packet before its bytes are compared.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct About {
     captured_len: usize,
     wire_len: u32,
-    nanos: Option<i64>,
     beyond: u64,
+}
+
+/// A packet to compare.
+#[derive(Clone, Copy)]
+struct View<'v> {
+    about: About,
+    start: &'v [u8],
+    time: Option<Timestamp>,
 }
 
 const WINDOW_NANOS: u64 = 10_000_000;
@@ -59,35 +77,49 @@ impl<'a> DuplicateWindow<'a> {
     /// seems to be one, and for what is longer than a frame.
     #[inline]
     pub fn is_duplicate(&mut self, packet: &Packet<'a>) -> bool {
-        let about = About::of(packet);
-        let kept = packet.captured.get(..KEPT).unwrap_or(packet.captured);
-        let found = self.look(mark(packet), about, Cow::Borrowed(kept));
+        let seen = Seen::of(packet);
+        let mark = mark(packet);
+        let found = self.may_have(mark) && self.has(seen.view());
         if self.head.len() < LOOK_BACK {
-            let seen = Seen { about: Some(about), kept: Cow::Borrowed(kept) };
-            self.head.push((mark(packet), seen.into_owned(), found));
+            self.head.push((mark, Kept::of(seen), found));
         }
+        let place = self.go_on(mark);
+        self.recent[place] = seen;
         found
     }
 
     /// The same window, with copies of what it borrows from packets.
     #[must_use]
     pub fn into_owned(self) -> DuplicateWindow<'static> {
-        DuplicateWindow {
-            recent: self.recent.map(Seen::into_owned),
-            marks: self.marks,
-            next: self.next,
-            head: self.head,
+        let mut before = self.before;
+        for (before, seen) in before.iter_mut().zip(self.recent) {
+            if seen.captured.is_some() {
+                *before = Kept::of(seen);
+            }
         }
+        let recent = [Seen::default(); LOOK_BACK];
+        DuplicateWindow { recent, before, marks: self.marks, next: self.next, head: self.head }
     }
 
     #[inline]
-    fn look(&mut self, mark: u64, about: About, kept: Cow<'a, [u8]>) -> bool {
-        let may_be = self.marks.iter().fold(false, |may_be, &earlier| may_be | (earlier == mark));
-        let found = may_be && self.recent.iter().any(|earlier| earlier.is_as(about, &kept));
-        self.marks[self.next] = mark;
-        self.recent[self.next] = Seen { about: Some(about), kept };
-        self.next = (self.next + 1) % LOOK_BACK;
-        found
+    fn may_have(&self, mark: u64) -> bool {
+        self.marks.iter().fold(false, |may_be, &earlier| may_be | (earlier == mark))
+    }
+
+    #[inline(never)]
+    fn has(&self, later: Option<View<'_>>) -> bool {
+        let Some(later) = later else { return false };
+        let places = self.recent.iter().zip(&self.before);
+        places.filter_map(|(seen, kept)| seen.view().or(kept.view())).any(|earlier| earlier.is_as(later))
+    }
+
+    /// The place of the oldest packet, which a packet with this mark takes.
+    #[inline]
+    fn go_on(&mut self, mark: u64) -> usize {
+        let place = self.next % LOOK_BACK;
+        self.marks[place] = mark;
+        self.next = place + 1;
+        place
     }
 }
 
@@ -106,47 +138,57 @@ impl DuplicateWindow<'static> {
     pub fn join(&mut self, next: Self) -> u64 {
         let mut missed = 0;
         let has_more = next.head.len() == LOOK_BACK;
-        for (mark, seen, told) in next.head {
-            let Some(about) = seen.about else { continue };
-            let found = self.look(mark, about, seen.kept.clone());
+        for (mark, kept, told) in next.head {
+            let found = self.may_have(mark) && self.has(kept.view());
             missed += u64::from(found && !told);
+            let place = self.go_on(mark);
+            (self.recent[place], self.before[place]) = (Seen::default(), kept.clone());
             if self.head.len() < LOOK_BACK {
-                self.head.push((mark, seen, told || found));
+                self.head.push((mark, kept, told || found));
             }
         }
         // Of fewer packets, none is beyond the head.
         if has_more {
-            (self.recent, self.marks, self.next) = (next.recent, next.marks, next.next);
+            let head = std::mem::take(&mut self.head);
+            *self = Self { head, ..next };
         }
         missed
     }
 }
 
-impl Seen<'_> {
-    fn into_owned(self) -> Seen<'static> {
-        Seen { about: self.about, kept: Cow::Owned(self.kept.into_owned()) }
+impl<'a> Seen<'a> {
+    #[inline]
+    fn of(packet: &Packet<'a>) -> Self {
+        Self { captured: Some(packet.captured), wire_len: packet.wire_len, time: packet.timestamp }
     }
 
-    fn is_as(&self, later: About, kept: &[u8]) -> bool {
-        let near = |about: &About| match (about.nanos, later.nanos) {
-            (Some(a), Some(b)) => a.abs_diff(b) <= WINDOW_NANOS,
-            _ => true,
-        };
-        let lens = |about: &About| (about.captured_len, about.wire_len, about.beyond);
-        self.about.is_some_and(|about| lens(&about) == lens(&later) && near(&about)) && *self.kept == *kept
+    fn view(&self) -> Option<View<'a>> {
+        let captured = self.captured?;
+        let (start, beyond) = captured.split_at_checked(KEPT).unwrap_or((captured, &[]));
+        let beyond = if beyond.is_empty() { 0 } else { FixedState::default().hash_one(beyond) };
+        let about = About { captured_len: captured.len(), wire_len: self.wire_len, beyond };
+        Some(View { about, start, time: self.time })
     }
 }
 
-impl About {
-    #[inline]
-    fn of(packet: &Packet<'_>) -> Self {
-        let beyond = packet.captured.get(KEPT..).unwrap_or_default();
-        Self {
-            captured_len: packet.captured.len(),
-            wire_len: packet.wire_len,
-            nanos: packet.timestamp.map(|t| t.as_nanos()),
-            beyond: if beyond.is_empty() { 0 } else { FixedState::default().hash_one(beyond) },
-        }
+impl Kept {
+    fn of(seen: Seen<'_>) -> Self {
+        let Some(View { about, start, time }) = seen.view() else { return Self::default() };
+        Self { about: Some(about), start: start.to_vec(), time }
+    }
+
+    fn view(&self) -> Option<View<'_>> {
+        Some(View { about: self.about?, start: &self.start, time: self.time })
+    }
+}
+
+impl View<'_> {
+    fn is_as(self, later: View<'_>) -> bool {
+        let is_near = match (self.time, later.time) {
+            (Some(a), Some(b)) => a.as_nanos().abs_diff(b.as_nanos()) <= WINDOW_NANOS,
+            _ => true,
+        };
+        is_near && self.about == later.about && self.start == later.start
     }
 }
 
@@ -168,7 +210,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{LinkType, Timestamp};
+    use crate::LinkType;
 
     /// A packet to be: its bytes' number, which of them differs, how long it is, when it comes.
     type Spec = (u8, usize, usize, i64);
