@@ -26,6 +26,30 @@ fn scale(first: Timestamp, last: Timestamp) -> (u32, i64) {
     (exponent, first >> exponent)
 }
 
+/// The slots of a flow that still grows, so that they need not be found anew for each moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slots {
+    exponent: u32,
+    base: i64,
+}
+
+impl Slots {
+    /// Those of a life.
+    #[inline]
+    pub(crate) fn of((first, last): (Timestamp, Timestamp)) -> Self {
+        let (exponent, base) = scale(first, last);
+        Self { exponent, base }
+    }
+
+    /// The slot of a moment, if the slots stay as they are with it: a later end within the 64 of the same width changes
+    /// none.
+    #[inline]
+    fn of_later(self, first: Timestamp, time: Timestamp) -> Option<u32> {
+        let slot = (time.as_nanos() >> self.exponent).wrapping_sub(self.base);
+        (time >= first && (0..64).contains(&slot)).then_some(slot as u32)
+    }
+}
+
 impl Activity {
     /// A single moment.
     pub(crate) fn once() -> Self {
@@ -55,15 +79,22 @@ impl Activity {
     /// The same with a moment more, which may be outside of the life so far.
     #[inline]
     pub(crate) fn and_at(self, life: (Timestamp, Timestamp), time: Timestamp) -> Self {
-        let (exponent, base) = scale(life.0, life.1);
-        let slot = (time.as_nanos() >> exponent).wrapping_sub(base);
-        // Most often the slots stay as they are: a later end within the 64 of the same width changes none.
-        if time >= life.0 && (0..64).contains(&slot) {
-            return Self { bits: self.bits | 1 << slot };
+        self.and_in(&mut Slots::of(life), life, time)
+    }
+
+    /// The same where the life's slots are at hand; they become those of the life with the moment.
+    #[inline]
+    pub(crate) fn and_in(self, slots: &mut Slots, life: (Timestamp, Timestamp), time: Timestamp) -> Self {
+        match slots.of_later(life.0, time) {
+            Some(slot) => Self { bits: self.bits | 1 << slot },
+            None => self.stretched_to(slots, life, time),
         }
+    }
+
+    fn stretched_to(self, slots: &mut Slots, life: (Timestamp, Timestamp), time: Timestamp) -> Self {
         let both = (life.0.min(time), life.1.max(time));
-        let (exponent, base) = scale(both.0, both.1);
-        let slot = (time.as_nanos() >> exponent) - base;
+        *slots = Slots::of(both);
+        let slot = (time.as_nanos() >> slots.exponent) - slots.base;
         Self { bits: self.stretched(life, both) | 1 << slot }
     }
 

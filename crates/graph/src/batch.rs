@@ -1,6 +1,7 @@
 use crate::{FlowKey, Totals};
 use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId, Packet};
 
+use crate::activity::Slots;
 use crate::packed::{Packed, PackedV4, PackedV6};
 use crate::packed_stats::Sum;
 use crate::partition::Partition;
@@ -34,6 +35,7 @@ struct Open<K> {
     headers: HeadersId,
     key: K,
     sum: Sum,
+    slots: Slots,
 }
 
 /// Kinds of absence that wait to be added to the totals. Packets of few kinds follow each other, and are found in a short
@@ -49,7 +51,7 @@ impl FlowBatch {
     pub(crate) fn add_to_open(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) -> bool {
         let Some(headers) = found.headers else { return false };
         let sum = if is_v6(found) { self.v6.sum(headers) } else { self.v4.sum(headers) };
-        sum.map(|sum| sum.observe(capture, packet, found)).is_some()
+        sum.map(|(sum, slots)| sum.observe(slots, capture, packet, found)).is_some()
     }
 
     /// Adds a packet that shares its headers with none that is open.
@@ -117,9 +119,9 @@ impl<K> Default for Lane<K> {
 impl<K: Packed> Lane<K> {
     /// What the packets with these headers add up to, if there are some.
     #[inline]
-    fn sum(&mut self, headers: HeadersId) -> Option<&mut Sum> {
+    fn sum(&mut self, headers: HeadersId) -> Option<(&mut Sum, &mut Slots)> {
         let open = self.open.get_mut(headers.place())?.as_mut()?;
-        (open.headers == headers).then_some(&mut open.sum)
+        (open.headers == headers).then_some((&mut open.sum, &mut open.slots))
     }
 
     // What is open is made where it stays: written in small pieces and moved at once, it would stall the processor.
@@ -137,7 +139,8 @@ impl<K: Packed> Lane<K> {
             self.waiting.push((before.key, before.sum));
         }
         let key = K::pack(&FlowKey::of(found));
-        *place = Some(Open { headers, key, sum: Sum::of(capture, packet, found) });
+        let sum = Sum::of(capture, packet, found);
+        *place = Some(Open { headers, key, slots: sum.slots(), sum });
     }
 
     #[inline]

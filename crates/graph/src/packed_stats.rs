@@ -3,6 +3,7 @@
 
 use pcapviz_capture::{Dissection, Packet, ProtocolSet, Timestamp};
 
+use crate::activity::Slots;
 use crate::packed::{halves, whole};
 use crate::{Activity, FlowStats, Position, Traffic};
 
@@ -80,18 +81,30 @@ impl Sum {
         }
     }
 
-    /// Adds a packet more, as [`FlowStats::merge`] does.
-    // In place: nearly every packet passes here.
+    /// The slots of its activity: to be kept beside what grows.
     #[inline]
-    pub(crate) fn observe(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) {
+    pub(crate) fn slots(&self) -> Slots {
+        Slots::of(life(self.first, self.last).unwrap_or((Timestamp::from_nanos(0), Timestamp::from_nanos(0))))
+    }
+
+    /// Adds a packet more, as [`FlowStats::merge`] does.
+    // In place: nearly every packet passes here. Nothing overflows: that would take 2^32 packets.
+    #[inline]
+    pub(crate) fn observe(
+        &mut self,
+        slots: &mut Slots,
+        capture: u32,
+        packet: &Packet<'_>,
+        found: &Dissection<'_>,
+    ) {
         self.packets += 1;
-        self.bytes = self.bytes.saturating_add(packet.wire_len.into());
-        self.payload_bytes = self.payload_bytes.saturating_add(found.payload_len().into());
+        self.bytes += u64::from(packet.wire_len);
+        self.payload_bytes += u64::from(found.payload_len());
         if let Some(time) = packet.timestamp {
-            self.activity = match life(self.first, self.last) {
-                Some(life) => self.activity.and_at(life, time),
-                None => Activity::once(),
-            };
+            match life(self.first, self.last) {
+                Some(life) => self.activity = self.activity.and_in(slots, life, time),
+                None => (self.activity, *slots) = (Activity::once(), Slots::of((time, time))),
+            }
             self.first = self.first.min(time.as_nanos());
             self.last = self.last.max(time.as_nanos());
         }
@@ -387,21 +400,24 @@ mod tests {
                 Ethernet::default().carry(Ipv4::default().carry(Tcp::ports(1, 2).flags(*flags).carry(&[0; 90][..*len])))
                     .bytes().to_vec()
             }).collect();
-            let mut both: Option<(Sum, FlowStats)> = None;
+            let mut both: Option<((Sum, Slots), FlowStats)> = None;
             for (frame, (time, ..)) in frames.iter().zip(&packets) {
                 let mut packet = Packet::new(LinkType::ETHERNET, frame);
                 (packet.timestamp, packet.offset) = (time.map(Timestamp::from_nanos), frame.len() as u64);
                 let found = dissect(&packet, &DissectOptions::default());
                 let stats = FlowStats::of(3, &packet, &found);
                 match &mut both {
-                    None => both = Some((Sum::of(3, &packet, &found), stats)),
-                    Some((sum, merged)) => {
-                        sum.observe(3, &packet, &found);
+                    None => {
+                        let sum = Sum::of(3, &packet, &found);
+                        both = Some(((sum, sum.slots()), stats));
+                    }
+                    Some(((sum, slots), merged)) => {
+                        sum.observe(slots, 3, &packet, &found);
                         merged.merge(&stats);
                     }
                 }
                 let mut sets = ProtocolSets::default();
-                let packed = both.map(|(sum, merged)| (sum.pack(&mut sets).widened().unpack(&sets), merged));
+                let packed = both.map(|((sum, _), merged)| (sum.pack(&mut sets).widened().unpack(&sets), merged));
                 prop_assert!(packed.is_some_and(|(packed, merged)| packed == merged));
             }
         }
