@@ -30,6 +30,8 @@ impl Selection {
 /// What packets pass on their way from a capture, or a part of one, to the dissector.
 pub(crate) struct Intake<'a> {
     selection: &'a Selection,
+    /// Whether packets are asked for by their times or by a filter.
+    is_asked: bool,
     duplicates: DuplicateWindow<'static>,
     /// The first and the latest packet's time.
     first: Option<Timestamp>,
@@ -39,7 +41,9 @@ pub(crate) struct Intake<'a> {
 
 impl<'a> Intake<'a> {
     pub(crate) fn new(selection: &'a Selection) -> Self {
-        Self { selection, duplicates: DuplicateWindow::default(), first: None, latest: None, admitted: 0 }
+        let is_asked = selection.from.is_some() || selection.to.is_some() || selection.filter.is_some();
+        let duplicates = DuplicateWindow::default();
+        Self { selection, is_asked, duplicates, first: None, latest: None, admitted: 0 }
     }
 
     /// Whether as many packets as asked for have been admitted.
@@ -75,27 +79,29 @@ impl<'a> Intake<'a> {
         if duplicate && self.selection.drop_duplicates {
             return Err(LeftOut::Duplicate);
         }
+        if self.is_asked {
+            self.ask(packet)?;
+        }
+        self.admitted += 1;
+        Ok(())
+    }
+
+    fn ask(&self, packet: &Packet<'_>) -> Result<(), LeftOut> {
         if !self.in_time(packet.timestamp) {
             return Err(LeftOut::Time);
         }
         if self.selection.filter.as_ref().is_some_and(|f| !f.matches_within(packet, self.selection.tunnels)) {
             return Err(LeftOut::Filter);
         }
-        self.admitted += 1;
         Ok(())
     }
 
     /// Both ends count; a packet without a time is in no span.
-    #[inline]
     fn in_time(&self, time: Option<Timestamp>) -> bool {
-        if self.selection.from.is_none() && self.selection.to.is_none() {
+        let (from, to) = (self.selection.from, self.selection.to);
+        if from.is_none() && to.is_none() {
             return true;
         }
-        self.in_span(time)
-    }
-
-    fn in_span(&self, time: Option<Timestamp>) -> bool {
-        let (from, to) = (self.selection.from, self.selection.to);
         let (Some(start), Some(time)) = (self.first, time) else { return false };
         from.is_none_or(|from| time >= from.resolve(start)) && to.is_none_or(|to| time <= to.resolve(start))
     }
