@@ -9,6 +9,7 @@ mod erf;
 mod error;
 mod folder;
 mod format;
+mod mapped;
 mod pcap;
 mod pcapng;
 mod record;
@@ -29,9 +30,10 @@ pub use format::FileFormat;
 
 use crate::Packet;
 use compressed::Threaded;
+use mapped::ask_ahead;
 use pcap::{Header, LOOK_AHEAD};
 use record::Step;
-use source::{Counted, Input, RegularFile, Source, Stream, Whole};
+use source::{Counted, Input, Source, Stream, Whole};
 
 /// Reads the packets of one capture, in the order in which they stand in it.
 ///
@@ -83,6 +85,9 @@ enum State {
 impl CaptureReader {
     /// Opens a capture file, a pipe or a device.
     ///
+    /// A regular file is mapped, as long as it is now. On Unix, the system ends a process that reads a mapped file which
+    /// somebody has made shorter meanwhile (SIGBUS); of files that must not do that, pass a [stream](Self::from_stream).
+    ///
     /// # Errors
     /// If the path cannot be opened, is a folder, is empty, or is not a capture of a format that is read.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
@@ -98,13 +103,15 @@ impl CaptureReader {
         if metadata.len() == 0 {
             return Err(CaptureError::Empty { path: path.into() });
         }
-        let mut source = Source::Stream(Stream::new(Input::File(RegularFile::new(file, metadata.len()))));
-        let failed = |source| CaptureError::Read { path: path.into(), packets: 0, offset: 0, source };
-        source.peek(LOOK_AHEAD).map_err(failed)?;
         let len = Some(metadata.len());
+        let Ok(whole) = Whole::map(&file) else {
+            // What cannot be mapped can be read.
+            return Self::streamed(path.into(), Box::new(file), len);
+        };
+        let source = Source::Whole(whole);
         match Compression::of(source.window()) {
             None => Self::start(path.into(), source, Vec::new(), None, len),
-            Some(_) => Self::streamed(path.into(), Box::new(source), len),
+            Some(_) => Self::streamed(path.into(), Box::new(file), len),
         }
     }
 
@@ -172,12 +179,12 @@ impl CaptureReader {
             match self.pending.take().unwrap_or_else(|| self.decoder.step(self.source.window())) {
                 packet @ Step::Packet(_) => {
                     self.pending = Some(packet);
-                    let (bytes, end, at) = self.source.at_hand();
-                    // No more than the bytes at hand, for the next record starts before.
-                    let stop = bytes.len() - end.saturating_sub(self.stop) as usize;
+                    let (window, end, at) = self.source.at_hand();
+                    let beyond_stop = end.saturating_sub(self.stop) as usize;
+                    let left = window.len().saturating_sub(AT_HAND).max(beyond_stop);
                     let (decoder, pending, packets) =
                         (&mut self.decoder, &mut self.pending, &mut self.packets);
-                    return Ok(Some(PacketsAtHand { bytes, end, at, stop, decoder, pending, packets }));
+                    return Ok(Some(PacketsAtHand { window, end, left, at, decoder, pending, packets }));
                 }
                 other => self.proceed(other)?,
             }
@@ -288,12 +295,14 @@ impl CaptureReader {
 
 /// The packets that a reader's buffer holds: see [`CaptureReader::packets_at_hand`].
 pub struct PacketsAtHand<'a> {
-    bytes: &'a [u8],
-    /// Where `bytes` end in the capture.
+    /// From the next record on.
+    window: &'a [u8],
+    /// Where the window ends in the capture.
     end: u64,
-    /// Where the next record starts in `bytes`, and from where on none is wanted.
+    /// Bytes of the window that no record is wanted from any more.
+    left: usize,
+    /// Where the next record starts in the reader's buffer.
     at: &'a mut usize,
-    stop: usize,
     decoder: &'a mut Decoder,
     pending: &'a mut Option<Step>,
     packets: &'a mut u64,
@@ -304,19 +313,31 @@ impl<'a> Iterator for PacketsAtHand<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Packet<'a>> {
-        let start = *self.at;
-        if start >= self.stop {
+        if self.window.len() <= self.left {
             return None;
         }
-        let window = &self.bytes[start..];
-        let record = match self.pending.take().unwrap_or_else(|| self.decoder.step(window)) {
+        if let Some(pending) = self.pending.take() {
+            return self.step(pending);
+        }
+        let step = self.decoder.step(self.window);
+        self.step(step)
+    }
+}
+
+impl<'a> PacketsAtHand<'a> {
+    #[inline(always)]
+    fn step(&mut self, step: Step) -> Option<Packet<'a>> {
+        let record = match step {
             Step::Packet(record) => record,
             other => {
                 *self.pending = Some(other);
                 return None;
             }
         };
-        *self.at = start + record.len;
+        let window = self.window;
+        ask_ahead(window);
+        self.window = &window[record.len..];
+        *self.at += record.len;
         *self.packets += 1;
         let captured = &window[record.data..record.data + record.captured];
         let added = record::pseudo_header_len(record.link_type, captured, record.wire_len);
@@ -385,18 +406,17 @@ impl CaptureReader {
     /// a small capture, a format whose records cannot be told from the middle.
     #[must_use]
     pub fn split(mut self, parts: usize) -> Vec<Self> {
-        let Some(all) = self.source.all() else { return vec![self] };
-        self.read_preamble(all.len());
+        let Some(all) = self.source.whole() else { return vec![self] };
+        self.read_preamble(all.len() as u64);
         let from = self.source.offset();
-        let len = all.len().saturating_sub(from);
+        let len = (all.len() as u64).saturating_sub(from);
         let parts = (parts as u64).min(len / SMALLEST_PART);
         if parts < 2 {
             return vec![self];
         }
         let boundary_within = |near: u64, len: usize| {
-            // What cannot be read now is said when the part before comes to it.
-            let bytes = all.some(near, len).ok()?;
-            Some(near + self.decoder.boundary(&bytes, ((near - from) % 4) as usize)? as u64)
+            let bytes = all.some(near as usize, len);
+            Some(near + self.decoder.boundary(bytes, ((near - from) % 4) as usize)? as u64)
         };
         let boundary = |near: u64| {
             boundary_within(near, MOST_CHAINS).or_else(|| boundary_within(near, SEARCH + CHAIN_LEN))
@@ -407,7 +427,7 @@ impl CaptureReader {
         let decoder = self.decoder.without_names();
         let readers = starts.iter().enumerate().map(|(n, &start)| Self {
             path: self.path.clone(),
-            source: all.starting_at(start),
+            source: all.starting_at(start as usize),
             decoder: decoder.clone(),
             compression: Vec::new(),
             packets: 0,
@@ -462,6 +482,9 @@ impl CaptureReader {
 
 /// Below this many bytes, a part costs more than it gains.
 const SMALLEST_PART: u64 = 64 << 10;
+
+/// Of a capture that is in memory, how many bytes are at hand at once: its listener hears of progress in between.
+const AT_HAND: usize = 1 << 20;
 
 /// How far to look for a record's start. It takes at most one packet of the usual greatest length.
 const SEARCH: usize = 512 << 10;

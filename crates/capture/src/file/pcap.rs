@@ -150,16 +150,22 @@ impl Pcap {
         if window.len() < len {
             return Step::Need(len);
         }
-        let padding = self.padding.min(header.captured);
-        Step::Packet(Record {
+        let mut record = Record {
             len,
-            data: self.header_len + padding as usize,
-            captured: (header.captured - padding) as usize,
-            wire_len: header.original.saturating_sub(self.padding),
+            data: self.header_len,
+            captured: header.captured as usize,
+            wire_len: header.original,
             timestamp: Some(self.timestamp(header.seconds, header.fraction)),
             link_type: self.link_type,
             fcs_len: self.fcs_len,
-        })
+        };
+        if self.padding > 0 {
+            let padding = self.padding.min(header.captured) as usize;
+            record.data += padding;
+            record.captured -= padding;
+            record.wire_len = header.original.saturating_sub(self.padding);
+        }
+        Step::Packet(record)
     }
 
     /// How many bytes a chain of so many plausible records takes, and of so many bytes at least, if one starts here. A guess that is always checked later: see

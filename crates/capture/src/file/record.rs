@@ -32,7 +32,12 @@ pub(super) struct Record {
 
 /// Bytes of a packet's data that were not on the wire: what the capturing program put before it. Only the link
 /// types for which Wireshark's file reader takes them off the original length.
+#[inline]
 pub(super) fn pseudo_header_len(link_type: LinkType, data: &[u8], wire_len: u32) -> u32 {
+    if link_type == LinkType::ETHERNET { 0 } else { other_pseudo_header_len(link_type, data, wire_len) }
+}
+
+fn other_pseudo_header_len(link_type: LinkType, data: &[u8], wire_len: u32) -> u32 {
     const ERF: u16 = 197;
     match link_type.0 {
         // SunATM, MTP2, Bluetooth HCI H4, Bluetooth monitor.

@@ -1,13 +1,14 @@
-//! Where a capture's bytes come from: memory, where all are there at once, or a file or stream, read bit by bit.
+//! Where a capture's bytes come from: memory or a mapped file, where all are there at once, or a stream, read bit by bit.
 //! Both show a window that starts at the next record.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::compressed::{HEADROOM, Threaded};
+use super::mapped::Mapped;
 
 pub(super) enum Source {
     Whole(Whole),
@@ -44,12 +45,14 @@ impl Source {
         }
     }
 
-    /// All bytes at hand, where in the capture they end, and how many of them are before the window.
+    /// The window, where in the capture it ends, and how far into the bytes at hand it starts.
     #[inline]
     pub(super) fn at_hand(&mut self) -> (&[u8], u64, &mut usize) {
         match self {
-            Self::Whole(whole) => (&whole.bytes, whole.bytes.len() as u64, &mut whole.at),
-            Self::Stream(stream) => (&stream.buffer[..stream.end], stream.given, &mut stream.start),
+            Self::Whole(whole) => (&whole.bytes[whole.at..], whole.bytes.len() as u64, &mut whole.at),
+            Self::Stream(stream) => {
+                (&stream.buffer[stream.start..stream.end], stream.given, &mut stream.start)
+            }
         }
     }
 
@@ -75,11 +78,10 @@ impl Source {
         }
     }
 
-    /// The whole capture, where any place of it is at hand.
-    pub(super) fn all(&self) -> Option<All> {
+    /// The whole capture, where every byte of it is at hand.
+    pub(super) fn whole(&self) -> Option<Whole> {
         match self {
-            Self::Whole(whole) => Some(All::Memory(whole.clone())),
-            Self::Stream(Stream { input: Input::File(file), .. }) => Some(All::File(file.clone())),
+            Self::Whole(whole) => Some(whole.clone()),
             Self::Stream(_) => None,
         }
     }
@@ -94,57 +96,52 @@ impl Source {
     }
 }
 
-/// A capture that can be read from any place.
-pub(super) enum All {
-    Memory(Whole),
-    File(RegularFile),
-}
-
-impl All {
-    pub(super) fn len(&self) -> u64 {
-        match self {
-            Self::Memory(whole) => whole.bytes.len() as u64,
-            Self::File(file) => file.len,
-        }
-    }
-
-    /// The same bytes, from another place on.
-    pub(super) fn starting_at(&self, at: u64) -> Source {
-        match self {
-            Self::Memory(whole) => {
-                let at = usize::try_from(at).unwrap_or(usize::MAX).min(whole.bytes.len());
-                Source::Whole(Whole { at, ..whole.clone() })
-            }
-            Self::File(file) => Source::Stream(Stream::new(Input::File(RegularFile { at, ..file.clone() }))),
-        }
-    }
-
-    /// So many bytes from a place on, or as many as there are.
-    pub(super) fn some(&self, at: u64, len: usize) -> io::Result<Cow<'_, [u8]>> {
-        match self {
-            Self::Memory(whole) => {
-                let from = usize::try_from(at).unwrap_or(usize::MAX).min(whole.bytes.len());
-                Ok(Cow::Borrowed(&whole.bytes[from..whole.bytes.len().min(from.saturating_add(len))]))
-            }
-            Self::File(file) => {
-                let mut bytes = Vec::new();
-                RegularFile { at, ..file.clone() }.take(len as u64).read_to_end(&mut bytes)?;
-                Ok(Cow::Owned(bytes))
-            }
-        }
-    }
-}
-
 /// A capture of which every byte is at hand. Clones share the bytes.
 #[derive(Clone)]
 pub(super) struct Whole {
-    bytes: Arc<Vec<u8>>,
+    bytes: Arc<Bytes>,
     at: usize,
+}
+
+enum Bytes {
+    Memory(Vec<u8>),
+    File(Mapped),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Memory(bytes) => bytes,
+            Self::File(file) => file,
+        }
+    }
 }
 
 impl Whole {
     pub(super) fn from_vec(bytes: Vec<u8>) -> Self {
-        Self { bytes: Arc::new(bytes), at: 0 }
+        Self { bytes: Arc::new(Bytes::Memory(bytes)), at: 0 }
+    }
+
+    pub(super) fn map(file: &File) -> io::Result<Self> {
+        Ok(Self { bytes: Arc::new(Bytes::File(Mapped::new(file)?)), at: 0 })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The same bytes, from another place on.
+    pub(super) fn starting_at(&self, at: usize) -> Source {
+        Source::Whole(Self { at: at.min(self.len()), ..self.clone() })
+    }
+
+    /// So many bytes from a place on, or as many as there are.
+    pub(super) fn some(&self, at: usize, len: usize) -> &[u8] {
+        let from = at.min(self.len());
+        &self.bytes[from..self.len().min(from.saturating_add(len))]
     }
 
     #[inline]
@@ -153,56 +150,11 @@ impl Whole {
     }
 }
 
-/// A regular file, read from any place. Clones share the file, not the place.
-// Read and not mapped: pages of a map are made known to the process one by one and taken away again, which takes longer
-// than to copy them into a buffer that stays in a cache; and a file that is made shorter would end the process.
-#[derive(Clone)]
-pub(super) struct RegularFile {
-    file: Arc<File>,
-    at: u64,
-    len: u64,
-}
-
-impl RegularFile {
-    pub(super) fn new(file: File, len: u64) -> Self {
-        Self { file: Arc::new(file), at: 0, len }
-    }
-
-    #[cfg(unix)]
-    fn read_at(&self, out: &mut [u8]) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&*self.file, out, self.at)
-    }
-
-    #[cfg(windows)]
-    fn read_at(&self, out: &mut [u8]) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(&*self.file, out, self.at)
-    }
-}
-
-impl Read for RegularFile {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let n = self.read_at(out)?;
-        self.at += n as u64;
-        Ok(n)
-    }
-}
-
 /// Where a stream's bytes come from.
 pub(super) enum Input {
-    File(RegularFile),
     Here(Box<dyn Read + Send>),
     /// From another thread, in chunks.
     There(Threaded),
-}
-
-impl Input {
-    /// What is asked of it at once, at least: no more than there is of a small file.
-    fn at_once(&self) -> usize {
-        match self {
-            Self::File(file) => file.len.saturating_sub(file.at).saturating_add(1).min(READ as u64) as usize,
-            _ => READ,
-        }
-    }
 }
 
 /// What is asked of an input at once, at least: much of a processor's second cache, not all of it.
@@ -211,7 +163,6 @@ const READ: usize = 256 << 10;
 impl Read for Input {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::File(file) => file.read(out),
             Self::Here(input) => input.read(out),
             Self::There(input) => input.read(out),
         }
@@ -231,8 +182,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(input: Input) -> Self {
-        let given = if let Input::File(file) = &input { file.at } else { 0 };
-        Self { input, buffer: Vec::new(), start: 0, end: 0, given, failure: None }
+        Self { input, buffer: Vec::new(), start: 0, end: 0, given: 0, failure: None }
     }
 
     /// The buffer grows only as bytes arrive, so a length that lies costs nothing.
@@ -259,9 +209,8 @@ impl Stream {
                 self.end -= self.start;
                 self.start = 0;
             }
-            let at_once = self.input.at_once();
-            if self.buffer.len() - self.end < at_once {
-                let len = (self.buffer.len() * 2).min(need + READ).max(self.end + at_once);
+            if self.buffer.len() - self.end < READ {
+                let len = (self.buffer.len() * 2).min(need + READ).max(self.end + READ);
                 self.buffer.resize(len, 0);
             }
             match self.input.read(&mut self.buffer[self.end..]) {
