@@ -1,7 +1,10 @@
 //! One capture into one shard: whole, or in parts that several threads read side by side.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::panic::resume_unwind;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use pcapviz_capture::{CaptureError, CaptureReader, DissectOptions, Dissector, HelloWindow, Named};
@@ -72,51 +75,168 @@ impl<'a> Reading<'a> {
         if let Some(progress) = self.progress {
             progress.expect(len);
         }
-        let parts = if self.selection.looks_back() { vec![reader] } else { reader.split(threads) };
         let bytes_before = shard.table.totals().bytes;
-        // The first part goes on with the shard at hand, the others begin their own.
-        let sibling = shard.sibling();
-        let shards =
-            std::iter::once(std::mem::take(shard)).chain(std::iter::repeat_with(|| sibling.sibling()));
-        let mut parts: Vec<_> = parts
-            .into_iter()
-            .zip(shards)
-            .enumerate()
-            .map(|(i, (reader, shard))| {
-                let hellos = if i == 0 { HelloWindow::default() } else { HelloWindow::of_later_part() };
-                Part { hellos, ..Part::new(*self, number, reader, shard) }
-            })
-            .collect();
-        thread::scope(|scope| {
-            let mut parts = parts.iter_mut();
-            let first = parts.next();
-            for part in parts {
-                scope.spawn(|| part.read());
+        let whole = if threads < 2 || self.selection.looks_back() {
+            self.in_one_go(number, reader, shard)
+        } else {
+            match self.side_by_side(number, reader, threads, shard) {
+                Ok(whole) => whole,
+                // What the parts gave is worth nothing, but for the listener.
+                Err(told) => {
+                    let again = Self { progress: None, ..*self };
+                    Part { told, ..again.in_one_go(number, input.open()?, shard) }
+                }
             }
-            if let Some(part) = first {
-                part.read();
-            }
-        });
+        };
         if let Some(progress) = self.progress {
             // What a damaged capture has left unread is done with too.
-            progress.advance(len.saturating_sub(parts.iter().map(|part| part.told).sum()));
+            progress.advance(len.saturating_sub(whole.told));
         }
-        let mut damage = None;
-        if let Some(whole) = parts.into_iter().reduce(|part, next| part.followed_by(next, threads)) {
-            summary.packets = whole.before + whole.reader.packets();
-            summary.bytes = whole.shard.table.totals().bytes - bytes_before;
-            summary.life = whole.life;
-            *shard = whole.shard;
-            damage = whole.damage;
+        summary.packets = whole.packets();
+        summary.bytes = shard.table.totals().bytes - bytes_before;
+        summary.life = whole.life;
+        if threads > 1 {
+            close(whole.reader);
         }
-        Ok((summary, damage))
+        Ok((summary, whole.damage))
+    }
+
+    fn in_one_go(&self, number: u32, reader: CaptureReader, shard: &mut Shard) -> Part<'a> {
+        let mut part = Part::new(*self, number, reader, HelloWindow::default());
+        let mut dissector = Dissector::new(self.options.clone());
+        let mut defragmenter = self.selection.defragment.then(Defragmenter::default);
+        part.read(&mut dissector, defragmenter.as_mut(), shard);
+        if let Some(defragmenter) = &mut defragmenter {
+            defragmenter.finish(&mut shard.table);
+        }
+        part
+    }
+
+    /// Reads a capture in parts that follow each other, by so many threads, each into a shard of its own. If the parts do not
+    /// meet, the shard stays as it was; then how many bytes the listener has been told of.
+    fn side_by_side(
+        &self,
+        number: u32,
+        reader: CaptureReader,
+        threads: usize,
+        shard: &mut Shard,
+    ) -> Result<Part<'a>, u64> {
+        let mut queue = Queue { next: Some(reader), threads, ..Queue::default() };
+        queue.cut();
+        if queue.rest.is_none() {
+            return queue.next.map(|reader| self.in_one_go(number, reader, shard)).ok_or(0);
+        }
+        let queue = Mutex::new(queue);
+        let joined = Mutex::new(Joined::default());
+        let sibling = shard.sibling();
+        let work = || {
+            let (mut shard, mut dissector) = (sibling.sibling(), Dissector::new(self.options.clone()));
+            loop {
+                let next = lock(&queue).take();
+                let Some((place, reader)) = next else { return shard };
+                let hellos = if place == 0 { HelloWindow::default() } else { HelloWindow::of_later_part() };
+                let mut part = Part::new(*self, number, reader, hellos);
+                part.read(&mut dissector, None, &mut shard);
+                if !lock(&joined).add(place, part, &mut shard) {
+                    return shard;
+                }
+            }
+        };
+        let shards = thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut shards = vec![work()];
+            for other in others {
+                shards.push(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            shards
+        });
+        let whole = joined.into_inner().unwrap_or_else(PoisonError::into_inner).whole()?;
+        shards.into_iter().for_each(|other| shard.merge(other, threads));
+        Ok(whole)
+    }
+}
+
+/// Closes a capture while other things are done: giving back the memory of a large file takes time, and nobody waits for it.
+fn close(reader: CaptureReader) {
+    // Without another thread it is closed here and now.
+    let _ = thread::Builder::new().spawn(move || drop(reader));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Who panics takes the whole with it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is to be read of a capture, part by part.
+#[derive(Default)]
+struct Queue {
+    next: Option<CaptureReader>,
+    /// What follows the next part.
+    rest: Option<CaptureReader>,
+    /// How many were taken.
+    taken: usize,
+    threads: usize,
+}
+
+impl Queue {
+    /// The next part with its place among them.
+    fn take(&mut self) -> Option<(usize, CaptureReader)> {
+        let place = self.taken;
+        let part = self.next.take()?;
+        self.next = self.rest.take();
+        self.cut();
+        self.taken += 1;
+        Some((place, part))
+    }
+
+    /// Cuts the next part to size: large at first, and smaller the less is left, so that all threads end at about the same
+    /// time (guided self-scheduling: Polychronopoulos and Kuck, 1987).
+    fn cut(&mut self) {
+        if let Some(next) = &mut self.next {
+            let left = next.len().unwrap_or(0).saturating_sub(next.position());
+            self.rest = next.split_off((left / (2 * self.threads as u64)).max(LARGE / 2));
+        }
+    }
+}
+
+/// Parts that were read, joined as far as they follow each other from the start.
+#[derive(Default)]
+struct Joined<'a> {
+    start: Option<Part<'a>>,
+    /// How many these are.
+    count: usize,
+    /// Later ones, by their places.
+    later: BTreeMap<usize, Part<'a>>,
+    is_broken: bool,
+    /// Bytes that the listener has been told of.
+    told: u64,
+}
+
+impl<'a> Joined<'a> {
+    /// Adds a part, and says whether all have met so far. What only shows where parts meet goes into the shard.
+    fn add(&mut self, place: usize, part: Part<'a>, shard: &mut Shard) -> bool {
+        self.told += part.told;
+        self.later.insert(place, part);
+        while let Some(part) = self.later.remove(&self.count) {
+            self.count += 1;
+            self.start = match self.start.take() {
+                None => Some(part),
+                Some(start) => start.followed_by(part, shard),
+            };
+            self.is_broken |= self.start.is_none();
+        }
+        !self.is_broken
+    }
+
+    /// All of them, if they met.
+    fn whole(self) -> Result<Part<'a>, u64> {
+        let told = self.told;
+        let whole = self.start.filter(|_| !self.is_broken && self.later.is_empty());
+        whole.map(|whole| Part { told, ..whole }).ok_or(told)
     }
 }
 
 /// A capture or a part of one, as far as it has been read.
-// Parts stand side by side and are written to by a thread each: no two of these may share a line of the cache, nor a pair
-// of lines, which processors fetch together.
-#[repr(align(128))]
 struct Part<'a> {
     reading: Reading<'a>,
     number: u32,
@@ -124,41 +244,32 @@ struct Part<'a> {
     /// Packets in the parts before, where they have been joined to this one.
     before: u64,
     intake: Intake<'a>,
-    dissector: Dissector,
-    defragmenter: Option<Defragmenter>,
     hellos: HelloWindow,
-    shard: Shard,
     life: Life,
     damage: Option<CaptureError>,
-    /// How many of the reader's names the shard has.
-    named: usize,
     /// Bytes that the listener has been told of.
     told: u64,
 }
 
 impl<'a> Part<'a> {
-    fn new(reading: Reading<'a>, number: u32, reader: CaptureReader, shard: Shard) -> Self {
+    fn new(reading: Reading<'a>, number: u32, reader: CaptureReader, hellos: HelloWindow) -> Self {
         let intake = Intake::new(reading.selection);
-        let defragmenter = reading.selection.defragment.then(Defragmenter::default);
-        Self {
-            reading,
-            number,
-            reader,
-            before: 0,
-            intake,
-            dissector: Dissector::new(reading.options.clone()),
-            defragmenter,
-            hellos: HelloWindow::default(),
-            shard,
-            life: None,
-            damage: None,
-            named: 0,
-            told: 0,
-        }
+        let (before, life, damage, told) = (0, None, None, 0);
+        Self { reading, number, reader, before, intake, hellos, life, damage, told }
     }
 
-    /// Reads on to the end of the part.
-    fn read(&mut self) {
+    /// Packets in this part and in those before that it was joined to.
+    fn packets(&self) -> u64 {
+        self.before + self.reader.packets()
+    }
+
+    /// Reads to the end of the part.
+    fn read(
+        &mut self,
+        dissector: &mut Dissector,
+        mut defragmenter: Option<&mut Defragmenter>,
+        shard: &mut Shard,
+    ) {
         let start = self.reader.position();
         while !self.intake.is_done() {
             match self.reader.packets_at_hand() {
@@ -169,13 +280,12 @@ impl<'a> Part<'a> {
                             let (first, last) = self.life.get_or_insert((time, time));
                             (*first, *last) = (time.min(*first), time.max(*last));
                         }
-                        match self.intake.admit(&packet, &mut window, self.shard.table.totals_mut()) {
+                        match self.intake.admit(&packet, &mut window, shard.table.totals_mut()) {
                             Ok(()) => {
-                                let (dissector, hellos) = (&mut self.dissector, &mut self.hellos);
-                                let defragmenter = self.defragmenter.as_mut();
-                                self.shard.observe(self.number, &packet, dissector, hellos, defragmenter);
+                                let (hellos, defragmenter) = (&mut self.hellos, defragmenter.as_deref_mut());
+                                shard.observe(self.number, &packet, dissector, hellos, defragmenter);
                             }
-                            Err(reason) => self.shard.table.leave_out(&packet, reason),
+                            Err(reason) => shard.table.leave_out(&packet, reason),
                         }
                         if self.intake.is_done() {
                             break;
@@ -185,7 +295,7 @@ impl<'a> Part<'a> {
                 }
                 Ok(None) => break,
                 Err(damage) => {
-                    self.damage = Some(damage.after(self.before));
+                    self.damage = Some(damage);
                     break;
                 }
             }
@@ -195,33 +305,24 @@ impl<'a> Part<'a> {
                 self.told = self.told.max(done);
             }
         }
-        self.shard.settle();
-        if let Some(defragmenter) = &mut self.defragmenter {
-            defragmenter.finish(&mut self.shard.table);
+        shard.settle();
+        for (address, name) in self.reader.names() {
+            shard.names.insert(Named::Host(*address), NameSource::CaptureFile, name, None);
         }
-        for (address, name) in &self.reader.names()[self.named..] {
-            self.shard.names.insert(Named::Host(*address), NameSource::CaptureFile, name, None);
-        }
-        self.named = self.reader.names().len();
     }
 
-    /// Both parts as one. The next one started at a guess: if this one did not end there, it is read anew.
-    fn followed_by(mut self, next: Self, threads: usize) -> Self {
-        if self.damage.is_some() {
-            return self;
+    /// Both parts as one; `None` if the next one, which started at a guess, does not start where this one ended. What only shows
+    /// where they meet goes into the shard.
+    fn followed_by(mut self, next: Self, shard: &mut Shard) -> Option<Self> {
+        if self.damage.is_some() || !self.reader.joins(&next.reader) {
+            return None;
         }
-        if !self.reader.joins(&next.reader) {
-            self.reader.take_over(&next.reader);
-            self.read();
-            return self;
-        }
-        self.before += self.reader.packets();
-        (self.reader, self.named) = (next.reader, next.named);
-        self.intake.join(next.intake, self.shard.table.totals_mut());
-        self.hellos.join(next.hellos, |time, sighting| self.shard.see(time, sighting));
-        self.shard.merge(next.shard, threads);
+        self.before = self.packets();
+        self.reader = next.reader;
+        self.intake.join(next.intake, shard.table.totals_mut());
+        self.hellos.join(next.hellos, |time, sighting| shard.see(time, sighting));
         self.life = join_lives(self.life, next.life);
         self.damage = next.damage.map(|damage| damage.after(self.before));
-        self
+        Some(self)
     }
 }

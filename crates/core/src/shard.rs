@@ -62,6 +62,11 @@ impl Shard {
         self.names.observe(time, sighting);
     }
 
+    /// Whether it has nothing yet.
+    fn is_empty(&self) -> bool {
+        self.table.totals().packets == 0 && self.names.is_empty() && self.names.left_out() == 0
+    }
+
     /// An empty shard that merges with this one the fastest.
     pub(crate) fn sibling(&self) -> Self {
         Self { table: self.table.sibling(), ..Self::default() }
@@ -69,6 +74,10 @@ impl Shard {
 
     /// Adds another's, by up to so many threads.
     pub(crate) fn merge(&mut self, other: Self, threads: usize) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
         let Self { table, names, claims, quic, observations, .. } = self;
         beside(
             threads,

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
-use memmap2::{Advice, Mmap};
+use memmap2::Mmap;
 
 /// A regular file's bytes, as long as it was when it was mapped.
 pub(super) struct Mapped(Mmap);
@@ -21,8 +21,32 @@ impl Mapped {
         let map = unsafe { Mmap::map(file)? };
         // Where this is not to be had, reading ahead is what the system makes of it.
         #[cfg(unix)]
-        let _ = map.advise(Advice::Sequential);
+        let _ = map.advise(memmap2::Advice::Sequential);
         Ok(Self(map))
+    }
+}
+
+/// Bytes given back at once.
+#[cfg(unix)]
+const PIECE: usize = 4 << 20;
+
+/// Piece by piece: whoever asks for memory meanwhile would wait for all of it, and giving back a gigabyte takes 20 ms.
+#[cfg(unix)]
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        for start in (0..self.0.len()).step_by(PIECE) {
+            let len = PIECE.min(self.0.len() - start);
+            #[expect(
+                unsafe_code,
+                reason = "memory would forget its bytes, a map of a file does not; see the comment"
+            )]
+            // SAFETY: nobody borrows the bytes any more; and the map is shared, so that they are in the file.
+            let given =
+                unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, len) };
+            if given.is_err() {
+                return;
+            }
+        }
     }
 }
 

@@ -406,26 +406,37 @@ impl CaptureReader {
     /// a small capture, a format whose records cannot be told from the middle.
     #[must_use]
     pub fn split(mut self, parts: usize) -> Vec<Self> {
-        let Some(all) = self.source.whole() else { return vec![self] };
-        self.read_preamble(all.len() as u64);
-        let from = self.source.offset();
-        let len = (all.len() as u64).saturating_sub(from);
-        let parts = (parts as u64).min(len / SMALLEST_PART);
-        if parts < 2 {
-            return vec![self];
+        let mut readers = Vec::new();
+        for left in (2..=parts as u64).rev() {
+            let Some(len) = self.len_left() else { break };
+            let Some(next) = self.split_off(len / left) else { break };
+            readers.push(std::mem::replace(&mut self, next));
         }
-        let boundary_within = |near: u64, len: usize| {
+        readers.push(self);
+        readers
+    }
+
+    /// Cuts off, as a part of its own, what follows about so many bytes more: see [`split`](Self::split). `None` where there is
+    /// nothing to gain.
+    pub fn split_off(&mut self, bytes: u64) -> Option<Self> {
+        let all = self.source.whole()?;
+        self.read_preamble(all.len() as u64);
+        let (from, left) = (self.source.offset(), self.len_left()?);
+        if bytes < SMALLEST_PART || left.saturating_sub(bytes) < SMALLEST_PART {
+            return None;
+        }
+        let near = from + bytes;
+        let boundary_within = |len: usize| {
             let bytes = all.some(near as usize, len);
             Some(near + self.decoder.boundary(bytes, ((near - from) % 4) as usize)? as u64)
         };
-        let boundary = |near: u64| {
-            boundary_within(near, MOST_CHAINS).or_else(|| boundary_within(near, SEARCH + CHAIN_LEN))
-        };
-        let mut starts: Vec<u64> = (1..parts).filter_map(|n| boundary(from + n * (len / parts))).collect();
-        // One guess may lie behind the next.
-        starts.dedup_by(|start, before| start <= before);
+        let start = boundary_within(MOST_CHAINS).or_else(|| boundary_within(SEARCH + CHAIN_LEN))?;
+        if start >= from + left {
+            return None;
+        }
         let decoder = self.decoder.without_names();
-        let readers = starts.iter().enumerate().map(|(n, &start)| Self {
+        let stop = std::mem::replace(&mut self.stop, start);
+        Some(Self {
             path: self.path.clone(),
             source: all.starting_at(start as usize),
             decoder: decoder.clone(),
@@ -433,15 +444,17 @@ impl CaptureReader {
             packets: 0,
             state: self.state,
             pending: None,
-            stop: starts.get(n + 1).map_or(self.stop, |&next| next),
-            start: (start, decoder.clone()),
+            stop,
+            start: (start, decoder),
             read: None,
             len: self.len,
-        });
-        let mut readers: Vec<Self> = readers.collect();
-        self.stop = starts.first().map_or(self.stop, |&first| first);
-        readers.insert(0, self);
-        readers
+        })
+    }
+
+    /// Bytes from here to where this part ends, where all are at hand.
+    fn len_left(&self) -> Option<u64> {
+        let end = self.stop.min(self.source.whole()?.len() as u64);
+        Some(end.saturating_sub(self.source.offset()))
     }
 
     /// Whether this part, read to its end, ended without an error just where `next` started, with everything
