@@ -4,10 +4,12 @@
 
 use std::num::NonZero;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pcapviz_core::render::layout::Engine;
 use pcapviz_core::render::{Format, RenderOptions, render};
-use pcapviz_core::{GraphLayer, Pipeline, Report};
+use pcapviz_core::{GraphLayer, Pipeline, Progress, Report};
 use pcapviz_testkit::capture::{Endian, Pcap, PcapNg, Record};
 use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Tcp, Udp};
 use pcapviz_testkit::shared;
@@ -23,7 +25,8 @@ fn outputs(report: &Report) -> Vec<String> {
     let engine = Engine::by_name("auto").unwrap();
     let layout = engine.layout();
     let options = RenderOptions::new(&*layout);
-    let mut outputs = vec![report.summary(false), format!("{:?}", report.totals())];
+    let mut outputs =
+        vec![report.summary(false), format!("{:?}", report.totals()), format!("{:?}", report.damages)];
     for layer in GraphLayer::ALL {
         let graph = report.graph(layer);
         outputs.extend([report.contacted_list(&graph), report.contacting_list(&graph)]);
@@ -72,6 +75,44 @@ fn a_large_capture_is_the_same_by_any_number_of_threads() {
     let report = check(&path, None);
     assert_eq!(report.totals().packets, 26_667);
     assert!(report.totals().duplicates > 6_000 && report.totals().time_backwards > 6_000);
+}
+
+/// What stands behind the damage was read by other threads, and does not count; the listener hears of all bytes, once.
+#[test]
+fn a_capture_damaged_in_its_middle_is_the_same_by_any_number_of_threads() {
+    #[derive(Default)]
+    struct Told(AtomicU64, AtomicU64);
+    impl Progress for Told {
+        fn expect(&self, bytes: u64) {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
+        fn advance(&self, bytes: u64) {
+            self.1.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.pcap");
+    let sound = large();
+    for percent in [1, 40, 99] {
+        // No record has such a length; it is that of one of the next two.
+        let mut file = sound.clone();
+        let at = file.len() / 100 * percent;
+        file[at..at + 2000].fill(0xff);
+        std::fs::write(&path, &file).unwrap();
+        let report = check(&path, None);
+        assert!(report.damages.len() == 1 && report.totals().packets < 26_600, "{percent} %");
+        for threads in [1, 2, 3] {
+            let told = Arc::new(Told::default());
+            let pipeline = Pipeline::new().capture(&path).progress(told.clone());
+            pipeline.threads(NonZero::new(threads).unwrap()).run();
+            let [expected, done] = [&told.0, &told.1].map(|bytes| bytes.load(Ordering::Relaxed));
+            assert_eq!(
+                (expected, done),
+                (file.len() as u64, file.len() as u64),
+                "{percent} %, {threads} threads"
+            );
+        }
+    }
 }
 
 /// A later section is what parts do not know of: the part before reads on, and has its names already.

@@ -34,15 +34,15 @@ const PIECE: usize = 4 << 20;
 #[cfg(unix)]
 impl Drop for Mapped {
     fn drop(&mut self) {
-        for start in (0..self.0.len()).step_by(PIECE) {
-            let len = PIECE.min(self.0.len() - start);
+        // What is left is given back with the map.
+        for start in (0..self.0.len() / PIECE).map(|piece| piece * PIECE) {
             #[expect(
                 unsafe_code,
                 reason = "memory would forget its bytes, a map of a file does not; see the comment"
             )]
             // SAFETY: nobody borrows the bytes any more; and the map is shared, so that they are in the file.
             let given =
-                unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, len) };
+                unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, PIECE) };
             if given.is_err() {
                 return;
             }

@@ -407,17 +407,36 @@ impl CaptureReader {
     #[must_use]
     pub fn split(mut self, parts: usize) -> Vec<Self> {
         let mut readers = Vec::new();
-        for left in (2..=parts as u64).rev() {
-            let Some(len) = self.len_left() else { break };
-            let Some(next) = self.split_off(len / left) else { break };
-            readers.push(std::mem::replace(&mut self, next));
+        let most = self.len_left().unwrap_or(0) / SMALLEST_PART;
+        for left in (2..=most.min(parts as u64)).rev() {
+            let bytes = self.len_left().unwrap_or(0) / left;
+            // Where no record's start is found, one may be found further on.
+            if let Some(next) = self.split_off(bytes) {
+                readers.push(std::mem::replace(&mut self, next));
+            }
         }
         readers.push(self);
         readers
     }
 
-    /// Cuts off, as a part of its own, what follows about so many bytes more: see [`split`](Self::split). `None` where there is
-    /// nothing to gain.
+    /// Cuts off, as a part of its own, what follows about so many bytes more: see [`split`](Self::split). `None`, and this part
+    /// is what it was, where there is nothing to gain. O(1): looks at a few hundred kilobytes at most.
+    ///
+    /// ```
+    /// use pcapviz_capture::CaptureReader;
+    ///
+    /// # let file_header = *b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0";
+    /// # let record = *b"\x01\0\0\0\x02\0\0\0\x04\0\0\0\x3c\0\0\0\xde\xad\xbe\xef";
+    /// # let mut bytes = file_header.to_vec();
+    /// # (0..9000).for_each(|_| bytes.extend(record));
+    /// let mut first = CaptureReader::from_bytes("big.pcap", bytes)?;
+    /// let mut rest = first.split_off(100_000).expect("there is more");
+    /// while first.next_packet()?.is_some() {}
+    /// while rest.next_packet()?.is_some() {}
+    /// assert!(first.joins(&rest) && first.position() >= 100_000);
+    /// assert_eq!(first.packets() + rest.packets(), 9000);
+    /// # Ok::<(), pcapviz_capture::CaptureError>(())
+    /// ```
     pub fn split_off(&mut self, bytes: u64) -> Option<Self> {
         let all = self.source.whole()?;
         self.read_preamble(all.len() as u64);
