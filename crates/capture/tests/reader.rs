@@ -465,6 +465,16 @@ fn compressed_once_twice_and_in_pieces() {
     check("four times", &onion, &[], Some("compressed more than 3 times over"));
 }
 
+/// However many frames there are to skip.
+#[test]
+fn nothing_but_skippable_frames() {
+    let bytes = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0].repeat(1 << 19);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    assert!(CaptureReader::open(file.path()).is_err());
+    assert!(CaptureReader::from_bytes("skippable", bytes).is_err());
+}
+
 #[test]
 fn frames_to_skip_belong_to_the_compression_after_them() {
     let file = Pcap::default().file(&records());

@@ -126,6 +126,8 @@ impl<'a> Reading<'a> {
         if queue.rest.is_none() {
             return queue.next.map(|reader| self.in_one_go(number, reader, shard)).ok_or(0);
         }
+        // No more threads than there can be parts.
+        let most = queue.rest.as_ref().and_then(CaptureReader::len).unwrap_or(0).div_ceil(LARGE / 2) as usize;
         let queue = Mutex::new(queue);
         let joined = Mutex::new(Joined::default());
         let sibling = shard.sibling();
@@ -143,7 +145,7 @@ impl<'a> Reading<'a> {
             }
         };
         let shards = thread::scope(|scope| {
-            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..threads.min(most)).map(|_| scope.spawn(work)).collect();
             let mut shards = vec![work()];
             for other in others {
                 shards.push(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
@@ -194,7 +196,12 @@ impl Queue {
     fn cut(&mut self) {
         if let Some(next) = &mut self.next {
             let left = next.len().unwrap_or(0).saturating_sub(next.position());
-            self.rest = next.split_off((left / (2 * self.threads as u64)).max(LARGE / 2));
+            let mut bytes = (left / (2 * self.threads as u64)).max(LARGE / 2);
+            // Where no record's start is found, one may be found further on.
+            while self.rest.is_none() && bytes < left {
+                self.rest = next.split_off(bytes);
+                bytes *= 2;
+            }
         }
     }
 }
@@ -213,7 +220,8 @@ struct Joined<'a> {
 }
 
 impl<'a> Joined<'a> {
-    /// Adds a part, and says whether all have met so far. What only shows where parts meet goes into the shard.
+    /// Adds a part, and says whether it is worth reading on: all have met so far, and none is damaged. What only shows where
+    /// parts meet goes into the shard.
     fn add(&mut self, place: usize, part: Part<'a>, shard: &mut Shard) -> bool {
         self.told += part.told;
         self.later.insert(place, part);
@@ -225,7 +233,7 @@ impl<'a> Joined<'a> {
             };
             self.is_broken |= self.start.is_none();
         }
-        !self.is_broken
+        !self.is_broken && self.start.as_ref().is_none_or(|start| start.damage.is_none())
     }
 
     /// All of them, if they met.

@@ -3,7 +3,7 @@ use pcapviz_capture::{
     Dissector, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, identify, sightings,
 };
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable, beside};
+use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable, Totals, beside};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
@@ -62,9 +62,9 @@ impl Shard {
         self.names.observe(time, sighting);
     }
 
-    /// Whether it has nothing yet.
+    /// Whether it has nothing yet: all else comes with packets, but for names that a file lists.
     fn is_empty(&self) -> bool {
-        self.table.totals().packets == 0 && self.names.is_empty() && self.names.left_out() == 0
+        *self.table.totals() == Totals::default() && self.names.is_empty() && self.names.left_out() == 0
     }
 
     /// An empty shard that merges with this one the fastest.

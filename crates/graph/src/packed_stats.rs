@@ -88,7 +88,7 @@ impl Sum {
     }
 
     /// Adds a packet more, as [`FlowStats::merge`] does.
-    // In place: nearly every packet passes here. Nothing overflows: that would take 2^32 packets.
+    // In place: nearly every packet passes here.
     #[inline]
     pub(crate) fn observe(
         &mut self,
@@ -98,8 +98,8 @@ impl Sum {
         found: &Dissection<'_>,
     ) {
         self.packets += 1;
-        self.bytes += u64::from(packet.wire_len);
-        self.payload_bytes += u64::from(found.payload_len());
+        self.bytes = self.bytes.saturating_add(packet.wire_len.into());
+        self.payload_bytes = self.payload_bytes.saturating_add(found.payload_len().into());
         if let Some(time) = packet.timestamp {
             match life(self.first, self.last) {
                 Some(life) => self.activity = self.activity.and_in(slots, life, time),

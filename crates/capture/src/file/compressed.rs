@@ -39,7 +39,17 @@ const XZ_MEMORY: u64 = (128 + 8) << 20;
 
 impl Compression {
     /// The compression whose magic bytes these are.
-    pub(super) fn of(head: &[u8]) -> Option<Self> {
+    pub(super) fn of(mut head: &[u8]) -> Option<Self> {
+        // Skippable frames, which zstd and lz4 share; pzstd writes one first. What shows nothing else is zstd's.
+        let mut skipped = None;
+        while let [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, rest @ ..] = head {
+            skipped = Some(Self::Zstd);
+            head = rest.get(u32::from_le_bytes([*a, *b, *c, *d]) as usize..).unwrap_or_default();
+        }
+        Self::by_magic(head).or(skipped)
+    }
+
+    fn by_magic(head: &[u8]) -> Option<Self> {
         match head {
             [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
@@ -47,11 +57,6 @@ impl Compression {
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
-            // A skippable frame, which zstd and lz4 share; pzstd writes one first.
-            [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, rest @ ..] => {
-                let next = rest.get(u32::from_le_bytes([*a, *b, *c, *d]) as usize..).and_then(Self::of);
-                Some(next.unwrap_or(Self::Zstd))
-            }
             _ => None,
         }
     }

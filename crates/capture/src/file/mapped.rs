@@ -16,8 +16,8 @@ impl Mapped {
     pub(super) fn new(file: &File) -> io::Result<Self> {
         #[expect(unsafe_code, reason = "mapping a file; see the comment")]
         // SAFETY: as with every mapped file, others must not write to these bytes while they are borrowed. Nobody who only reads
-        // can see to that; what a program appends meanwhile is beyond the map. A file that is made shorter ends the process
-        // (SIGBUS), as the documentation of `CaptureReader::open` says.
+        // can see to that, as the documentation of `CaptureReader::open` says; what a program appends meanwhile is beyond the map.
+        // Bytes that can no longer be had, of a file made shorter or a disk that fails, end the process (SIGBUS).
         let map = unsafe { Mmap::map(file)? };
         // Where this is not to be had, reading ahead is what the system makes of it.
         #[cfg(unix)]

@@ -85,8 +85,9 @@ enum State {
 impl CaptureReader {
     /// Opens a capture file, a pipe or a device.
     ///
-    /// A regular file is mapped, as long as it is now. On Unix, the system ends a process that reads a mapped file which
-    /// somebody has made shorter meanwhile (SIGBUS); of files that must not do that, pass a [stream](Self::from_stream).
+    /// A regular file is mapped, as long as it is now. Nobody may write to its bytes while it is read, and the system ends a
+    /// process that reads bytes of a mapped file which cannot be had (SIGBUS on Unix): somebody has made it shorter, or its
+    /// disk fails. Files that this may happen to are to be passed as a [stream](Self::from_stream).
     ///
     /// # Errors
     /// If the path cannot be opened, is a folder, is empty, or is not a capture of a format that is read.
@@ -148,7 +149,8 @@ impl CaptureReader {
         Ok(self.packets_at_hand()?.and_then(|mut packets| packets.next()))
     }
 
-    /// The next packets, one at least, as many as the reader's buffer holds: they can be looked at side by side. `None`
+    /// The next packets, one at least, as many as the reader's buffer holds, or a megabyte of a file or memory: they can be looked
+    /// at side by side. `None`
     /// at the end. Those that are not taken come again.
     ///
     /// ```
@@ -419,8 +421,9 @@ impl CaptureReader {
         readers
     }
 
-    /// Cuts off, as a part of its own, what follows about so many bytes more: see [`split`](Self::split). `None`, and this part
-    /// is what it was, where there is nothing to gain. O(1): looks at a few hundred kilobytes at most.
+    /// Cuts off, as a part of its own, what follows about so many bytes more: see [`split`](Self::split). `None` where there is
+    /// nothing to gain, or where no record's start is found: further on, there may be one. Looks at 3 MB there at most, mostly at
+    /// less than 64 KB; and reads what stands before this part's next packet.
     ///
     /// ```
     /// use pcapviz_capture::CaptureReader;
