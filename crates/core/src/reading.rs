@@ -196,12 +196,7 @@ impl Queue {
     fn cut(&mut self) {
         if let Some(next) = &mut self.next {
             let left = next.len().unwrap_or(0).saturating_sub(next.position());
-            let mut bytes = (left / (2 * self.threads as u64)).max(LARGE / 2);
-            // Where no record's start is found, one may be found further on.
-            while self.rest.is_none() && bytes < left {
-                self.rest = next.split_off(bytes);
-                bytes *= 2;
-            }
+            self.rest = next.split_off((left / (2 * self.threads as u64)).max(LARGE / 2));
         }
     }
 }

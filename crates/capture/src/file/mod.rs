@@ -150,8 +150,7 @@ impl CaptureReader {
     }
 
     /// The next packets, one at least, as many as the reader's buffer holds, or a megabyte of a file or memory: they can be looked
-    /// at side by side. `None`
-    /// at the end. Those that are not taken come again.
+    /// at side by side. `None` at the end. Those that are not taken come again.
     ///
     /// ```
     /// use pcapviz_capture::{CaptureReader, DuplicateWindow};
@@ -412,7 +411,6 @@ impl CaptureReader {
         let most = self.len_left().unwrap_or(0) / SMALLEST_PART;
         for left in (2..=most.min(parts as u64)).rev() {
             let bytes = self.len_left().unwrap_or(0) / left;
-            // Where no record's start is found, one may be found further on.
             if let Some(next) = self.split_off(bytes) {
                 readers.push(std::mem::replace(&mut self, next));
             }
@@ -422,8 +420,8 @@ impl CaptureReader {
     }
 
     /// Cuts off, as a part of its own, what follows about so many bytes more: see [`split`](Self::split). `None` where there is
-    /// nothing to gain, or where no record's start is found: further on, there may be one. Looks at 3 MB there at most, mostly at
-    /// less than 64 KB; and reads what stands before this part's next packet.
+    /// nothing to gain, or no record's start is found there, twice as far on, and so on. Looks at 3 MB of each place at most, mostly
+    /// at less than 64 KB of the first; and reads what stands before this part's next packet.
     ///
     /// ```
     /// use pcapviz_capture::CaptureReader;
@@ -447,12 +445,16 @@ impl CaptureReader {
         if bytes < SMALLEST_PART || left.saturating_sub(bytes) < SMALLEST_PART {
             return None;
         }
-        let near = from + bytes;
-        let boundary_within = |len: usize| {
+        let boundary_within = |near: u64, len: usize| {
             let bytes = all.some(near as usize, len);
             Some(near + self.decoder.boundary(bytes, ((near - from) % 4) as usize)? as u64)
         };
-        let start = boundary_within(MOST_CHAINS).or_else(|| boundary_within(SEARCH + CHAIN_LEN))?;
+        // Where no record's start is found, one may be found further on.
+        let places = std::iter::successors(Some(bytes), |bytes| bytes.checked_mul(2));
+        let start = places.take_while(|bytes| *bytes < left).find_map(|bytes| {
+            let near = from + bytes;
+            boundary_within(near, MOST_CHAINS).or_else(|| boundary_within(near, SEARCH + CHAIN_LEN))
+        })?;
         if start >= from + left {
             return None;
         }
