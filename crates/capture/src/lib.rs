@@ -34,7 +34,7 @@ pub use application::{
 };
 pub use dissect::{
     Absence, Application, Arp, DissectOptions, Dissection, Dissector, End, Fields, Fragment, GraphLayer,
-    HeadersId, Hosts, Icmp, Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels,
+    HeadersId, Hosts, Icmp, Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels, Usual,
     Vlans, dissect, layers,
 };
 pub use duplicate::DuplicateWindow;

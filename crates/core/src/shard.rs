@@ -1,6 +1,6 @@
 use pcapviz_analysis::Observations;
 use pcapviz_capture::{
-    Dissector, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, identify, sightings,
+    Dissector, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect, identify, sightings,
 };
 use pcapviz_enrich::NameTable;
 use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable, Totals, beside};
@@ -19,6 +19,7 @@ pub(crate) struct Shard {
 
 impl Shard {
     /// Counts one packet; its later fragments by way of the defragmenter, where there is one.
+    #[inline(always)]
     pub(crate) fn observe(
         &mut self,
         capture: u32,
@@ -27,7 +28,20 @@ impl Shard {
         hellos: &mut HelloWindow,
         defragmenter: Option<&mut Defragmenter>,
     ) {
-        let mut found = dissector.dissect(packet);
+        let mut found = match dissector.usual(packet) {
+            Some(usual) => {
+                // Nothing to be learnt from most packets but how long they are, and when they were sent.
+                let is_quiet = usual.is_quiet() && !Observations::heeds(&usual.ports());
+                if is_quiet
+                    && hellos.is_idle()
+                    && self.table.observe_quiet_in(&mut self.batch, capture, packet, &usual)
+                {
+                    return hellos.pass_over();
+                }
+                usual.dissection()
+            }
+            None => dissect(packet, dissector.options()),
+        };
         let time = packet.timestamp;
         if let Some(application) = &found.application {
             if let Some(protocol) = identify(application) {

@@ -1,5 +1,5 @@
 use crate::{FlowKey, Totals};
-use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId, Packet};
+use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId, Packet, Usual};
 
 use crate::activity::Slots;
 use crate::packed::{Packed, PackedV4, PackedV6};
@@ -52,6 +52,17 @@ impl FlowBatch {
         let Some(headers) = found.headers else { return false };
         let sum = if is_v6(found) { self.v6.sum(headers) } else { self.v4.sum(headers) };
         sum.map(|(sum, slots)| sum.observe(slots, capture, packet, found)).is_some()
+    }
+
+    /// The same for a packet whose payload says nothing.
+    #[inline]
+    pub(crate) fn add_quiet_to_open(&mut self, capture: u32, packet: &Packet<'_>, usual: &Usual<'_, '_>) -> bool {
+        let headers = usual.headers();
+        let sum = if usual.is_ipv6() { self.v6.sum(headers) } else { self.v4.sum(headers) };
+        let Some((sum, slots)) = sum else { return false };
+        let ports = usual.ports();
+        sum.grow(slots, capture, packet, ports.payload_len, ports.tcp_flags);
+        true
     }
 
     /// Adds a packet that shares its headers with none that is open.

@@ -88,7 +88,6 @@ impl Sum {
     }
 
     /// Adds a packet more, as [`FlowStats::merge`] does.
-    // In place: nearly every packet passes here.
     #[inline]
     pub(crate) fn observe(
         &mut self,
@@ -97,9 +96,25 @@ impl Sum {
         packet: &Packet<'_>,
         found: &Dissection<'_>,
     ) {
+        let tcp_flags = found.ports.as_ref().map_or(0, |ports| ports.tcp_flags);
+        self.grow(slots, capture, packet, found.payload_len(), tcp_flags);
+        self.protocols = self.protocols.union(found.protocols);
+    }
+
+    /// The same for a packet of the protocols that are there already.
+    // In place: nearly every packet passes here.
+    #[inline]
+    pub(crate) fn grow(
+        &mut self,
+        slots: &mut Slots,
+        capture: u32,
+        packet: &Packet<'_>,
+        payload_len: u32,
+        tcp_flags: u8,
+    ) {
         self.packets += 1;
         self.bytes = self.bytes.saturating_add(packet.wire_len.into());
-        self.payload_bytes = self.payload_bytes.saturating_add(found.payload_len().into());
+        self.payload_bytes = self.payload_bytes.saturating_add(payload_len.into());
         if let Some(time) = packet.timestamp {
             match life(self.first, self.last) {
                 Some(life) => self.activity = self.activity.and_in(slots, life, time),
@@ -109,8 +124,7 @@ impl Sum {
             self.last = self.last.max(time.as_nanos());
         }
         self.position = self.position.min(pack_position(Position { capture, offset: packet.offset }));
-        self.protocols = self.protocols.union(found.protocols);
-        self.tcp_flags |= found.ports.as_ref().map_or(0, |ports| ports.tcp_flags);
+        self.tcp_flags |= tcp_flags;
     }
 
     /// What is known of a flow by this alone.

@@ -4,7 +4,7 @@ use std::thread;
 
 use foldhash::SharedSeed;
 use foldhash::fast::{RandomState, SeedableRandomState};
-use pcapviz_capture::{Dissection, GraphLayer, Packet};
+use pcapviz_capture::{Dissection, GraphLayer, Packet, Usual};
 
 use crate::outline::Numbered;
 use crate::packed::{Packed, PackedV4, PackedV6};
@@ -117,6 +117,43 @@ impl FlowTable {
         } else {
             self.observe_unknown(batch, capture, packet, found);
         }
+    }
+
+    /// Counts a packet whose payload [says nothing](Usual::is_quiet), if packets with the same headers wait in the batch: as
+    /// [`observe_in`](Self::observe_in) would, without asking what else is found in it. Says whether it did.
+    ///
+    /// ```
+    /// use pcapviz_capture::{DissectOptions, Dissector, LinkType, Packet};
+    /// use pcapviz_graph::{FlowBatch, FlowTable};
+    ///
+    /// let mut frame = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0\x45\0\0\x1d\0\x01\0\0\x40\x11\0\0".to_vec();
+    /// frame.extend(b"\x0a\0\0\x01\x0a\0\0\x02\x13\x88\x1f\x90\0\x09\0\0a");
+    /// let packet = Packet::new(LinkType::ETHERNET, &frame);
+    /// let mut dissector = Dissector::new(DissectOptions::default());
+    /// let (mut table, mut batch) = (FlowTable::new(), FlowBatch::default());
+    /// for _ in 0..2 {
+    ///     let usual = dissector.usual(&packet).filter(|usual| usual.is_quiet()).ok_or("it says something")?;
+    ///     if !table.observe_quiet_in(&mut batch, 0, &packet, &usual) {
+    ///         table.observe_in(&mut batch, 0, &packet, &usual.dissection());
+    ///     }
+    /// }
+    /// table.settle(&mut batch);
+    /// assert_eq!((table.len(), table.totals().packets), (1, 2));
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[inline]
+    pub fn observe_quiet_in(
+        &mut self,
+        batch: &mut FlowBatch,
+        capture: u32,
+        packet: &Packet<'_>,
+        usual: &Usual<'_, '_>,
+    ) -> bool {
+        let is_counted = batch.add_quiet_to_open(capture, packet, usual);
+        if is_counted {
+            self.totals.count(packet);
+        }
+        is_counted
     }
 
     /// As [`observe_in`](Self::observe_in), where no packet with the same headers waits.

@@ -9,7 +9,7 @@ mod handshake;
 mod refusal;
 mod wrapped;
 
-use pcapviz_capture::{Dissection, Packet, Transport};
+use pcapviz_capture::{Dissection, Packet, Ports, Transport};
 use pcapviz_graph::Sampled;
 
 pub(crate) use claim::{Claim, Claims, Question, network};
@@ -50,6 +50,28 @@ const FIN_OR_SYN: u8 = 0b11;
 /// The port of DNS (RFC 1035).
 const DNS: u16 = 53;
 
+/// What a packet may tell of, by its ports.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// The start or the end of a connection.
+    Connection,
+    /// A name that DNS is asked for.
+    Name,
+    Nothing,
+}
+
+impl Told {
+    #[inline]
+    fn by(ports: &Ports) -> Self {
+        let pair = ports.ports;
+        match ports.transport {
+            Transport::Tcp if ports.tcp_flags & FIN_OR_SYN != 0 => Self::Connection,
+            Transport::Tcp | Transport::Udp if pair.source == DNS || pair.destination == DNS => Self::Name,
+            _ => Self::Nothing,
+        }
+    }
+}
+
 impl Observations {
     /// Takes in what a packet of the capture with this number (from 0) says. O(1), amortised.
     #[inline]
@@ -58,13 +80,10 @@ impl Observations {
             self.wrapped.observe(found);
         }
         if let Some(ports) = &found.ports {
-            let pair = ports.ports;
-            match ports.transport {
-                Transport::Tcp if ports.tcp_flags & FIN_OR_SYN != 0 => self.handshakes.observe(packet, found),
-                Transport::Tcp | Transport::Udp if pair.source == DNS || pair.destination == DNS => {
-                    self.names.observe(packet, found);
-                }
-                _ => {}
+            match Told::by(ports) {
+                Told::Connection => self.handshakes.observe(packet, found),
+                Told::Name => self.names.observe(packet, found),
+                Told::Nothing => {}
             }
         } else if found.icmp.is_some() {
             self.echoes.observe(packet, found);
@@ -74,6 +93,12 @@ impl Observations {
         } else if found.hosts.as_ref().is_some_and(|hosts| hosts.fragment.is_some()) {
             self.echoes.observe_fragment(found);
         }
+    }
+
+    /// Whether [`observe`](Self::observe) takes anything from a packet with these ports.
+    #[inline]
+    pub fn heeds(ports: &Ports) -> bool {
+        Told::by(ports) != Told::Nothing
     }
 
     /// Of what there was more than is kept: findings about what is left out are missing. Empty if nothing is.

@@ -26,6 +26,9 @@ const NAMING: [u16; 6] = [A, CNAME, PTR, AAAA, SRV, 0x20];
 /// Aliases followed from the name that was asked for; resolvers give up earlier.
 const MAX_ALIASES: usize = 32;
 
+/// Bytes of a message's header.
+const HEADER: usize = 12;
+
 /// A resource record, its data not looked into.
 pub(super) struct Record<'a> {
     pub(super) owner: Name<'a>,
@@ -38,7 +41,7 @@ pub(super) struct Record<'a> {
 /// What could be read of a message.
 #[derive(Default)]
 pub(super) struct Message<'a> {
-    pub(super) question: Option<Name<'a>>,
+    bytes: &'a [u8],
     /// Few, so that nearly no message asks for memory.
     pub(super) records: SmallVec<[Record<'a>; 4]>,
     /// Whether it ends where its last record does.
@@ -62,7 +65,7 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
     if records.is_empty() {
         return;
     }
-    let aliases = aliases(message.question, records);
+    let aliases = aliases(message.question(), records);
     // Of several addresses, most have the same name.
     let mut latest: Option<(Name<'_>, Option<String>)> = None;
     let of_internet = || records.iter().filter(|record| record.class == INTERNET);
@@ -121,13 +124,19 @@ fn services<'a>(
 /// Whether a datagram between any ports is a DNS answer: one question, a header without oddities, and
 /// records that end exactly where the datagram does.
 pub(super) fn is_answer(bytes: &[u8]) -> bool {
+    may_be_answer(bytes) && Message::read(bytes).is_whole
+}
+
+/// The same by its header alone.
+#[inline]
+pub(super) fn may_be_answer(bytes: &[u8]) -> bool {
     let Some(&[_, _, flags, more_flags, 0, 1, 0, answers, 0, authorities, 0, additional]) =
         bytes.first_chunk()
     else {
         return false;
     };
     let is_plain = flags & 0xf8 == 0x80 && more_flags & 0x40 == 0 && answers > 0;
-    is_plain && answers.max(authorities).max(additional) <= 64 && Message::read(bytes).is_whole
+    is_plain && answers.max(authorities).max(additional) <= 64
 }
 
 /// The messages that lie wholly in one TCP segment, each behind its length (RFC 1035, 4.2.2); and the
@@ -167,7 +176,14 @@ impl<'a> Message<'a> {
         message
     }
 
+    /// What is asked first: servers answer one question.
+    fn question(&self) -> Option<Name<'a>> {
+        let questions = self.bytes.get(4..6)?;
+        if questions == [0, 0] { None } else { Name::at(self.bytes, HEADER) }
+    }
+
     fn read_all(&mut self, bytes: &'a [u8]) {
+        self.bytes = bytes;
         self.is_whole = self.read_on(bytes).is_some_and(|rest| rest.is_empty());
     }
 
@@ -175,7 +191,7 @@ impl<'a> Message<'a> {
     fn read_on(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         // Behind identification and flags, how many entries each section has.
         let (&[_, _, _, _, questions, questions_low, counts @ ..], mut rest) =
-            bytes.split_first_chunk::<12>()?;
+            bytes.split_first_chunk::<HEADER>()?;
         let count: usize =
             counts.as_chunks().0.iter().map(|&count| usize::from(u16::from_be_bytes(count))).sum();
         // Most messages are questions: they name nothing.
@@ -183,11 +199,7 @@ impl<'a> Message<'a> {
             return None;
         }
         let at = |rest: &[u8]| bytes.len() - rest.len();
-        for question in 0..u16::from_be_bytes([questions, questions_low]) {
-            // Servers answer one; a message made of many thousand would cost its length times that of a name.
-            if question == 0 {
-                self.question = Name::at(bytes, at(rest));
-            }
+        for _ in 0..u16::from_be_bytes([questions, questions_low]) {
             // Type and class.
             rest = after_name(rest)?.get(4..)?;
         }

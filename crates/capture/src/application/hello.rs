@@ -88,13 +88,26 @@ impl HelloWindow {
         application: Option<&Application<'_>>,
         see: impl FnMut(Option<Timestamp>, Sighting<'_>),
     ) {
+        let is_idle = self.is_idle();
         self.packets += 1;
         let Some(application) = application.filter(|a| a.ports.transport == Transport::Tcp) else { return };
         let may_begin = application.payload.first() == Some(&super::tls::HANDSHAKE);
-        let is_head = self.packets <= REACH && self.head.is_some();
-        if may_begin || is_head || !self.open.is_empty() {
+        if may_begin || !is_idle {
             self.observe_segment(time, application, see);
         }
+    }
+
+    /// Whether no hello may go on in the next packet: one that begins none may be [passed over](Self::pass_over).
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        let is_head = self.packets < REACH && self.head.is_some();
+        !is_head && self.open.is_empty()
+    }
+
+    /// The same as to [observe](Self::observe) a packet that begins no hello while the window [is idle](Self::is_idle).
+    #[inline]
+    pub fn pass_over(&mut self) {
+        self.packets += 1;
     }
 
     fn observe_segment(

@@ -226,12 +226,42 @@ pub fn sightings(application: &Application<'_>, mut see: impl FnMut(Sighting<'_>
                     upnp::description(application, &mut see);
                 }
             }
-            0 | 1.. if uses(application.ports.ports, 53) => dns::over_tcp(application.payload, &mut see),
+            0 | 1.. if uses(application.ports.ports, DNS) => dns::over_tcp(application.payload, &mut see),
             _ => {}
         },
         Transport::Udp => over_udp(application, &mut see),
         Transport::Sctp => {}
     }
+}
+
+/// Whether a protocol is read between these ports whatever the payload is.
+pub(crate) fn tells_by_ports(transport: Transport, ports: Pair<u16>) -> bool {
+    match transport {
+        Transport::Tcp => uses(ports, DNS),
+        Transport::Udp => is_read_by_port(ports.source) || is_read_by_port(ports.destination),
+        Transport::Sctp => false,
+    }
+}
+
+/// Whether a payload may tell something between other ports than [these](tells_by_ports): if not, neither [`identify`] nor
+/// [`sightings`] finds anything.
+#[inline]
+pub(crate) fn tells(transport: Transport, payload: &[u8]) -> bool {
+    let Some(&first) = payload.first() else { return false };
+    match transport {
+        Transport::Tcp => matches!(first, 0 | 0x14..=0x17 | b'A'..=b'Z'),
+        Transport::Udp => {
+            first.is_ascii_uppercase() || tls::is_quic(payload) || dns::may_be_answer(payload)
+        }
+        Transport::Sctp => false,
+    }
+}
+
+const DNS: u16 = 53;
+
+/// Whether [`over_udp`] reads a protocol for this port.
+fn is_read_by_port(port: u16) -> bool {
+    matches!(port, DNS | 67 | 68 | 137 | 138 | 546 | 547 | 1900 | 1985 | 5353 | 5355)
 }
 
 /// By the lower port first, since it is the server's more often than not; QUIC, and DNS elsewhere, by
@@ -240,7 +270,7 @@ fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
     let Pair { source, destination } = application.ports.ports;
     for port in [source.min(destination), source.max(destination)] {
         match port {
-            53 => dns::message(application.payload, Protocol::Dns, see),
+            DNS => dns::message(application.payload, Protocol::Dns, see),
             67 | 68 => dhcp::v4(application.payload, see),
             137 => netbios::name_service(application, see),
             138 => netbios::datagram(application.payload, see),

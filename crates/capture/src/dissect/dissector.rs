@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::tunnel::udp::may_be_tunnel;
 use super::{Application, DissectOptions, Dissection, Hosts, Pair, Ports, Transport, Vlans, dissect, port};
+use crate::application::{tells, tells_by_ports};
 use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
 
 /// Dissects packets one after another: those with the headers that nearly all have by a look at fixed places, the others
@@ -56,6 +57,13 @@ impl HeadersId {
     }
 }
 
+/// A packet with the headers that nearly all have, at first sight: see [`Dissector::usual`].
+#[derive(Debug)]
+pub struct Usual<'d, 'a> {
+    known: &'d Known,
+    varying: Varying<'a>,
+}
+
 /// Headers, and what they say.
 #[derive(Clone, Debug)]
 struct Known {
@@ -65,6 +73,8 @@ struct Known {
     vlans: Vlans,
     hosts: Hosts,
     ports: Ports,
+    /// Whether the ports are of a protocol whose messages name addresses.
+    tells_by_ports: bool,
     protocols: ProtocolSet,
     innermost: Protocol,
 }
@@ -79,6 +89,7 @@ struct Headers {
 }
 
 /// What differs from packet to packet.
+#[derive(Debug)]
 struct Varying<'a> {
     tcp_flags: u8,
     tcp_sequence: u32,
@@ -109,50 +120,101 @@ impl Dissector {
     /// Walks a packet's headers and says who talked to whom, as [`dissect`](dissect()) does.
     #[inline]
     pub fn dissect<'a>(&mut self, packet: &Packet<'a>) -> Dissection<'a> {
-        let Some((headers, varying)) = read(packet) else { return dissect(packet, &self.options) };
-        let place = headers.place();
-        match self.known.get(place) {
-            Some(Some(known)) if known.headers.are(&headers) => known.with(&varying),
-            // What a tunnel holds is another matter in each packet.
-            _ if headers.may_be_tunnel() => dissect(packet, &self.options),
-            _ => self.learn(place, headers).with(&varying),
+        match self.usual(packet) {
+            Some(usual) => usual.dissection(),
+            None => dissect(packet, &self.options),
         }
     }
 
+    /// The packet at first sight, if it has the headers that nearly all have; others are to be [walked](dissect()).
+    ///
+    /// ```
+    /// use pcapviz_capture::{DissectOptions, Dissector, LinkType, Packet, identify};
+    ///
+    /// let mut frame = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0\x45\0\0\x1d\0\x01\0\0\x40\x11\0\0".to_vec();
+    /// frame.extend(b"\x0a\0\0\x01\x0a\0\0\x02\x13\x88\x1f\x90\0\x09\0\0a");
+    /// let mut dissector = Dissector::new(DissectOptions::default());
+    /// let packet = Packet::new(LinkType::ETHERNET, &frame);
+    /// let usual = dissector.usual(&packet).ok_or("unusual")?;
+    /// assert!(usual.is_quiet());
+    /// assert_eq!(usual.ports(), usual.dissection().ports.ok_or("no ports")?);
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[inline(always)]
+    pub fn usual<'a>(&mut self, packet: &Packet<'a>) -> Option<Usual<'_, 'a>> {
+        let (headers, varying) = read(packet)?;
+        let place = headers.place();
+        let is_known = matches!(self.known.get(place), Some(Some(known)) if known.headers.are(&headers));
+        if !is_known {
+            // What a tunnel holds is another matter in each packet.
+            if headers.may_be_tunnel() {
+                return None;
+            }
+            self.learn(place, headers);
+        }
+        let known = self.known[place].as_ref()?;
+        Some(Usual { known, varying })
+    }
+
     #[inline(never)]
-    fn learn(&mut self, place: usize, headers: Headers) -> &Known {
+    fn learn(&mut self, place: usize, headers: Headers) {
         let places = HeadersId::PLACES as u64;
         self.number = (self.number / places).wrapping_add(1).wrapping_mul(places).wrapping_add(place as u64);
         if self.known.is_empty() {
             self.known.resize(HeadersId::PLACES, None);
         }
-        self.known[place].insert(headers.known(HeadersId(self.number)))
+        self.known[place] = Some(headers.known(HeadersId(self.number)));
     }
 }
 
-impl Known {
-    /// What is found in another packet with these headers.
+impl<'a> Usual<'_, 'a> {
+    /// Which headers it has.
     #[inline]
-    fn with<'a>(&self, varying: &Varying<'a>) -> Dissection<'a> {
-        let ports = Ports {
-            tcp_flags: varying.tcp_flags,
-            tcp_sequence: varying.tcp_sequence,
-            payload_len: varying.payload_len,
-            ..self.ports
-        };
+    pub fn headers(&self) -> HeadersId {
+        self.known.id
+    }
+
+    /// Whether it has IPv6 addresses, not IPv4 ones.
+    #[inline]
+    pub fn is_ipv6(&self) -> bool {
+        self.known.hosts.addresses.source.is_ipv6()
+    }
+
+    /// Its ports, and what else its transport header says.
+    #[inline]
+    pub fn ports(&self) -> Ports {
+        Ports {
+            tcp_flags: self.varying.tcp_flags,
+            tcp_sequence: self.varying.tcp_sequence,
+            payload_len: self.varying.payload_len,
+            ..self.known.ports
+        }
+    }
+
+    /// Whether its payload says nothing: neither [`identify`](crate::identify) nor [`sightings`](crate::sightings) would find
+    /// anything in it. Told by ports and first bytes, so that of some packets that say nothing it is not known.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        !self.known.tells_by_ports && !tells(self.known.ports.transport, self.varying.payload)
+    }
+
+    /// All that is found in it.
+    #[inline(always)]
+    pub fn dissection(self) -> Dissection<'a> {
+        let (known, ports) = (self.known, self.ports());
         Dissection {
-            devices: Some(self.devices),
-            vlans: self.vlans,
-            hosts: Some(self.hosts),
+            devices: Some(known.devices),
+            vlans: known.vlans,
+            hosts: Some(known.hosts),
             ports: Some(ports),
-            protocols: self.protocols,
-            innermost: Some(self.innermost),
+            protocols: known.protocols,
+            innermost: Some(known.innermost),
             application: Some(Application {
-                addresses: self.hosts.addresses,
+                addresses: known.hosts.addresses,
                 ports,
-                payload: varying.payload,
+                payload: self.varying.payload,
             }),
-            headers: Some(self.id),
+            headers: Some(known.id),
             ..Dissection::nothing()
         }
     }
@@ -207,6 +269,7 @@ impl Headers {
             vlans: Vlans { outer: tag.map(|tag| tag & 0xfff), inner: None },
             hosts: Hosts { addresses, protocol, fragment: None, is_wrapped: false },
             ports: Ports { ports: pair, transport, tcp_flags: 0, tcp_sequence: 0, payload_len: 0 },
+            tells_by_ports: tells_by_ports(transport, pair),
             protocols,
             innermost: application.unwrap_or(transport_protocol),
         }
@@ -234,7 +297,7 @@ impl Headers {
 }
 
 /// Such headers, and what varies, of a packet that has nothing else. All that its walk would look at is looked at here.
-#[inline]
+#[inline(always)]
 fn read<'a>(packet: &Packet<'a>) -> Option<(Headers, Varying<'a>)> {
     if packet.link_type != LinkType::ETHERNET || packet.fcs_len != 0 {
         return None;
@@ -286,7 +349,7 @@ fn read<'a>(packet: &Packet<'a>) -> Option<(Headers, Varying<'a>)> {
 
 impl<'a> Varying<'a> {
     /// Of a transport header and what it carries, so many bytes on the wire.
-    #[inline]
+    #[inline(always)]
     fn read(protocol: u8, transport: &'a [u8], wire_len: usize) -> Option<Self> {
         let (tcp_flags, tcp_sequence, header_len, len) = match protocol {
             TCP => {
