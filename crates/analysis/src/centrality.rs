@@ -52,13 +52,11 @@ impl Centrality {
             .iter()
             .map(|edge| (edge.source, edge.target, (edge.traffic.bytes as f64).ln_1p()))
             .collect();
-        // HITS takes about as long as all else.
-        let of_others = || {
-            let communities = communities(outline.len(), &edges);
-            (communities, page_rank(outline.len(), &edges), betweenness(&peers, threads), cores(&peers))
-        };
-        let ((hubs, authorities), (communities, page_rank, betweenness, cores)) =
-            beside(threads, || hits(outline.len(), &edges), of_others);
+        // Either takes about as long.
+        let by_rounds = || (hits(outline.len(), &edges), page_rank(outline.len(), &edges));
+        let by_search = || (communities(outline.len(), &edges), betweenness(&peers, threads), cores(&peers));
+        let (((hubs, authorities), page_rank), (communities, betweenness, cores)) =
+            beside(threads, by_rounds, by_search);
         let mut community_sizes = vec![0; communities.iter().max().map_or(0, |most| *most as usize + 1)];
         communities.iter().for_each(|community| community_sizes[*community as usize] += 1);
         Self { betweenness, page_rank, hubs, authorities, cores, communities, community_sizes }
@@ -84,13 +82,13 @@ fn page_rank(len: usize, edges: &[(usize, usize, f64)]) -> Vec<f64> {
     let mut ranks = vec![1.0 / len as f64; len];
     for _ in 0..ROUNDS {
         // What leads nowhere begins anew anywhere.
-        let stuck: f64 = ranks.iter().zip(&out).filter(|(_, out)| **out == 0.0).map(|(rank, _)| rank).sum();
+        let stuck = sum(len, |node| if out[node] == 0.0 { ranks[node] } else { 0.0 });
         let base = (1.0 - DAMPING + DAMPING * stuck) / len as f64;
         let mut next = vec![base; len];
         for &(from, to, weight) in edges.iter().filter(|(.., weight)| *weight > 0.0) {
             next[to] += DAMPING * ranks[from] * weight / out[from];
         }
-        let change: f64 = next.iter().zip(&ranks).map(|(a, b)| (a - b).abs()).sum();
+        let change = sum(len, |node| (next[node] - ranks[node]).abs());
         ranks = next;
         if change < CHANGE {
             break;
@@ -110,7 +108,7 @@ fn hits(len: usize, edges: &[(usize, usize, f64)]) -> (Vec<f64>, Vec<f64>) {
         let mut next = vec![0.0; len];
         edges.iter().for_each(|&(from, to, weight)| next[from] += weight * authorities[to]);
         to_one(&mut next);
-        let change: f64 = next.iter().zip(&hubs).map(|(a, b)| (a - b).abs()).sum();
+        let change = sum(len, |node| (next[node] - hubs[node]).abs());
         hubs = next;
         if change < CHANGE {
             break;
@@ -119,8 +117,22 @@ fn hits(len: usize, edges: &[(usize, usize, f64)]) -> (Vec<f64>, Vec<f64>) {
     (hubs, authorities)
 }
 
+/// Of the values of so many nodes, always in the same order: in eight sums beside each other, for an addition waits for the
+/// one before.
+fn sum(len: usize, value: impl Fn(usize) -> f64) -> f64 {
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let whole = len / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += value(start + lane);
+        }
+    }
+    (whole..len).map(value).sum::<f64>() + sums.iter().sum::<f64>()
+}
+
 fn to_one(values: &mut [f64]) {
-    let sum: f64 = values.iter().sum();
+    let sum = sum(values.len(), |node| values[node]);
     if sum > 0.0 {
         values.iter_mut().for_each(|value| *value /= sum);
     }

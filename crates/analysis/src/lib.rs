@@ -15,7 +15,6 @@ mod gateway;
 mod key_node;
 mod life;
 mod observe;
-mod parallel;
 mod peers;
 mod service;
 mod switch;

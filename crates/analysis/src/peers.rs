@@ -1,8 +1,7 @@
+use pcapviz_graph::all_beside;
 use std::hint::black_box;
 use std::iter::repeat_n;
 use std::ops::Range;
-
-use crate::parallel;
 
 /// Each node's distinct neighbours, sorted, without itself: one list behind the other.
 // Numbers of 32 bits: a graph with more edges comes from a flow table of 200 GB.
@@ -153,7 +152,7 @@ impl Peers {
 /// What `f` makes of some of so many nodes after the other, by up to so many threads.
 fn by_ranges<R: Send>(nodes: usize, threads: usize, f: impl Fn(Range<usize>) -> R + Sync) -> Vec<R> {
     let share = nodes.div_ceil(threads.max(1)).max(1);
-    parallel::map(threads, nodes.div_ceil(share), |n| f(n * share..nodes.min((n + 1) * share)))
+    all_beside(threads, nodes.div_ceil(share), |n| f(n * share..nodes.min((n + 1) * share)))
 }
 
 /// Adds the ends of a node's edges, each once, sorted, without the node itself.

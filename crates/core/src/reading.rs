@@ -95,9 +95,6 @@ impl<'a> Reading<'a> {
         summary.packets = whole.packets();
         summary.bytes = shard.table.totals().bytes - bytes_before;
         summary.life = whole.life;
-        if threads > 1 {
-            close(whole.reader);
-        }
         Ok((summary, whole.damage))
     }
 
@@ -156,12 +153,6 @@ impl<'a> Reading<'a> {
         shards.into_iter().for_each(|other| shard.merge(other, threads));
         Ok(whole)
     }
-}
-
-/// Closes a capture while other things are done: giving back the memory of a large file takes time, and nobody waits for it.
-fn close(reader: CaptureReader) {
-    // Without another thread it is closed here and now.
-    let _ = thread::Builder::new().spawn(move || drop(reader));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

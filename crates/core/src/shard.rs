@@ -1,6 +1,7 @@
 use pcapviz_analysis::Observations;
 use pcapviz_capture::{
-    Dissector, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect, identify, sightings,
+    Dissector, HelloWindow, Packet, QuicHellos, Sighting, Timestamp, device_sightings, dissect, identify,
+    sightings,
 };
 use pcapviz_enrich::NameTable;
 use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable, Totals, beside};

@@ -9,7 +9,7 @@ use pcapviz_analysis::{
 };
 use pcapviz_enrich::Enricher;
 use pcapviz_graph::{
-    Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline, beside,
+    Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline, all_beside,
 };
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, grouped, packets, span};
@@ -21,6 +21,9 @@ const CENTRALITY_EDGES: usize = 200_000;
 
 /// Rows in each of the summary's lists: what fits a screen.
 const ROWS: usize = 10;
+
+/// What there is to say of a layer: its line, its top talkers, its key nodes.
+const PARTS: usize = 3;
 
 /// Captures that are listed: a folder may hold thousands.
 const CAPTURES: usize = 20;
@@ -59,21 +62,22 @@ impl Report {
     fn layers(&self, out: &Text) -> Result<impl Iterator<Item = String> + use<>, fmt::Error> {
         let (threads, table) = (self.threads, &self.table);
         let endpoints = table.outline(GraphLayer::Endpoints, threads);
-        let of_others = || {
-            let hosts = self.layer(out, &table.outline_of_hosts(&endpoints, threads));
-            (hosts, self.layer(out, &table.outline(GraphLayer::Devices, threads)))
-        };
-        // Much of a layer is a task for one thread, and the end points' as much as that of both others.
-        let (endpoints, (hosts, devices)) = beside(threads, || self.layer(out, &endpoints), of_others);
-        let (mut devices, mut hosts, mut endpoints) = (devices?, hosts?, endpoints?);
-        let parts = (0..devices.len()).flat_map(move |part| {
-            [&mut devices, &mut hosts, &mut endpoints].map(|of| std::mem::take(&mut of[part]))
+        // Much of a layer is a task for one thread. The devices' goes to whoever is done with one of the others first.
+        let layers = [GraphLayer::Endpoints, GraphLayer::Hosts, GraphLayer::Devices];
+        let done = all_beside(threads, layers.len(), |n| match layers[n] {
+            GraphLayer::Endpoints => self.layer(out, &endpoints),
+            GraphLayer::Hosts => self.layer(out, &table.outline_of_hosts(&endpoints, threads)),
+            GraphLayer::Devices => self.layer(out, &table.outline(GraphLayer::Devices, threads)),
+        });
+        let mut of_layers = done.into_iter().rev().collect::<Result<Vec<_>, _>>()?;
+        let parts = (0..PARTS).flat_map(move |part| {
+            of_layers.iter_mut().map(|of| std::mem::take(&mut of[part])).collect::<Vec<_>>()
         });
         Ok(parts)
     }
 
     /// A layer's line, its top talkers, its key nodes.
-    fn layer(&self, out: &Text, outline: &Outline) -> Result<[String; 3], fmt::Error> {
+    fn layer(&self, out: &Text, outline: &Outline) -> Result<[String; PARTS], fmt::Error> {
         let [mut line, mut talkers, mut keys] = [out.later(), out.later(), out.later()];
         self.totals_of(&mut line, outline)?;
         self.talkers(&mut talkers, outline)?;

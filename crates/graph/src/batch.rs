@@ -56,7 +56,12 @@ impl FlowBatch {
 
     /// The same for a packet whose payload says nothing.
     #[inline]
-    pub(crate) fn add_quiet_to_open(&mut self, capture: u32, packet: &Packet<'_>, usual: &Usual<'_, '_>) -> bool {
+    pub(crate) fn add_quiet_to_open(
+        &mut self,
+        capture: u32,
+        packet: &Packet<'_>,
+        usual: &Usual<'_, '_>,
+    ) -> bool {
         let headers = usual.headers();
         let sum = if usual.is_ipv6() { self.v6.sum(headers) } else { self.v4.sum(headers) };
         let Some((sum, slots)) = sum else { return false };

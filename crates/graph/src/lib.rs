@@ -54,7 +54,7 @@ pub use activity::Activity;
 pub use address_class::AddressClass;
 pub use annotation::{Annotations, EdgeNotes, Name, NameSource, Notes, Place};
 pub use batch::FlowBatch;
-pub use beside::beside;
+pub use beside::{all_beside, beside};
 pub use defragment::Defragmenter;
 pub use domain::registered_domain;
 pub use finding::{Evidence, Finding, Sampled, Severity};

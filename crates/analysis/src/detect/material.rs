@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::{Pair, ProtocolSet, Transport};
-use pcapviz_graph::{AddressClass, FlowKey, FlowRef, FlowStats, FlowTable, Position, Timestamp};
+use pcapviz_graph::{AddressClass, FlowKey, FlowRef, FlowStats, FlowTable, Position, Timestamp, all_beside};
 
 use super::packets::{Carried, Clause, Filters};
 use super::sketch::{Counts, LargeSenders, Sketch, Sought};
@@ -17,7 +17,7 @@ use super::threshold::{
 use crate::address::{Between, bits};
 use crate::life::{Life, join, seconds};
 use crate::observe::Connection;
-use crate::{Inside, Observations, parallel};
+use crate::{Inside, Observations};
 
 /// All that detectors look at.
 pub(super) struct Material<'a> {
@@ -556,7 +556,7 @@ impl<'a> Pairs<'a> {
         pick: impl Fn(Connection, &Direction, Option<&Direction>) -> Option<T> + Sync,
     ) -> Vec<Vec<T>> {
         let parts = self.parts(threads);
-        parallel::map(threads, parts.len(), |part| {
+        all_beside(threads, parts.len(), |part| {
             let mut picked = Vec::new();
             each_way(parts[part], |it, direction, back| picked.extend(pick(it, direction, back)));
             picked

@@ -20,11 +20,11 @@ mod threshold;
 
 use std::cmp::Reverse;
 
-use pcapviz_graph::{Finding, FlowTable};
+use pcapviz_graph::{Finding, FlowTable, all_beside};
 
 use self::material::Material;
 pub use self::threshold::{THRESHOLDS, Threshold};
-use crate::{Inside, Observations, parallel};
+use crate::{Inside, Observations};
 
 /// The detectors. Each looks for one kind of finding.
 const DETECTORS: &[fn(&Material<'_>) -> Vec<Finding>] = &[
@@ -64,7 +64,7 @@ pub fn findings_by(
 ) -> Vec<Finding> {
     let material = Material::gather(table, observations, inside, threads);
     // Most are short and none waits for another.
-    let found = parallel::map(threads, DETECTORS.len(), |n| DETECTORS[n](&material));
+    let found = all_beside(threads, DETECTORS.len(), |n| DETECTORS[n](&material));
     let mut all: Vec<Finding> = found.into_iter().flatten().collect();
     all.sort_by(|a, b| {
         let order = |f: &Finding| (Reverse(f.severity), f.kind, f.subject, f.object);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use foldhash::fast::{FixedState, RandomState};
 use pcapviz_capture::Pair;
-use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity};
+use pcapviz_graph::{AddressClass, Evidence, Finding, NodeId, Severity, all_beside};
 
 use super::amount::Count;
 use super::material::{ACK, Direction, FIN, RST, SYN, is_refusal, is_stealthy};
@@ -17,7 +17,6 @@ use super::{Material, magnitude};
 use crate::address::bits;
 use crate::life::{Life, join};
 use crate::observe::{Connection, Handshakes};
-use crate::parallel;
 
 /// What a client tried: one port of a host, from one port of its own.
 #[derive(Clone, Copy)]
@@ -102,7 +101,7 @@ pub(super) fn find(material: &Material<'_>) -> Vec<Finding> {
         }
         // Each manner by itself: one stray segment says nothing of all others.
         let sources: Vec<&[Attempt]> = attempts.chunk_by(Attempt::is_alike).collect();
-        let of_sources = parallel::map(material.threads, sources.len(), |n| {
+        let of_sources = all_beside(material.threads, sources.len(), |n| {
             let alike = sources[n];
             let (source, how) = (alike[0].source, alike[0].how);
             let scan = Scan { material, carried, source, how, is_heard: heard.holds(source), believes: true };
@@ -165,7 +164,7 @@ fn over_udp(material: &Material<'_>) -> Vec<Vec<Attempt>> {
 fn of_scanners(attempts: &[Vec<Attempt>], threads: usize) -> Vec<Vec<Attempt>> {
     let hasher = FixedState::default();
     let lists = threads.max(1);
-    parallel::map(threads, lists, |list| {
+    all_beside(threads, lists, |list| {
         let is_own = |it: &&Attempt| hasher.hash_one(bits(it.source)) as usize % lists == list;
         let mut attempts: Vec<Attempt> = attempts.iter().flatten().filter(is_own).copied().collect();
         attempts.sort_unstable_by_key(|it| (it.source, it.how, it.destination, it.port, it.began));

@@ -308,27 +308,31 @@ fn asks(message: &[u8]) -> Option<(&[u8], u16, bool)> {
 
 /// The name that a question begins with, in lower case and without the last dot, and as it stands there.
 fn read_name<'q, 'b>(question: &'q [u8], buffer: &'b mut [u8; LONGEST]) -> Option<(&'b [u8], &'q [u8])> {
-    let mut rest = question;
-    let mut len = 0;
-    loop {
-        let (&label_len, after) = rest.split_first()?;
-        if label_len == 0 {
-            rest = after;
-            break;
-        }
+    let mut end = 0;
+    let label_at = |at: usize| question.get(at).map(|len| usize::from(*len));
+    while let Some(len) = label_at(end).filter(|len| *len > 0) {
+        end += len + 1;
         // The question comes first: it has nothing to point to.
-        let (label, after) = after.split_at_checked(label_len.into()).filter(|_| label_len < 64)?;
-        let place = buffer.get_mut(len..len + label.len() + 1)?;
-        let (text, dot) = place.split_at_mut(label.len());
-        text.copy_from_slice(label);
-        text.make_ascii_lowercase();
-        // A dot inside a label is data: it must not split it.
-        text.iter_mut().filter(|byte| **byte == b'.').for_each(|byte| *byte = b'_');
-        dot[0] = b'.';
-        len += label.len() + 1;
-        rest = after;
+        if len >= 64 || end > LONGEST {
+            return None;
+        }
     }
-    Some((&buffer[..len.checked_sub(1)?], &question[..question.len() - rest.len()]))
+    let wire = question.get(..end + 1)?;
+    // All but the first length and the root's.
+    let labels = wire.get(1..end)?;
+    let name = buffer.get_mut(..labels.len())?;
+    name.copy_from_slice(labels);
+    name.make_ascii_lowercase();
+    // A dot inside a label is data: it must not split it.
+    name.iter_mut().for_each(|byte| *byte = if *byte == b'.' { b'_' } else { *byte });
+    let mut at = 0;
+    while let Some(len) = label_at(at).filter(|_| at < end) {
+        at += len + 1;
+        if let Some(dot) = name.get_mut(at - 1) {
+            *dot = b'.';
+        }
+    }
+    Some((name, wire))
 }
 
 /// What the labels of a private name count as.

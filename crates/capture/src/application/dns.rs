@@ -19,9 +19,9 @@ const AAAA: u16 = 28;
 const SRV: u16 = 33;
 const INTERNET: u16 = 1;
 
-/// The kinds of records that give a name to an address, an alias to a name, or a host to a service; NetBIOS's NB
-/// with them (its NBSTAT has SRV's number).
-const NAMING: [u16; 6] = [A, CNAME, PTR, AAAA, SRV, 0x20];
+/// The kinds of records that give a name to an address or a host to a service; NetBIOS's NB with them (its NBSTAT has SRV's
+/// number).
+const NAMING: [u16; 5] = [A, PTR, AAAA, SRV, 0x20];
 
 /// Aliases followed from the name that was asked for; resolvers give up earlier.
 const MAX_ALIASES: usize = 32;
@@ -44,6 +44,8 @@ pub(super) struct Message<'a> {
     bytes: &'a [u8],
     /// Few, so that nearly no message asks for memory.
     pub(super) records: SmallVec<[Record<'a>; 4]>,
+    /// Where the records stand that give an alias to a name: their owners, and their data. To be read where there is a name to follow.
+    aliases: SmallVec<[(usize, usize); 4]>,
     /// Whether it ends where its last record does.
     is_whole: bool,
 }
@@ -65,7 +67,7 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
     if records.is_empty() {
         return;
     }
-    let aliases = aliases(message.question(), records);
+    let aliases = message.names_asked_for();
     // Of several addresses, most have the same name.
     let mut latest: Option<(Name<'_>, Option<String>)> = None;
     let of_internet = || records.iter().filter(|record| record.class == INTERNET);
@@ -155,19 +157,6 @@ fn begins_message(bytes: &[u8]) -> bool {
     matches!(opcode, Some(0..=2 | 4..=6)) && matches!(bytes.get(4..6), Some([0, 0 | 1]))
 }
 
-/// The name that was asked for and those that it is an alias of, in order.
-fn aliases<'a>(question: Option<Name<'a>>, records: &[Record<'a>]) -> SmallVec<[Name<'a>; 4]> {
-    let mut chain: SmallVec<[Name<'_>; 4]> = question.into_iter().collect();
-    while let Some(last) = chain.last().filter(|_| chain.len() < MAX_ALIASES) {
-        let alias = records.iter().find(|record| record.kind == CNAME && record.owner == *last);
-        match alias.and_then(Record::name).filter(|target| !chain.contains(target)) {
-            Some(target) => chain.push(target),
-            None => break,
-        }
-    }
-    chain
-}
-
 impl<'a> Message<'a> {
     /// Reads the [naming](NAMING) records as far as it goes: a message that is malformed or cut off still says what stands before that.
     pub(super) fn read(bytes: &'a [u8]) -> Self {
@@ -176,10 +165,22 @@ impl<'a> Message<'a> {
         message
     }
 
-    /// What is asked first: servers answer one question.
-    fn question(&self) -> Option<Name<'a>> {
-        let questions = self.bytes.get(4..6)?;
-        if questions == [0, 0] { None } else { Name::at(self.bytes, HEADER) }
+    /// The name that was asked for and those that it is an alias of, in order.
+    fn names_asked_for(&self) -> SmallVec<[Name<'a>; 4]> {
+        let name_at = |at| Name::at(self.bytes, at);
+        let mut chain = SmallVec::new();
+        // Servers answer one question: the first.
+        if self.bytes.get(4..6).is_some_and(|questions| questions != [0, 0]) {
+            chain.extend(name_at(HEADER));
+        }
+        while let Some(last) = chain.last().copied().filter(|_| chain.len() < MAX_ALIASES) {
+            let alias = self.aliases.iter().find(|(owner, _)| name_at(*owner) == Some(last));
+            match alias.and_then(|(_, target)| name_at(*target)).filter(|target| !chain.contains(target)) {
+                Some(target) => chain.push(target),
+                None => break,
+            }
+        }
+        chain
     }
 
     fn read_all(&mut self, bytes: &'a [u8]) {
@@ -215,6 +216,9 @@ impl<'a> Message<'a> {
             let points_to = pointer(rest);
             rest = behind;
             let kind = u16::from_be_bytes([kind, kind_low]);
+            if kind == CNAME {
+                self.aliases.push((owner_at, data_at));
+            }
             // The other kinds name no address.
             if !NAMING.contains(&kind) {
                 continue;

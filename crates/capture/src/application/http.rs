@@ -9,6 +9,13 @@ use crate::{Application, Protocol};
 /// The longest method that is registered has 17 letters (UPDATEREDIRECTREF).
 const MAX_METHOD: usize = 17;
 
+/// Whether it may begin with a first line: all do with three capitals at least, among which methods may have dashes.
+#[inline]
+pub(super) fn may_be_first_line(payload: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'-';
+    payload.first_chunk::<3>().is_some_and(|start| start.iter().all(is_letter))
+}
+
 /// HTTP or SIP, by a request's or an answer's first line. A first line that goes on in the next segment
 /// counts where its beginning leaves no doubt.
 pub(super) fn first_line(payload: &[u8]) -> Option<Protocol> {

@@ -249,9 +249,14 @@ pub(crate) fn tells_by_ports(transport: Transport, ports: Pair<u16>) -> bool {
 pub(crate) fn tells(transport: Transport, payload: &[u8]) -> bool {
     let Some(&first) = payload.first() else { return false };
     match transport {
-        Transport::Tcp => matches!(first, 0 | 0x14..=0x17 | b'A'..=b'Z'),
+        Transport::Tcp => match first {
+            0x14..=0x17 => true,
+            0 => payload.get(4..).is_some_and(is_smb),
+            b'A'..=b'Z' => http::may_be_first_line(payload),
+            _ => false,
+        },
         Transport::Udp => {
-            first.is_ascii_uppercase() || tls::is_quic(payload) || dns::may_be_answer(payload)
+            http::may_be_first_line(payload) || tls::is_quic(payload) || dns::may_be_answer(payload)
         }
         Transport::Sctp => false,
     }

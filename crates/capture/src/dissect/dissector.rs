@@ -221,12 +221,23 @@ impl<'a> Usual<'_, 'a> {
 }
 
 impl Headers {
+    /// The words that differ between headers: over IPv4, the last three are zero, and the length of the IP header says so.
+    #[inline]
+    fn telling(&self) -> usize {
+        if self.words[2] as u8 == V4_LEN { 4 } else { self.words.len() }
+    }
+
     /// Whether they are the same: without a branch for each word.
     #[inline]
     fn are(&self, other: &Self) -> bool {
         let mut difference = 0;
-        for i in 0..self.words.len() {
+        for i in 0..4 {
             difference |= self.words[i] ^ other.words[i];
+        }
+        if other.telling() > 4 {
+            for i in 4..self.words.len() {
+                difference |= self.words[i] ^ other.words[i];
+            }
         }
         difference == 0
     }
@@ -289,8 +300,13 @@ impl Headers {
             0x8ebc_6af0_9c88_c6e3,
         ];
         let mut sum = 0_u64;
-        for (i, factor) in FACTORS.into_iter().enumerate() {
-            sum = sum.wrapping_add(self.words[i].wrapping_mul(factor));
+        for i in 0..4 {
+            sum = sum.wrapping_add(self.words[i].wrapping_mul(FACTORS[i]));
+        }
+        if self.telling() > 4 {
+            for i in 4..self.words.len() {
+                sum = sum.wrapping_add(self.words[i].wrapping_mul(FACTORS[i]));
+            }
         }
         (sum >> (u64::BITS - HeadersId::PLACES.ilog2())) as usize
     }
@@ -341,14 +357,14 @@ fn read<'a>(packet: &Packet<'a>) -> Option<(Headers, Varying<'a>)> {
     words[2] =
         u64::from(ports) << 32 | u64::from(tag) << 16 | u64::from(protocol) << 8 | u64::from(header_len);
     let header_len = usize::from(header_len);
-    let wire_len = (packet.wire_len as usize).max(captured.len()) - ip;
-    let transport = rest.get(..total_len).unwrap_or(rest).get(header_len..)?;
-    let varying = Varying::read(protocol, transport, wire_len.min(total_len).checked_sub(header_len)?)?;
+    let wire_len = ((packet.wire_len as usize).max(captured.len()) - ip).min(total_len);
+    let transport = rest[..total_len.min(rest.len())].get(header_len..)?;
+    let varying = Varying::read(protocol, transport, wire_len - header_len)?;
     Some((Headers { words }, varying))
 }
 
 impl<'a> Varying<'a> {
-    /// Of a transport header and what it carries, so many bytes on the wire.
+    /// Of a transport header and what it carries: so many bytes on the wire, no fewer than are here.
     #[inline(always)]
     fn read(protocol: u8, transport: &'a [u8], wire_len: usize) -> Option<Self> {
         let (tcp_flags, tcp_sequence, header_len, len) = match protocol {
@@ -362,8 +378,9 @@ impl<'a> Varying<'a> {
             }
             _ => return None,
         };
-        let payload = transport.get(..len).unwrap_or(transport).get(header_len..)?;
-        let payload_len = u32::try_from(len.checked_sub(header_len)?).ok()?;
+        // Its length on the wire fits: that of an IP packet does.
+        let payload = transport[..len.min(transport.len())].get(header_len..)?;
+        let payload_len = (len - header_len) as u32;
         Some(Self { tcp_flags, tcp_sequence, payload_len, payload })
     }
 }

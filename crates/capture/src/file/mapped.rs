@@ -5,9 +5,11 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use memmap2::Mmap;
+
+use super::AT_HAND;
 
 /// A regular file's bytes, as long as it was when it was mapped.
 pub(super) struct Mapped(Mmap);
@@ -24,31 +26,42 @@ impl Mapped {
         let _ = map.advise(memmap2::Advice::Sequential);
         Ok(Self(map))
     }
-}
 
-/// Bytes given back at once.
-#[cfg(unix)]
-const PIECE: usize = 4 << 20;
-
-/// Piece by piece: whoever asks for memory meanwhile would wait for all of it, and giving back a gigabyte takes 20 ms.
-#[cfg(unix)]
-impl Drop for Mapped {
-    fn drop(&mut self) {
-        // What is left is given back with the map.
-        for start in (0..self.0.len() / PIECE).map(|piece| piece * PIECE) {
+    /// Makes the bytes from a place on known to the process, and gives back those before it: so it holds few of them at a time, and
+    /// the reading threads share this work. `held` is what one reader holds.
+    pub(super) fn hold(&self, held: &mut Range<usize>, at: usize) {
+        let end = at.saturating_add(AT_ONCE).min(self.0.len());
+        let more = held.end.max(at)..end;
+        // Where this is not to be had, the system does it bit by bit as bytes are looked at.
+        #[cfg(target_os = "linux")]
+        if !more.is_empty() {
+            let _ = self.0.advise_range(memmap2::Advice::PopulateRead, more.start, more.len());
+        }
+        held.end = more.end.max(held.end);
+        let done = held.start..at / PAGES * PAGES;
+        if done.len() >= GIVEN_AT_ONCE {
+            #[cfg(unix)]
             #[expect(
                 unsafe_code,
                 reason = "memory would forget its bytes, a map of a file does not; see the comment"
             )]
-            // SAFETY: nobody borrows the bytes any more; and the map is shared, so that they are in the file.
-            let given =
-                unsafe { self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, PIECE) };
-            if given.is_err() {
-                return;
-            }
+            // SAFETY: the map is shared and only read, so that whoever looks at these bytes again has them from the file again.
+            let _ = unsafe {
+                self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, done.start, done.len())
+            };
+            held.start = done.end;
         }
     }
 }
+
+/// Bytes made known at once: a little more than readers hand out at once.
+const AT_ONCE: usize = AT_HAND + (128 << 10);
+
+/// Bytes given back at once, at least: whenever it is done, the other threads' processors are told, and stop for that.
+const GIVEN_AT_ONCE: usize = 4 << 20;
+
+/// A multiple of any system's page size.
+const PAGES: usize = 64 << 10;
 
 impl Deref for Mapped {
     type Target = [u8];
@@ -62,7 +75,7 @@ impl Deref for Mapped {
 /// How far ahead bytes are asked for: some ten packets, in whose time they arrive from memory.
 const AHEAD: usize = 4096;
 /// How many bytes: more than most packets have, so that what lies between two packets' calls is asked for as well.
-const SPAN: usize = 256;
+const SPAN: usize = 384;
 /// What arrives at once.
 const LINE: usize = 64;
 

@@ -32,7 +32,7 @@ use crate::Packet;
 use compressed::Threaded;
 use mapped::ask_ahead;
 use pcap::{Header, LOOK_AHEAD};
-use record::Step;
+use record::{Record, Step};
 use source::{Counted, Input, Source, Stream, Whole};
 
 /// Reads the packets of one capture, in the order in which they stand in it.
@@ -64,7 +64,7 @@ pub struct CaptureReader {
     compression: Vec<Compression>,
     packets: u64,
     state: State,
-    /// What stands at the start of the source's window, where that is known already.
+    /// What stands at the start of the source's window, where that is known already, and is no packet.
     pending: Option<Step>,
     /// Records from this offset on belong to another part.
     stop: u64,
@@ -178,14 +178,23 @@ impl CaptureReader {
                 break;
             }
             match self.pending.take().unwrap_or_else(|| self.decoder.step(self.source.window())) {
-                packet @ Step::Packet(_) => {
-                    self.pending = Some(packet);
+                Step::Packet(first) => {
+                    let first = Some(first);
                     let (window, end, at) = self.source.at_hand();
                     let beyond_stop = end.saturating_sub(self.stop) as usize;
                     let left = window.len().saturating_sub(AT_HAND).max(beyond_stop);
                     let (decoder, pending, packets) =
                         (&mut self.decoder, &mut self.pending, &mut self.packets);
-                    return Ok(Some(PacketsAtHand { window, end, left, at, decoder, pending, packets }));
+                    return Ok(Some(PacketsAtHand {
+                        window,
+                        end,
+                        left,
+                        at,
+                        first,
+                        decoder,
+                        pending,
+                        packets,
+                    }));
                 }
                 other => self.proceed(other)?,
             }
@@ -304,6 +313,8 @@ pub struct PacketsAtHand<'a> {
     left: usize,
     /// Where the next record starts in the reader's buffer.
     at: &'a mut usize,
+    /// The next record, where it is known already.
+    first: Option<Record>,
     decoder: &'a mut Decoder,
     pending: &'a mut Option<Step>,
     packets: &'a mut u64,
@@ -314,28 +325,19 @@ impl<'a> Iterator for PacketsAtHand<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Packet<'a>> {
-        if self.window.len() <= self.left {
+        let window = self.window;
+        if window.len() <= self.left {
             return None;
         }
-        if let Some(pending) = self.pending.take() {
-            return self.step(pending);
-        }
-        let step = self.decoder.step(self.window);
-        self.step(step)
-    }
-}
-
-impl<'a> PacketsAtHand<'a> {
-    #[inline(always)]
-    fn step(&mut self, step: Step) -> Option<Packet<'a>> {
+        let step = self.first.take().map_or_else(|| self.decoder.step(window), Step::Packet);
         let record = match step {
             Step::Packet(record) => record,
             other => {
                 *self.pending = Some(other);
+                self.left = usize::MAX;
                 return None;
             }
         };
-        let window = self.window;
         ask_ahead(window);
         self.window = &window[record.len..];
         *self.at += record.len;

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -49,7 +49,12 @@ impl Source {
     #[inline]
     pub(super) fn at_hand(&mut self) -> (&[u8], u64, &mut usize) {
         match self {
-            Self::Whole(whole) => (&whole.bytes[whole.at..], whole.bytes.len() as u64, &mut whole.at),
+            Self::Whole(whole) => {
+                if let Bytes::File(file) = &*whole.bytes {
+                    file.hold(&mut whole.held, whole.at);
+                }
+                (&whole.bytes[whole.at..], whole.bytes.len() as u64, &mut whole.at)
+            }
             Self::Stream(stream) => {
                 (&stream.buffer[stream.start..stream.end], stream.given, &mut stream.start)
             }
@@ -101,6 +106,8 @@ impl Source {
 pub(super) struct Whole {
     bytes: Arc<Bytes>,
     at: usize,
+    /// What this reader holds of a mapped file.
+    held: Range<usize>,
 }
 
 enum Bytes {
@@ -122,11 +129,11 @@ impl Deref for Bytes {
 
 impl Whole {
     pub(super) fn from_vec(bytes: Vec<u8>) -> Self {
-        Self { bytes: Arc::new(Bytes::Memory(bytes)), at: 0 }
+        Self { bytes: Arc::new(Bytes::Memory(bytes)), at: 0, held: 0..0 }
     }
 
     pub(super) fn map(file: &File) -> io::Result<Self> {
-        Ok(Self { bytes: Arc::new(Bytes::File(Mapped::new(file)?)), at: 0 })
+        Ok(Self { bytes: Arc::new(Bytes::File(Mapped::new(file)?)), at: 0, held: 0..0 })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -135,7 +142,8 @@ impl Whole {
 
     /// The same bytes, from another place on.
     pub(super) fn starting_at(&self, at: usize) -> Source {
-        Source::Whole(Self { at: at.min(self.len()), ..self.clone() })
+        let at = at.min(self.len());
+        Source::Whole(Self { bytes: Arc::clone(&self.bytes), at, held: at..at })
     }
 
     /// So many bytes from a place on, or as many as there are.
