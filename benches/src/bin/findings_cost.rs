@@ -10,7 +10,7 @@ use pcapviz_core::GraphLayer;
 use pcapviz_core::analysis::{
     Centrality, Inside, Observations, Topology, bridges, findings, gateways, key_nodes, services, top_talkers,
 };
-use pcapviz_core::capture::{CaptureReader, DissectOptions, Dissector, identify, sightings};
+use pcapviz_core::capture::{CaptureReader, DissectOptions, Dissector, Usual, identify, sightings};
 use pcapviz_core::enrich::NameTable;
 use pcapviz_core::graph::{Claims, FlowBatch, FlowTable, Neighbours};
 
@@ -49,6 +49,11 @@ fn run(path: &Path, with: bool) -> Run {
     let (mut dissector, mut batch) = (Dissector::new(DissectOptions::default()), FlowBatch::default());
     if let Ok(mut reader) = CaptureReader::open(path) {
         while let Ok(Some(packet)) = reader.next_packet() {
+            let usual = dissector.usual(&packet).filter(Usual::is_quiet);
+            let usual = usual.filter(|usual| !with || !Observations::heeds(&usual.ports()));
+            if usual.is_some_and(|usual| table.observe_quiet_in(&mut batch, 0, &packet, &usual)) {
+                continue;
+            }
             let mut found = dissector.dissect(&packet);
             if let Some(application) = &found.application {
                 if let Some(protocol) = identify(application) {

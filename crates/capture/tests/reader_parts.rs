@@ -88,6 +88,23 @@ fn the_corpus() {
     assert!(joined > 100, "only {joined} parts joined");
 }
 
+/// Of a mapped file, what has been read is given back now and then.
+#[test]
+fn a_file_of_many_megabytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("large.pcap");
+    let records: Vec<Record> =
+        (0..14_000_u32).map(|n| Record::new(n.into(), &n.to_be_bytes().repeat(250))).collect();
+    std::fs::write(&path, Pcap::default().file(&records)).unwrap();
+    for parts in [1, 2, 5] {
+        let (joined, again) = check("large.pcap", || CaptureReader::open(&path).unwrap(), parts);
+        assert_eq!(joined + again, parts - 1);
+    }
+    let (found, error) = read(&mut CaptureReader::open(&path).unwrap());
+    assert!(error.is_none());
+    assert!(found.iter().map(|(_, bytes)| &bytes[..]).eq(records.iter().map(|record| &record.data[..])));
+}
+
 #[test]
 fn captures_inside_captures_mislead_nobody() {
     // Packets that each hold a whole capture of small packets: nearly every guess hits an inner record. A chain from it mostly leaves

@@ -523,6 +523,7 @@ mod tests {
         #[test]
         fn packets_added_up_beside_their_headers_are_those_looked_up(
             packets in prop::collection::vec((0..40_u8, 0..40_u8, 1..30_usize, any::<bool>()), 0..200),
+            at_first_sight: bool,
         ) {
             let (mut table, mut batched, mut batch) = (FlowTable::new(), FlowTable::new(), FlowBatch::default());
             let mut dissector = Dissector::new(DissectOptions::default());
@@ -539,7 +540,11 @@ mod tests {
                     let found = dissector.dissect(&packet);
                     prop_assert!(found.headers.is_some());
                     table.observe(0, &packet, &found);
-                    batched.observe_in(&mut batch, 0, &packet, &found);
+                    let usual = dissector.usual(&packet).filter(|usual| at_first_sight && usual.is_quiet());
+                    prop_assert_eq!(usual.is_some(), at_first_sight);
+                    if !usual.is_some_and(|usual| batched.observe_quiet_in(&mut batch, 0, &packet, &usual)) {
+                        batched.observe_in(&mut batch, 0, &packet, &found);
+                    }
                 }
             }
             batched.settle(&mut batch);

@@ -425,7 +425,45 @@ mod tests {
 
     use super::*;
 
+    /// Label by label.
+    fn read_slowly(question: &[u8]) -> Option<(Vec<u8>, usize)> {
+        let (mut name, mut at) = (Vec::new(), 0);
+        loop {
+            let len = usize::from(*question.get(at)?);
+            let label = question.get(at + 1..at + 1 + len).filter(|_| len < 64)?;
+            at += 1 + len;
+            if len == 0 {
+                break;
+            }
+            name.extend(
+                label.iter().map(|byte| if *byte == b'.' { b'_' } else { byte.to_ascii_lowercase() }),
+            );
+            name.push(b'.');
+            if name.len() > LONGEST {
+                return None;
+            }
+        }
+        name.pop()?;
+        Some((name, at))
+    }
+
     proptest! {
+        #[test]
+        fn names_are_read_as_label_by_label(
+            labels in prop::collection::vec((1..70_u8, prop::sample::select(b"aZ.\xff\0".to_vec()), 0..70_usize), 0..9),
+            end in prop::option::of(Just(0_u8)),
+        ) {
+            // Mostly as long as it says.
+            let label = |(len, byte, other): (u8, u8, usize)| {
+                let content = if other < 60 { len.into() } else { other };
+                [&[len][..], &vec![byte; content]].concat()
+            };
+            let question: Vec<u8> = labels.into_iter().flat_map(label).chain(end).collect();
+            let mut buffer = [0; LONGEST];
+            let found = read_name(&question, &mut buffer).map(|(name, wire)| (name.to_vec(), wire.len()));
+            prop_assert_eq!(found, read_slowly(&question));
+        }
+
         /// Few names and identifications, so that questions take each other's places; of names, case tells none apart.
         #[test]
         fn remembered_questions_are_those_read_anew(asked in prop::collection::vec((0..7_usize, 0..3_u16), 0..40)) {

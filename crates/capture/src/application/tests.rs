@@ -42,6 +42,68 @@ fn seen(application: &Application<'_>) -> Vec<String> {
     all
 }
 
+/// Payloads whose first bytes are those of some protocol more often than not.
+fn any_payload() -> impl Strategy<Value = Vec<u8>> {
+    let letters =
+        prop::sample::select(vec![&b"GET / HTTP/1.1\r\n"[..], b"SSH-2.0-", b"SIP/2.0 ", b"M-X a SIP/2.0\n"]);
+    let start = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..12),
+        letters.prop_map(<[u8]>::to_vec),
+        // TLS, SMB, QUIC, a DNS answer with an address.
+        Just(b"\x16\x03\x01\0\x05".to_vec()),
+        Just(b"\0\0\0\x08\xfeSMB".to_vec()),
+        Just(b"\xc0\0\0\0\x01\x08".to_vec()),
+        Just(message(Some("a.b"), &[record(&[0xc0, 12], 1, 1, &[192, 0, 2, 1])])),
+    ];
+    (
+        start,
+        prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+        prop::collection::vec(any::<u8>(), 0..9),
+    )
+        .prop_map(|(start, change, rest)| {
+            let mut all = start;
+            if let Some((at, byte)) = change.filter(|_| !all.is_empty()) {
+                *at.get_mut(&mut all) = byte;
+            }
+            [all, rest].concat()
+        })
+}
+
+proptest! {
+    /// What is passed over as quiet says nothing.
+    #[test]
+    fn quiet_payloads_say_nothing(
+        payload in any_payload(),
+        port in prop_oneof![0..6000_u16, prop::sample::select(vec![53, 67, 137, 138, 443, 1900, 1985, 5353, 5355])],
+        other: u16,
+        swapped: bool,
+        is_tcp: bool,
+    ) {
+        let transport = if is_tcp { Transport::Tcp } else { Transport::Udp };
+        let (source, destination) = if swapped { (other, port) } else { (port, other) };
+        let packet = packet(transport, source, destination, &payload);
+        let is_quiet = !tells_by_ports(transport, packet.ports.ports) && !tells(transport, &payload);
+        prop_assert!(!is_quiet || identify(&packet).is_none() && seen(&packet).is_empty());
+    }
+}
+
+#[test]
+fn most_payloads_are_quiet() {
+    for (transport, payload, expected) in [
+        (Transport::Tcp, &b""[..], true),
+        (Transport::Tcp, b"\0\0\0\0", true),
+        (Transport::Tcp, b"Hello, world", true),
+        (Transport::Tcp, b"GET / HTTP/1.1", false),
+        (Transport::Tcp, b"\x17\x03\x03\0\x01a", false),
+        (Transport::Udp, b"\x80\x60\0\x01\0\0\0\0", true),
+        (Transport::Udp, b"\xc0\0\0\0\x01\x08", false),
+    ] {
+        assert_eq!(!tells(transport, payload), expected, "{}", payload.escape_ascii());
+    }
+    assert!(tells_by_ports(Transport::Udp, Pair { source: 40_000, destination: 5353 }));
+    assert!(!tells_by_ports(Transport::Tcp, Pair { source: 40_000, destination: 443 }));
+}
+
 /// A name's labels.
 fn name(text: &str) -> Vec<u8> {
     let labels = text.split('.').filter(|label| !label.is_empty());

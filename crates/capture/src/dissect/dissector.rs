@@ -406,12 +406,16 @@ mod tests {
 
     #[test]
     fn headers_that_differ_in_one_bit_are_others() {
-        let headers = Headers { words: [5; 7] };
-        assert!(headers.are(&headers));
-        for bit in 0..7 * 64 {
-            let mut other = headers;
-            other.words[bit / 64] ^= 1 << (bit % 64);
-            assert!(!headers.are(&other), "bit {bit}");
+        let over_v4 = [5, 5, 5 << 8 | u64::from(V4_LEN), 5, 0, 0, 0];
+        for (words, telling) in [([5; 7], 7), (over_v4, 4)] {
+            let headers = Headers { words };
+            assert_eq!(headers.telling(), telling);
+            assert!(headers.are(&headers));
+            for bit in 0..telling * 64 {
+                let mut other = headers;
+                other.words[bit / 64] ^= 1 << (bit % 64);
+                assert!(!headers.are(&other) && !other.are(&headers), "bit {bit} of {telling} words");
+            }
         }
     }
 }

@@ -30,14 +30,15 @@ impl Mapped {
     /// Makes the bytes from a place on known to the process, and gives back those before it: so it holds few of them at a time, and
     /// the reading threads share this work. `held` is what one reader holds.
     pub(super) fn hold(&self, held: &mut Range<usize>, at: usize) {
-        let end = at.saturating_add(AT_ONCE).min(self.0.len());
-        let more = held.end.max(at)..end;
-        // Where this is not to be had, the system does it bit by bit as bytes are looked at.
-        #[cfg(target_os = "linux")]
-        if !more.is_empty() {
+        let len = self.0.len();
+        if at.saturating_add(MARGIN) >= held.end && held.end < len {
+            let end = at.saturating_add(AT_HAND + MARGIN).min(len);
+            let more = held.end.max(at)..end;
+            // Where this is not to be had, the system does it bit by bit as bytes are looked at.
+            #[cfg(target_os = "linux")]
             let _ = self.0.advise_range(memmap2::Advice::PopulateRead, more.start, more.len());
+            held.end = more.end;
         }
-        held.end = more.end.max(held.end);
         let done = held.start..at / PAGES * PAGES;
         if done.len() >= GIVEN_AT_ONCE {
             #[cfg(unix)]
@@ -54,8 +55,8 @@ impl Mapped {
     }
 }
 
-/// Bytes made known at once: a little more than readers hand out at once.
-const AT_ONCE: usize = AT_HAND + (128 << 10);
+/// How much more is made known than is handed out at once: what is looked at past its end.
+const MARGIN: usize = 128 << 10;
 
 /// Bytes given back at once, at least: whenever it is done, the other threads' processors are told, and stop for that.
 const GIVEN_AT_ONCE: usize = 4 << 20;
@@ -94,4 +95,30 @@ pub(super) fn ask_ahead(window: &[u8]) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (window, AHEAD, SPAN, LINE);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// What was given back is there again for whoever looks at it.
+    #[test]
+    fn bytes_are_the_files_whatever_is_held() {
+        let bytes: Vec<u8> = (0..3 * GIVEN_AT_ONCE + 5).map(|n| (n / 7) as u8).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let map = Mapped::new(&file).unwrap();
+        let mut held = 0..0;
+        for at in (0..bytes.len()).step_by(300_001).chain([bytes.len()]) {
+            map.hold(&mut held, at);
+            assert!(held.start <= at && (at + MARGIN).min(bytes.len()) <= held.end, "{held:?} at {at}");
+            assert!(held.len() <= GIVEN_AT_ONCE + AT_HAND + MARGIN + PAGES, "{held:?} at {at}");
+            let here = &map[at..(at + 9).min(bytes.len())];
+            assert_eq!(here, &bytes[at..at + here.len()]);
+        }
+        assert!(held.start > 2 * GIVEN_AT_ONCE);
+        assert!(*map == *bytes);
+    }
 }
