@@ -1,7 +1,8 @@
-use pcapviz_graph::all_beside;
 use std::hint::black_box;
 use std::iter::repeat_n;
 use std::ops::Range;
+
+use pcapviz_graph::all_beside;
 
 /// Each node's distinct neighbours, sorted, without itself: one list behind the other.
 // Numbers of 32 bits: a graph with more edges comes from a flow table of 200 GB.

@@ -62,7 +62,7 @@ impl Report {
     fn layers(&self, out: &Text) -> Result<impl Iterator<Item = String> + use<>, fmt::Error> {
         let (threads, table) = (self.threads, &self.table);
         let endpoints = table.outline(GraphLayer::Endpoints, threads);
-        // Much of a layer is a task for one thread. The devices' goes to whoever is done with one of the others first.
+        // Much of a layer is a task for one thread. That of the devices goes to whoever is free first.
         let layers = [GraphLayer::Endpoints, GraphLayer::Hosts, GraphLayer::Devices];
         let done = all_beside(threads, layers.len(), |n| match layers[n] {
             GraphLayer::Endpoints => self.layer(out, &endpoints),

@@ -120,7 +120,8 @@ impl FlowTable {
     }
 
     /// Counts a packet whose payload [says nothing](Usual::is_quiet), if packets with the same headers wait in the batch: as
-    /// [`observe_in`](Self::observe_in) would, without asking what else is found in it. Says whether it did.
+    /// [`observe_in`](Self::observe_in) would, without asking what else is found in it. Says whether it did: if not, the packet is still
+    /// to be observed.
     ///
     /// ```
     /// use pcapviz_capture::{DissectOptions, Dissector, LinkType, Packet};
@@ -141,6 +142,7 @@ impl FlowTable {
     /// assert_eq!((table.len(), table.totals().packets), (1, 2));
     /// # Ok::<(), &str>(())
     /// ```
+    #[must_use]
     #[inline]
     pub fn observe_quiet_in(
         &mut self,

@@ -95,7 +95,8 @@ impl Observations {
         }
     }
 
-    /// Whether [`observe`](Self::observe) takes anything from a packet with these ports.
+    /// Whether [`observe`](Self::observe) takes anything from a packet with these ports, if nothing stands between its IP header and
+    /// that of its transport, as in [`Usual`](pcapviz_capture::Usual) packets.
     #[inline]
     pub fn heeds(ports: &Ports) -> bool {
         Told::by(ports) != Told::Nothing

@@ -67,7 +67,7 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
     if records.is_empty() {
         return;
     }
-    let aliases = message.names_asked_for();
+    let mut asked_for = None;
     // Of several addresses, most have the same name.
     let mut latest: Option<(Name<'_>, Option<String>)> = None;
     let of_internet = || records.iter().filter(|record| record.class == INTERNET);
@@ -77,7 +77,8 @@ pub(super) fn message(bytes: &[u8], protocol: Protocol, see: &mut dyn FnMut(Sigh
     for record in of_internet() {
         let named = match record.kind {
             A | AAAA => record.address().map(|address| {
-                let asked = aliases.first().filter(|_| aliases.contains(&record.owner));
+                let names = asked_for.get_or_insert_with(|| message.names_asked_for());
+                let asked = names.first().filter(|_| names.contains(&record.owner));
                 (address, *asked.unwrap_or(&record.owner))
             }),
             PTR => reversed_address(record.owner).zip(record.name()),
@@ -168,13 +169,15 @@ impl<'a> Message<'a> {
     /// The name that was asked for and those that it is an alias of, in order.
     fn names_asked_for(&self) -> SmallVec<[Name<'a>; 4]> {
         let name_at = |at| Name::at(self.bytes, at);
+        let read = |&(owner, target): &(usize, usize)| Some((name_at(owner)?, target));
+        let aliases: SmallVec<[(Name<'a>, usize); 4]> = self.aliases.iter().filter_map(read).collect();
         let mut chain = SmallVec::new();
         // Servers answer one question: the first.
         if self.bytes.get(4..6).is_some_and(|questions| questions != [0, 0]) {
             chain.extend(name_at(HEADER));
         }
         while let Some(last) = chain.last().copied().filter(|_| chain.len() < MAX_ALIASES) {
-            let alias = self.aliases.iter().find(|(owner, _)| name_at(*owner) == Some(last));
+            let alias = aliases.iter().find(|(owner, _)| *owner == last);
             match alias.and_then(|(_, target)| name_at(*target)).filter(|target| !chain.contains(target)) {
                 Some(target) => chain.push(target),
                 None => break,
@@ -272,9 +275,12 @@ impl<'a> Record<'a> {
 /// The most bytes that a name has, the length of each label and the root's counted (RFC 1035, 2.3.4).
 const MAX_NAME: usize = 255;
 
+/// Pointers followed for one name: it has fewer labels, each of which may stand behind one. More are a trick, which costs time.
+const MAX_POINTERS: usize = 128;
+
 impl<'a> Name<'a> {
     /// The name at this place of a message; `None` where it makes no sense (a pointer forwards, more than
-    /// 255 bytes, no end).
+    /// 255 bytes or 128 pointers, no end).
     fn at(message: &'a [u8], at: usize) -> Option<Self> {
         let mut labels = Labels::at(message, at);
         let (mut len, mut first) = (1, None);
@@ -337,11 +343,13 @@ struct Labels<'a> {
     start: usize,
     /// Where those before that pointer start: labels may not run into them. So no name goes in circles.
     limit: usize,
+    /// Pointers so far.
+    pointers: usize,
 }
 
 impl<'a> Labels<'a> {
     fn at(message: &'a [u8], at: usize) -> Self {
-        Self { message, next: Some(at), start: at, limit: usize::MAX }
+        Self { message, next: Some(at), start: at, limit: usize::MAX, pointers: 0 }
     }
 }
 
@@ -362,7 +370,8 @@ impl<'a> Iterator for Labels<'a> {
                 _ => {
                     let Some(to) = pointer(rest) else { return Some(None) };
                     at = to.into();
-                    if at >= self.start {
+                    self.pointers += 1;
+                    if at >= self.start || self.pointers > MAX_POINTERS {
                         return Some(None);
                     }
                     (self.start, self.limit) = (at, self.start);
@@ -419,6 +428,18 @@ mod tests {
             any::<u8>().prop_map(|byte| vec![byte]),
         ];
         prop::collection::vec(piece, 0..16).prop_map(|pieces| pieces.concat())
+    }
+
+    /// A message made of pointers alone would cost its length for each name in it.
+    #[test]
+    fn pointers_to_pointers_come_to_an_end() {
+        let mut message = b"\x01a\0".to_vec();
+        for hop in 0..=MAX_POINTERS {
+            let at = message.len();
+            let to = if hop == 0 { 0 } else { at - 2 } as u16;
+            message.extend((0xc000 | to).to_be_bytes());
+            assert_eq!(Name::at(&message, at).is_some(), hop < MAX_POINTERS, "{} pointers", hop + 1);
+        }
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use crate::{Application, Protocol};
 /// The longest method that is registered has 17 letters (UPDATEREDIRECTREF).
 const MAX_METHOD: usize = 17;
 
-/// Whether it may begin with a first line: all do with three capitals at least, among which methods may have dashes.
+/// Whether it may begin with a first line: the first three bytes of each are capitals or, in methods, dashes.
 #[inline]
 pub(super) fn may_be_first_line(payload: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'-';

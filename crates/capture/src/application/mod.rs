@@ -5,7 +5,8 @@
 //! ports, so that they can run on every packet.
 //!
 //! To add a protocol: a file here with a function that takes the payload and reports what it sees, and a
-//! row in [`sightings`] that leads to it.
+//! row that leads to it: in `by_port`, or in [`sightings`] or [`identify`] and then in `tells` as well, or its packets are passed over
+//! as quiet ones.
 
 mod dhcp;
 mod dns;
@@ -238,7 +239,7 @@ pub fn sightings(application: &Application<'_>, mut see: impl FnMut(Sighting<'_>
 pub(crate) fn tells_by_ports(transport: Transport, ports: Pair<u16>) -> bool {
     match transport {
         Transport::Tcp => uses(ports, DNS),
-        Transport::Udp => is_read_by_port(ports.source) || is_read_by_port(ports.destination),
+        Transport::Udp => by_port(ports.source).or(by_port(ports.destination)).is_some(),
         Transport::Sctp => false,
     }
 }
@@ -264,35 +265,36 @@ pub(crate) fn tells(transport: Transport, payload: &[u8]) -> bool {
 
 const DNS: u16 = 53;
 
-/// Whether [`over_udp`] reads a protocol for this port.
-fn is_read_by_port(port: u16) -> bool {
-    matches!(port, DNS | 67 | 68 | 137 | 138 | 546 | 547 | 1900 | 1985 | 5353 | 5355)
-}
-
 /// By the lower port first, since it is the server's more often than not; QUIC, and DNS elsewhere, by
 /// content.
 fn over_udp(application: &Application<'_>, see: &mut dyn FnMut(Sighting<'_>)) {
     let Pair { source, destination } = application.ports.ports;
-    for port in [source.min(destination), source.max(destination)] {
-        match port {
-            DNS => dns::message(application.payload, Protocol::Dns, see),
-            67 | 68 => dhcp::v4(application.payload, see),
-            137 => netbios::name_service(application, see),
-            138 => netbios::datagram(application.payload, see),
-            1900 => upnp::announcement(application, see),
-            1985 => shared_router::hsrp(application.payload, see),
-            546 | 547 => dhcp::v6(application, see),
-            5353 => dns::message(application.payload, Protocol::Mdns, see),
-            5355 => dns::message(application.payload, Protocol::Llmnr, see),
-            _ => continue,
-        }
-        return;
-    }
-    if tls::is_quic(application.payload) {
+    if let Some(read) = by_port(source.min(destination)).or_else(|| by_port(source.max(destination))) {
+        read(application, see);
+    } else if tls::is_quic(application.payload) {
         quic::server_name(application, see);
     } else if dns::is_answer(application.payload) {
         dns::message(application.payload, Protocol::Dns, see);
     }
+}
+
+/// Reports what a datagram says.
+type Read = fn(&Application<'_>, &mut dyn FnMut(Sighting<'_>));
+
+/// What reads a protocol over UDP that is told by this port.
+fn by_port(port: u16) -> Option<Read> {
+    Some(match port {
+        DNS => |it, see| dns::message(it.payload, Protocol::Dns, see),
+        67 | 68 => |it, see| dhcp::v4(it.payload, see),
+        137 => netbios::name_service,
+        138 => |it, see| netbios::datagram(it.payload, see),
+        1900 => upnp::announcement,
+        1985 => |it, see| shared_router::hsrp(it.payload, see),
+        546 | 547 => dhcp::v6,
+        5353 => |it, see| dns::message(it.payload, Protocol::Mdns, see),
+        5355 => |it, see| dns::message(it.payload, Protocol::Llmnr, see),
+        _ => return None,
+    })
 }
 
 fn uses(ports: Pair<u16>, port: u16) -> bool {

@@ -129,7 +129,7 @@ impl Dissector {
     /// The packet at first sight, if it has the headers that nearly all have; others are to be [walked](dissect()).
     ///
     /// ```
-    /// use pcapviz_capture::{DissectOptions, Dissector, LinkType, Packet, identify};
+    /// use pcapviz_capture::{DissectOptions, Dissector, LinkType, Packet};
     ///
     /// let mut frame = b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0\x45\0\0\x1d\0\x01\0\0\x40\x11\0\0".to_vec();
     /// frame.extend(b"\x0a\0\0\x01\x0a\0\0\x02\x13\x88\x1f\x90\0\x09\0\0a");
@@ -191,8 +191,11 @@ impl<'a> Usual<'_, 'a> {
         }
     }
 
-    /// Whether its payload says nothing: neither [`identify`](crate::identify) nor [`sightings`](crate::sightings) would find
-    /// anything in it. Told by ports and first bytes, so that of some packets that say nothing it is not known.
+    /// Whether its payload says nothing by itself: neither [`identify`](crate::identify) nor [`sightings`](crate::sightings) would
+    /// find anything in it. Told by ports and first bytes, so that of some packets that say nothing it is not known.
+    ///
+    /// A quiet segment may go on with a ClientHello: where a [`HelloWindow`](crate::HelloWindow) is kept, it has to see the packet unless it
+    /// [is idle](crate::HelloWindow::is_idle).
     #[inline]
     pub fn is_quiet(&self) -> bool {
         !self.known.tells_by_ports && !tells(self.known.ports.transport, self.varying.payload)
@@ -231,13 +234,8 @@ impl Headers {
     #[inline]
     fn are(&self, other: &Self) -> bool {
         let mut difference = 0;
-        for i in 0..4 {
+        for i in 0..other.telling() {
             difference |= self.words[i] ^ other.words[i];
-        }
-        if other.telling() > 4 {
-            for i in 4..self.words.len() {
-                difference |= self.words[i] ^ other.words[i];
-            }
         }
         difference == 0
     }
@@ -299,14 +297,10 @@ impl Headers {
             0xe703_7ed1_a0b4_28db,
             0x8ebc_6af0_9c88_c6e3,
         ];
+        let product = |i: usize| self.words[i].wrapping_mul(FACTORS[i]);
         let mut sum = 0_u64;
-        for i in 0..4 {
-            sum = sum.wrapping_add(self.words[i].wrapping_mul(FACTORS[i]));
-        }
-        if self.telling() > 4 {
-            for i in 4..self.words.len() {
-                sum = sum.wrapping_add(self.words[i].wrapping_mul(FACTORS[i]));
-            }
+        for i in 0..self.telling() {
+            sum = sum.wrapping_add(product(i));
         }
         (sum >> (u64::BITS - HeadersId::PLACES.ilog2())) as usize
     }
@@ -378,7 +372,7 @@ impl<'a> Varying<'a> {
             }
             _ => return None,
         };
-        // Its length on the wire fits: that of an IP packet does.
+        // No longer than an IP packet: 32 bits hold it.
         let payload = transport[..len.min(transport.len())].get(header_len..)?;
         let payload_len = (len - header_len) as u32;
         Some(Self { tcp_flags, tcp_sequence, payload_len, payload })

@@ -46,7 +46,9 @@ impl Mapped {
                 unsafe_code,
                 reason = "memory would forget its bytes, a map of a file does not; see the comment"
             )]
-            // SAFETY: the map is shared and only read, so that whoever looks at these bytes again has them from the file again.
+            // SAFETY: others may borrow these bytes at this moment, which memmap2 says must not be, for it thinks of memory whose
+            // contents are lost. This map is shared and never written to: its pages are the file's, before and after, and whoever
+            // looks at one that was given back waits for it and finds the same bytes.
             let _ = unsafe {
                 self.0.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, done.start, done.len())
             };
@@ -61,7 +63,7 @@ const MARGIN: usize = 128 << 10;
 /// Bytes given back at once, at least: whenever it is done, the other threads' processors are told, and stop for that.
 const GIVEN_AT_ONCE: usize = 4 << 20;
 
-/// A multiple of any system's page size.
+/// A multiple of every usual page size.
 const PAGES: usize = 64 << 10;
 
 impl Deref for Mapped {

@@ -64,7 +64,7 @@ pub struct CaptureReader {
     compression: Vec<Compression>,
     packets: u64,
     state: State,
-    /// What stands at the start of the source's window, where that is known already, and is no packet.
+    /// What stands at the start of the source's window, where that is known already.
     pending: Option<Step>,
     /// Records from this offset on belong to another part.
     stop: u64,

@@ -150,7 +150,7 @@ impl Pcap {
         if self.is_plain { self.plain_step(window) } else { self.other_step(window) }
     }
 
-    /// The same for what nearly every file is, by constants.
+    /// The same for the layout of nearly every file, with constants for what is then known.
     #[inline(always)]
     fn plain_step(&self, window: &[u8]) -> Step {
         let Some([seconds, fraction, captured, original]) = Endian::Little.u32s(window) else {
