@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use pcapviz_benches::traffic;
-use pcapviz_capture::{CaptureReader, DissectOptions, Dissector, Usual};
+use pcapviz_capture::{CaptureReader, DissectOptions, Dissector, dissect};
 use pcapviz_graph::{FlowBatch, FlowTable};
 
 const PACKETS: usize = 40_000;
@@ -16,10 +16,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut reader = CaptureReader::from_bytes("traffic", bytes)?;
         let mut dissector = Dissector::new(DissectOptions::default());
         while let Some(packet) = reader.next_packet()? {
-            let usual = dissector.usual(&packet).filter(Usual::is_quiet);
-            if !usual.is_some_and(|usual| table.observe_quiet_in(&mut batch, 0, &packet, &usual)) {
-                table.observe_in(&mut batch, 0, &packet, &dissector.dissect(&packet));
-            }
+            let found = match dissector.usual(&packet) {
+                Some(usual) if usual.is_quiet() && table.observe_quiet_in(&mut batch, 0, &packet, &usual) => {
+                    continue;
+                }
+                Some(usual) => usual.dissection(),
+                None => dissect(&packet, dissector.options()),
+            };
+            table.observe_in(&mut batch, 0, &packet, &found);
         }
         table.settle(&mut batch);
     }

@@ -10,7 +10,7 @@ use pcapviz_core::GraphLayer;
 use pcapviz_core::analysis::{
     Centrality, Inside, Observations, Topology, bridges, findings, gateways, key_nodes, services, top_talkers,
 };
-use pcapviz_core::capture::{CaptureReader, DissectOptions, Dissector, Usual, identify, sightings};
+use pcapviz_core::capture::{CaptureReader, DissectOptions, Dissector, dissect, identify, sightings};
 use pcapviz_core::enrich::NameTable;
 use pcapviz_core::graph::{Claims, FlowBatch, FlowTable, Neighbours};
 
@@ -49,12 +49,16 @@ fn run(path: &Path, with: bool) -> Run {
     let (mut dissector, mut batch) = (Dissector::new(DissectOptions::default()), FlowBatch::default());
     if let Ok(mut reader) = CaptureReader::open(path) {
         while let Ok(Some(packet)) = reader.next_packet() {
-            let usual = dissector.usual(&packet).filter(Usual::is_quiet);
-            let usual = usual.filter(|usual| !with || !Observations::heeds(&usual.ports()));
-            if usual.is_some_and(|usual| table.observe_quiet_in(&mut batch, 0, &packet, &usual)) {
-                continue;
-            }
-            let mut found = dissector.dissect(&packet);
+            let mut found = match dissector.usual(&packet) {
+                Some(usual) => {
+                    let is_quiet = usual.is_quiet() && !(with && Observations::heeds(&usual.ports()));
+                    if is_quiet && table.observe_quiet_in(&mut batch, 0, &packet, &usual) {
+                        continue;
+                    }
+                    usual.dissection()
+                }
+                None => dissect(&packet, dissector.options()),
+            };
             if let Some(application) = &found.application {
                 if let Some(protocol) = identify(application) {
                     found.protocols.insert(protocol);

@@ -50,8 +50,8 @@ impl FlowBatch {
     #[inline]
     pub(crate) fn add_to_open(&mut self, capture: u32, packet: &Packet<'_>, found: &Dissection<'_>) -> bool {
         let Some(headers) = found.headers else { return false };
-        let sum = if is_v6(found) { self.v6.sum(headers) } else { self.v4.sum(headers) };
-        sum.map(|(sum, slots)| sum.observe(slots, capture, packet, found)).is_some()
+        let open = self.open(headers, is_v6(found));
+        open.map(|(sum, slots)| sum.observe(slots, capture, packet, found)).is_some()
     }
 
     /// The same for a packet whose payload says nothing.
@@ -62,12 +62,15 @@ impl FlowBatch {
         packet: &Packet<'_>,
         usual: &Usual<'_, '_>,
     ) -> bool {
-        let headers = usual.headers();
-        let sum = if usual.is_ipv6() { self.v6.sum(headers) } else { self.v4.sum(headers) };
-        let Some((sum, slots)) = sum else { return false };
-        let ports = usual.ports();
-        sum.grow(slots, capture, packet, ports.payload_len, ports.tcp_flags);
-        true
+        let (open, ports) = (self.open(usual.headers(), usual.is_ipv6()), usual.ports());
+        open.map(|(sum, slots)| sum.grow(slots, capture, packet, ports.payload_len, ports.tcp_flags))
+            .is_some()
+    }
+
+    /// What the packets with these headers add up to, if there are some.
+    #[inline]
+    fn open(&mut self, headers: HeadersId, is_v6: bool) -> Option<(&mut Sum, &mut Slots)> {
+        if is_v6 { self.v6.sum(headers) } else { self.v4.sum(headers) }
     }
 
     /// Adds a packet that shares its headers with none that is open.

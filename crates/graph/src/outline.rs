@@ -1,8 +1,6 @@
 use std::hint::black_box;
 use std::iter::repeat_n;
 use std::ops::Range;
-use std::panic::resume_unwind;
-use std::thread;
 
 use pcapviz_capture::GraphLayer;
 
@@ -10,7 +8,7 @@ use crate::numbering::{Buckets, Mentions, number};
 use crate::packed::{Narrow, Packed, PackedV4, PackedV6, devices};
 use crate::partition::{Partition, Row};
 use crate::tally::Tally;
-use crate::{FlowStats, FlowTable, LayerGraph, NodeId, beside};
+use crate::{FlowStats, FlowTable, LayerGraph, NodeId, all_beside, beside};
 
 /// A layer's graph as lean as can be: who is in it, who sent to whom, and how many bytes. About 30 bytes for a
 /// node and 8 for an edge, so that a summary of millions fits beside their flow table.
@@ -176,19 +174,13 @@ impl Outline {
 /// The distinct pairs of these ends of so many nodes, sorted, by up to so many threads: each those from nodes of its own.
 fn edges(ends: &[[u32; 2]], nodes: usize, threads: usize) -> Vec<(u32, u32)> {
     let share = nodes.div_ceil(threads.max(1)).max(1);
-    let shares = (0..nodes).step_by(share).map(|from| from as u32..nodes.min(from + share) as u32);
-    thread::scope(|scope| {
-        let mut shares = shares.rev().collect::<Vec<_>>();
-        let first = shares.pop();
-        let others: Vec<_> =
-            shares.into_iter().rev().map(|share| scope.spawn(|| edges_from(share, ends))).collect();
-        let mut edges = first.map_or(Vec::new(), |share| edges_from(share, ends));
-        for other in others {
-            edges.append(&mut other.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        }
-        edges.shrink_to_fit();
-        edges
-    })
+    let shares = nodes.div_ceil(share);
+    let of_share = |n: usize| edges_from((n * share) as u32..nodes.min((n + 1) * share) as u32, ends);
+    let mut parts = all_beside(threads, shares, of_share).into_iter();
+    let mut edges = parts.next().unwrap_or_default();
+    parts.for_each(|mut part| edges.append(&mut part));
+    edges.shrink_to_fit();
+    edges
 }
 
 /// Those from these nodes.

@@ -1,5 +1,4 @@
 use std::hash::{BuildHasher, Hasher};
-use std::panic::resume_unwind;
 use std::thread;
 
 use foldhash::SharedSeed;
@@ -11,7 +10,9 @@ use crate::packed::{Packed, PackedV4, PackedV6};
 use crate::packed_stats::Sum;
 use crate::partition::{Partition, Row};
 use crate::totals::absences;
-use crate::{FlowBatch, FlowKey, FlowRef, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals};
+use crate::{
+    FlowBatch, FlowKey, FlowRef, FlowStats, LayerGraph, LeftOut, NodeId, Outline, Totals, all_beside,
+};
 
 /// Every flow seen, with what is known of it: the one table that all three graphs are projections of.
 ///
@@ -293,17 +294,8 @@ impl FlowTable {
         part: impl Fn(&'a [Partition<PackedV4>], &'a [Partition<PackedV6>]) -> A + Sync,
     ) -> Vec<A> {
         let len = self.v4.len().div_ceil(threads.max(1));
-        let mut parts = self.v4.chunks(len).zip(self.v6.chunks(len));
-        let first = parts.next();
-        thread::scope(|scope| {
-            let part = &part;
-            let others: Vec<_> = parts.map(|(v4, v6)| scope.spawn(move || part(v4, v6))).collect();
-            let mut done: Vec<A> = first.map(|(v4, v6)| part(v4, v6)).into_iter().collect();
-            done.extend(
-                others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))),
-            );
-            done
-        })
+        let parts: Vec<_> = self.v4.chunks(len).zip(self.v6.chunks(len)).collect();
+        all_beside(threads, parts.len(), |n| part(parts[n].0, parts[n].1))
     }
 
     /// The keys of the flows that were in a virtual network, in no particular order.

@@ -147,61 +147,56 @@ impl Pcap {
     // thrown away again for the lengths, the limit and the time; this is the hottest loop there is.
     #[inline]
     pub(super) fn step(&self, window: &[u8]) -> Step {
-        if self.is_plain { self.plain_step(window) } else { self.other_step(window) }
+        if self.is_plain {
+            // With constants for what is known of nearly every file.
+            let header = Endian::Little.u32s(window).map(|[seconds, fraction, captured, original]| {
+                RecordHeader { seconds, fraction, captured, original }
+            });
+            self.step_behind(header, PLAIN_HEADER, 0, window)
+        } else {
+            self.other_step(window)
+        }
     }
 
-    /// The same for the layout of nearly every file, with constants for what is then known.
-    #[inline(always)]
-    fn plain_step(&self, window: &[u8]) -> Step {
-        let Some([seconds, fraction, captured, original]) = Endian::Little.u32s(window) else {
-            return Step::Need(PLAIN_HEADER);
-        };
-        if captured > self.limit {
-            return too_long(captured, self.limit);
-        }
-        let captured = captured as usize;
-        let len = PLAIN_HEADER + captured;
-        if window.len() < len {
-            return Step::Need(len);
-        }
-        Step::Packet(Record {
-            len,
-            data: PLAIN_HEADER,
-            captured,
-            wire_len: original,
-            timestamp: Some(self.timestamp(seconds, fraction)),
-            link_type: self.link_type,
-            fcs_len: self.fcs_len,
-        })
-    }
-
+    /// Kept apart, so that the step through nearly every file is part of its caller.
     #[inline(never)]
     fn other_step(&self, window: &[u8]) -> Step {
-        if window.len() < self.header_len {
-            return Step::Need(self.header_len);
-        }
-        let Some(header) = self.record_header(window) else { return Step::Need(self.header_len) };
+        self.step_behind(self.record_header(window), self.header_len, self.padding, window)
+    }
+
+    /// The record with this header, which takes so many bytes, and so much padding before the packet.
+    #[inline(always)]
+    fn step_behind(
+        &self,
+        header: Option<RecordHeader>,
+        header_len: usize,
+        padding: u32,
+        window: &[u8],
+    ) -> Step {
+        let Some(header) = header.filter(|_| window.len() >= header_len) else {
+            return Step::Need(header_len);
+        };
         if header.captured > self.limit {
             return too_long(header.captured, self.limit);
         }
-        let len = self.header_len + header.captured as usize;
+        let len = header_len + header.captured as usize;
         if window.len() < len {
             return Step::Need(len);
         }
         let mut record = Record {
             len,
-            data: self.header_len,
+            data: header_len,
             captured: header.captured as usize,
             wire_len: header.original,
             timestamp: Some(self.timestamp(header.seconds, header.fraction)),
             link_type: self.link_type,
             fcs_len: self.fcs_len,
         };
-        if self.padding > 0 {
-            let padding = self.padding.min(header.captured) as usize;
-            record.data += padding;
-            record.captured -= padding;
-            record.wire_len = header.original.saturating_sub(self.padding);
+        if padding > 0 {
+            let here = padding.min(header.captured) as usize;
+            record.data += here;
+            record.captured -= here;
+            record.wire_len = header.original.saturating_sub(padding);
         }
         Step::Packet(record)
     }
