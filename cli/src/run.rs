@@ -15,7 +15,7 @@ use pcapviz_core::enrich::{
 use pcapviz_core::graph::{ProtocolSet, Selection, Unselected, topmost_protocols};
 use pcapviz_core::render::layout::{Engine, Layout};
 use pcapviz_core::render::{Format, Kind, RenderOptions, Shape, View, escape, render};
-use pcapviz_core::{Embedded, LayerGraph, Pipeline, Report};
+use pcapviz_core::{Embedded, LayerGraph, Overview, Pipeline, Report};
 
 use crate::args::{Args, Frequent, Split};
 use crate::progress::Bar;
@@ -46,10 +46,13 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let mut worst = None;
     for Portion { captures, name } in portions(args, &mut messages) {
-        let mut report = read(args, &captures, &mut messages);
-        if !report.captures.is_empty()
-            && let Err(error) = outputs.write(args, &mut report, name.as_deref(), &mut messages)
-        {
+        let (mut report, overview) = read(args, &captures, outputs.is_summary(args), &mut messages);
+        let written = match overview {
+            _ if report.captures.is_empty() => Ok(()),
+            Some(overview) => print(&report.summary_of(&overview, bold(args.color))),
+            None => outputs.write(args, &mut report, name.as_deref(), &mut messages),
+        };
+        if let Err(error) = written {
             // Whoever read the output has had enough, as in `pcapviz x.pcap | head`.
             let enough = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
             if !error.chain().any(|cause| cause.downcast_ref().is_some_and(enough)) {
@@ -100,8 +103,13 @@ fn portions(args: &Args, messages: &mut Messages) -> Vec<Portion> {
     captures.into_iter().map(portion).collect()
 }
 
-/// Reads the captures and adds what else is asked for about their nodes.
-fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
+/// Reads the captures and adds what else is asked for about their nodes; for a summary, with what it says of the layers.
+fn read(
+    args: &Args,
+    captures: &[PathBuf],
+    for_summary: bool,
+    messages: &mut Messages,
+) -> (Report, Option<Overview>) {
     let mut pipeline = captures.iter().fold(Pipeline::new().tunnels(args.tunnels()), |pipeline, path| {
         if path.as_os_str() == "-" { pipeline.stdin() } else { pipeline.capture(path) }
     });
@@ -138,7 +146,12 @@ fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
     if let Some(bar) = &bar {
         pipeline = pipeline.progress(bar.clone());
     }
-    let mut report = pipeline.run();
+    let (mut report, overview) = if for_summary {
+        let (report, overview) = pipeline.run_with_overview(args.key_nodes.unwrap_or(Overview::KEY_NODES));
+        (report, Some(overview))
+    } else {
+        (pipeline.run(), None)
+    };
     if let Some(bar) = bar {
         bar.finish();
     }
@@ -154,7 +167,7 @@ fn read(args: &Args, captures: &[PathBuf], messages: &mut Messages) -> Report {
     if !report.captures.is_empty() {
         enrich(args, &mut report, messages);
     }
-    report
+    (report, overview)
 }
 
 /// Adds names and places from outside the captures. What is missing costs a warning, not the picture.
@@ -244,6 +257,11 @@ impl<'a> Outputs<'a> {
         Ok(Self { out, dot, engine, layout: engine.layout(), shape })
     }
 
+    /// Whether nothing is asked for but the summary.
+    fn is_summary(&self, args: &Args) -> bool {
+        self.out.is_none() && args.graphviz.is_none() && !lists_any(args)
+    }
+
     /// In which formats the graph is written.
     fn formats(&self) -> Vec<Format> {
         self.out.iter().map(|(_, format)| *format).chain(self.dot).collect()
@@ -259,12 +277,6 @@ impl<'a> Outputs<'a> {
     ) -> Result<()> {
         let in_part = |path: &Path| part.map_or_else(|| path.to_owned(), |part| named(path, part));
         let lists = [Frequent::In, Frequent::Out].map(|kind| args.lists(kind));
-        if self.out.is_none() && args.graphviz.is_none() && lists == [false, false] {
-            let bold = bold(args.color);
-            return print(
-                &args.key_nodes.map_or_else(|| report.summary(bold), |n| report.summary_with(bold, n)),
-            );
-        }
         let whole = report.graph(args.layer());
         let selection = args.selection();
         let draws = self.out.is_some() || args.graphviz.is_some();

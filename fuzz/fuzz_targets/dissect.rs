@@ -41,9 +41,13 @@ fuzz_target!(|bytes: &[u8]| {
             remembered.headers = None;
             assert_eq!(format!("{remembered:?}"), format!("{found:?}"));
         }
-        if let Some(usual) = dissector.usual(&packet).filter(|usual| usual.is_quiet()) {
-            let application = usual.dissection().application.expect("the headers that nearly all packets have");
-            assert!(identify(&application).is_none(), "{application:?}");
+        if let Some(usual) = dissector.usual(&packet)
+            && let Some(quiet) = usual.quiet()
+        {
+            let protocol = quiet.protocol();
+            let application =
+                usual.dissection().application.expect("the headers that nearly all packets have");
+            assert_eq!(identify(&application), protocol, "{application:?}");
             sightings(&application, |sighting| panic!("{sighting:?} of {application:?}"));
         }
         device_sightings(&packet, &found, &options, |_| ());

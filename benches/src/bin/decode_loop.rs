@@ -17,10 +17,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut dissector = Dissector::new(DissectOptions::default());
         while let Some(packet) = reader.next_packet()? {
             let found = match dissector.usual(&packet) {
-                Some(usual) if usual.is_quiet() && table.observe_quiet_in(&mut batch, 0, &packet, &usual) => {
-                    continue;
+                Some(usual) => {
+                    if let Some(quiet) = usual.quiet()
+                        && table.observe_quiet_in(&mut batch, 0, &packet, &quiet)
+                    {
+                        continue;
+                    }
+                    usual.dissection()
                 }
-                Some(usual) => usual.dissection(),
                 None => dissect(&packet, dissector.options()),
             };
             table.observe_in(&mut batch, 0, &packet, &found);

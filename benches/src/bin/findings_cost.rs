@@ -51,8 +51,10 @@ fn run(path: &Path, with: bool) -> Run {
         while let Ok(Some(packet)) = reader.next_packet() {
             let mut found = match dissector.usual(&packet) {
                 Some(usual) => {
-                    let is_quiet = usual.is_quiet() && !(with && Observations::heeds(&usual.ports()));
-                    if is_quiet && table.observe_quiet_in(&mut batch, 0, &packet, &usual) {
+                    if let Some(quiet) = usual.quiet()
+                        && !(with && Observations::heeds(quiet.ports()))
+                        && table.observe_quiet_in(&mut batch, 0, &packet, &quiet)
+                    {
                         continue;
                     }
                     usual.dissection()
@@ -88,7 +90,8 @@ fn run(path: &Path, with: bool) -> Run {
             GraphLayer::Hosts => {
                 bridges(&topology, ROWS);
                 if outline.edges().len() <= CENTRALITY_EDGES {
-                    Centrality::of(&table.project(layer), 1).key_nodes(&topology, ROWS);
+                    let bytes = table.edge_bytes(&outline, 1);
+                    Centrality::of_outline(&outline, &bytes, 1).key_nodes(&topology, ROWS);
                 }
             }
             GraphLayer::Endpoints => drop(services(&topology, &observations, ROWS)),

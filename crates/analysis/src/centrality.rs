@@ -45,12 +45,28 @@ const HITS_STEPS: usize = 2_000_000;
 impl Centrality {
     /// Of a graph. O(rounds · edges) and what [`Betweenness`] takes; the same for any number of threads.
     pub fn of(graph: &LayerGraph, threads: usize) -> Self {
-        let outline = Outline::from(graph);
+        let bytes: Vec<u64> = graph.edges().iter().map(|edge| edge.traffic.bytes).collect();
+        Self::of_outline(&Outline::from(graph), &bytes, threads)
+    }
+
+    /// The same of an outline with the [bytes of its edges](pcapviz_graph::FlowTable::edge_bytes); an edge without any weighs nothing.
+    ///
+    /// ```
+    /// use pcapviz_analysis::Centrality;
+    /// use pcapviz_graph::{FlowTable, GraphLayer};
+    ///
+    /// let table = FlowTable::new();
+    /// let outline = table.outline(GraphLayer::Hosts, 1);
+    /// assert!(Centrality::of_outline(&outline, &table.edge_bytes(&outline, 1), 1).page_rank.is_empty());
+    /// ```
+    pub fn of_outline(outline: &Outline, bytes: &[u64], threads: usize) -> Self {
         let peers = Peers::of(outline.len(), outline.edges());
-        let edges: Vec<(usize, usize, f64)> = graph
+        let weights = bytes.iter().map(|bytes| (*bytes as f64).ln_1p()).chain(std::iter::repeat(0.0));
+        let edges: Vec<(usize, usize, f64)> = outline
             .edges()
             .iter()
-            .map(|edge| (edge.source, edge.target, (edge.traffic.bytes as f64).ln_1p()))
+            .zip(weights)
+            .map(|(&(from, to), weight)| (from as usize, to as usize, weight))
             .collect();
         // HITS takes about as long as all else.
         let of_others = || {

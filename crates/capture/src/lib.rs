@@ -34,8 +34,8 @@ pub use application::{
 };
 pub use dissect::{
     Absence, Application, Arp, DissectOptions, Dissection, Dissector, End, Fields, Fragment, GraphLayer,
-    HeadersId, Hosts, Icmp, Layer, Layers, Pair, Ports, Stop, StopReason, Transport, TunnelId, Tunnels,
-    Usual, Vlans, dissect, layers,
+    HeadersId, Hosts, Icmp, Layer, Layers, Pair, Ports, Quiet, Stop, StopReason, Transport, TunnelId,
+    Tunnels, Usual, Vlans, dissect, layers,
 };
 pub use duplicate::DuplicateWindow;
 pub use file::{CaptureError, CaptureReader, Compression, FileFormat, PacketsAtHand, captures_in};

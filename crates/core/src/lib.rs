@@ -20,6 +20,7 @@
 
 mod embedded;
 mod intake;
+mod overview;
 mod pipeline;
 mod reading;
 mod report;
@@ -27,6 +28,7 @@ mod shard;
 mod summary;
 
 pub use embedded::Embedded;
+pub use overview::Overview;
 pub use pipeline::{Pipeline, Progress};
 pub use report::Report;
 

@@ -6,8 +6,10 @@ use std::thread;
 
 use pcapviz_analysis::Inside;
 use pcapviz_capture::{DissectOptions, Filter, TimeSpec, Tunnels, captures_in};
+use pcapviz_graph::beside;
 
 use crate::intake::Selection;
+use crate::overview::Overview;
 use crate::reading::{Input, Outcome, Reading};
 use crate::report::Report;
 use crate::shard::Shard;
@@ -158,13 +160,34 @@ impl Pipeline {
     /// Reads every capture. One that cannot be read is in [`Report::failures`]; the others are done all
     /// the same. Time grows with the packets, memory with the flows.
     pub fn run(&self) -> Report {
+        let mut report = self.report();
+        report.find(&self.inside);
+        report
+    }
+
+    /// The same, with an [overview](Report::overview) of so many key nodes, made beside the findings: for a summary, the fastest way.
+    ///
+    /// ```
+    /// use pcapviz_core::Pipeline;
+    ///
+    /// let (report, overview) = Pipeline::new().run_with_overview(10);
+    /// assert!(report.summary_of(&overview, false).contains("0 packets"));
+    /// ```
+    pub fn run_with_overview(&self, key_nodes: usize) -> (Report, Overview) {
+        let mut report = self.report();
+        let (findings, overview) =
+            beside(report.threads, || report.findings_by(&self.inside), || report.overview(key_nodes));
+        report.keep(findings, &self.inside);
+        (report, overview)
+    }
+
+    /// What the captures hold, nothing looked for in it yet.
+    fn report(&self) -> Report {
         let threads = self.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
         let threads = threads.min(MOST_THREADS);
         let (mut whole, outcomes) = self.read(threads);
         whole.table.shrink_to_fit();
-        let mut report = Report::new(whole, threads, self.options.tunnels, outcomes.into_iter());
-        report.find(&self.inside);
-        report
+        Report::new(whole, threads, self.options.tunnels, outcomes.into_iter())
     }
 
     /// What all captures hold, and what became of each, in the order given.

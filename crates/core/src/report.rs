@@ -161,7 +161,17 @@ impl Report {
     /// # Ok::<(), pcapviz_core::analysis::ParseNetworkError>(())
     /// ```
     pub fn find(&mut self, inside: &Inside) {
-        self.findings = findings_by(&self.table, &self.observations, inside, self.threads);
+        let findings = self.findings_by(inside);
+        self.keep(findings, inside);
+    }
+
+    pub(crate) fn findings_by(&self, inside: &Inside) -> Vec<Finding> {
+        findings_by(&self.table, &self.observations, inside, self.threads)
+    }
+
+    /// Keeps what was found, with these networks held to be inside.
+    pub(crate) fn keep(&mut self, findings: Vec<Finding>, inside: &Inside) {
+        self.findings = findings;
         self.sampled = self.observations.sampled();
         let Totals { packets, others, .. } = self.table.totals();
         if others.packets > 0 {

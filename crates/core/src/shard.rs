@@ -4,7 +4,7 @@ use pcapviz_capture::{
     sightings,
 };
 use pcapviz_enrich::NameTable;
-use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable, Totals, beside};
+use pcapviz_graph::{Claims, Defragmenter, FlowBatch, FlowTable, Totals};
 
 /// All that is gathered from packets. A commutative monoid: shards of the input add up to the whole.
 #[derive(Default)]
@@ -31,11 +31,11 @@ impl Shard {
     ) {
         let mut found = match dissector.usual(packet) {
             Some(usual) => {
-                // Nothing to be learnt from most packets but how long they are, and when they were sent.
-                let is_quiet = usual.is_quiet() && !Observations::heeds(&usual.ports());
-                if is_quiet
+                // Nothing to be learnt from most packets but how long they are, when they were sent, and of which protocol they are.
+                if let Some(quiet) = usual.quiet()
+                    && !Observations::heeds(quiet.ports())
                     && hellos.is_idle()
-                    && self.table.observe_quiet_in(&mut self.batch, capture, packet, &usual)
+                    && self.table.observe_quiet_in(&mut self.batch, capture, packet, &quiet)
                 {
                     return hellos.pass_over();
                 }
@@ -94,15 +94,11 @@ impl Shard {
             return;
         }
         let Self { table, names, claims, quic, observations, .. } = self;
-        beside(
-            threads,
-            || observations.merge(other.observations),
-            || {
-                table.merge_by(other.table, threads);
-                names.merge(other.names);
-                claims.merge(other.claims);
-                quic.merge(other.quic);
-            },
-        );
+        observations.merge_beside(threads, other.observations, || {
+            table.merge_by(other.table, threads);
+            names.merge(other.names);
+            claims.merge(other.claims);
+            quic.merge(other.quic);
+        });
     }
 }

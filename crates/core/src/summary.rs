@@ -1,29 +1,14 @@
 //! The summary and the lists for a terminal: plain text, every name made harmless.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 
-use pcapviz_analysis::{
-    Centrality, Service, Services, Topology, bridges, gateways, key_nodes, key_nodes_among, switches,
-    top_talkers,
-};
 use pcapviz_enrich::Enricher;
-use pcapviz_graph::{
-    Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId, Outline, all_beside,
-};
+use pcapviz_graph::{Annotations, CaptureSummary, GraphLayer, LayerGraph, NameSource, NodeId};
 use pcapviz_render::escape;
 use pcapviz_render::quantity::{bytes, counted, grouped, packets, span};
 
-use crate::{Embedded, Report};
-
-/// Edges up to which the measures of centrality are computed: about a tenth of a second.
-const CENTRALITY_EDGES: usize = 200_000;
-
-/// Rows in each of the summary's lists: what fits a screen.
-const ROWS: usize = 10;
-
-/// What there is to say of a layer: its line, its top talkers, its key nodes.
-const PARTS: usize = 3;
+use crate::overview::{LayerOverview, ROWS};
+use crate::{Embedded, Overview, Report};
 
 /// Captures that are listed: a folder may hold thousands.
 const CAPTURES: usize = 20;
@@ -37,52 +22,35 @@ impl Report {
     /// assert!(summary.contains("0 packets"));
     /// ```
     pub fn summary(&self, bold: bool) -> String {
-        self.summary_with(bold, ROWS)
+        self.summary_with(bold, Overview::KEY_NODES)
     }
 
     /// The same with so many key nodes of each layer.
     pub fn summary_with(&self, bold: bool, key_nodes: usize) -> String {
-        let mut out = Text { out: String::new(), bold, key_nodes, first: true };
+        self.summary_of(&self.overview(key_nodes), bold)
+    }
+
+    /// The same of an overview that is at hand, such as that of
+    /// [`run_with_overview`](crate::Pipeline::run_with_overview).
+    ///
+    /// ```
+    /// let (report, overview) = pcapviz_core::Pipeline::new().run_with_overview(10);
+    /// assert_eq!(report.summary_of(&overview, false), report.summary(false));
+    /// ```
+    pub fn summary_of(&self, overview: &Overview, bold: bool) -> String {
+        let mut out = Text { out: String::new(), bold, first: true };
         // Writing to a string cannot fail.
-        let _ = self.write_summary(&mut out);
+        let _ = self.write_summary(&overview.layers, &mut out);
         out.out
     }
 
-    fn write_summary(&self, out: &mut Text) -> fmt::Result {
+    fn write_summary(&self, layers: &[LayerOverview], out: &mut Text) -> fmt::Result {
         self.captures(out)?;
         self.findings(out)?;
         out.heading("Layers")?;
-        for part in self.layers(out)? {
-            out.write_str(&part)?;
-        }
-        Ok(())
-    }
-
-    /// What there is to say of the layers: for each its line, then the top talkers of each, then the key nodes.
-    fn layers(&self, out: &Text) -> Result<impl Iterator<Item = String> + use<>, fmt::Error> {
-        let (threads, table) = (self.threads, &self.table);
-        let endpoints = table.outline(GraphLayer::Endpoints, threads);
-        // Much of a layer is a task for one thread. That of the devices goes to whoever is free first.
-        let layers = [GraphLayer::Endpoints, GraphLayer::Hosts, GraphLayer::Devices];
-        let done = all_beside(threads, layers.len(), |n| match layers[n] {
-            GraphLayer::Endpoints => self.layer(out, &endpoints),
-            GraphLayer::Hosts => self.layer(out, &table.outline_of_hosts(&endpoints, threads)),
-            GraphLayer::Devices => self.layer(out, &table.outline(GraphLayer::Devices, threads)),
-        });
-        let mut of_layers = done.into_iter().rev().collect::<Result<Vec<_>, _>>()?;
-        let parts = (0..PARTS).flat_map(move |part| {
-            of_layers.iter_mut().map(|of| std::mem::take(&mut of[part])).collect::<Vec<_>>()
-        });
-        Ok(parts)
-    }
-
-    /// A layer's line, its top talkers, its key nodes.
-    fn layer(&self, out: &Text, outline: &Outline) -> Result<[String; PARTS], fmt::Error> {
-        let [mut line, mut talkers, mut keys] = [out.later(), out.later(), out.later()];
-        self.totals_of(&mut line, outline)?;
-        self.talkers(&mut talkers, outline)?;
-        self.key_nodes(&mut keys, &Topology::of_by(outline, self.threads))?;
-        Ok([line.out, talkers.out, keys.out])
+        layers.iter().try_for_each(|layer| self.totals_of(out, layer))?;
+        layers.iter().try_for_each(|layer| self.talkers(out, layer))?;
+        layers.iter().try_for_each(|layer| self.key_nodes(out, layer))
     }
 
     fn captures(&self, out: &mut Text) -> fmt::Result {
@@ -120,10 +88,10 @@ impl Report {
         Ok(())
     }
 
-    fn totals_of(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
-        let layer = outline.layer();
-        let nodes = counted(outline.len() as u64, noun(layer).0, noun(layer).1);
-        let edges = counted(outline.edges().len() as u64, "edge", "edges");
+    fn totals_of(&self, out: &mut Text, of: &LayerOverview) -> fmt::Result {
+        let layer = of.layer;
+        let nodes = counted(of.nodes as u64, noun(layer).0, noun(layer).1);
+        let edges = counted(of.edges as u64, "edge", "edges");
         write!(out, "  {}  {nodes}, {edges}, ", layer.number())?;
         writeln!(out, "{} of {}", packets(self.totals().in_graph(layer)), grouped(self.totals().packets))?;
         let mut outside: Vec<_> = self.totals().outside(layer).collect();
@@ -138,86 +106,33 @@ impl Report {
         Ok(())
     }
 
-    fn talkers(&self, out: &mut Text, outline: &Outline) -> fmt::Result {
-        if outline.is_empty() {
+    fn talkers(&self, out: &mut Text, of: &LayerOverview) -> fmt::Result {
+        if of.talkers.is_empty() {
             return Ok(());
         }
-        out.heading(&format!("Top talkers, layer {}", outline.layer().number()))?;
-        let rows = top_talkers(outline, ROWS).into_iter().map(|node| {
-            let sent = format!("{} sent", bytes(outline.sent()[node]));
-            let received = format!("{} received", bytes(outline.received()[node]));
-            let id = outline.id(node);
+        out.heading(&format!("Top talkers, layer {}", of.layer.number()))?;
+        let rows = of.talkers.iter().map(|&(id, sent, received)| {
             let [name, what] = self.known(id);
+            let [sent, received] = [format!("{} sent", bytes(sent)), format!("{} received", bytes(received))];
             [id.to_string(), sent, received, name, what]
         });
         out.table(rows.collect())
     }
 
-    fn key_nodes(&self, out: &mut Text, topology: &Topology<'_>) -> fmt::Result {
-        let (outline, keys) = (topology.outline(), self.key_nodes_with_reasons(topology, out.key_nodes));
-        if keys.is_empty() {
+    fn key_nodes(&self, out: &mut Text, of: &LayerOverview) -> fmt::Result {
+        if of.key_nodes.is_empty() {
             return Ok(());
         }
-        out.heading(&format!("Key nodes, layer {}, as seen from here", outline.layer().number()))?;
-        let rows = keys.into_iter().map(|(id, reason)| {
-            let [name, what] = self.known(id);
-            [id.to_string(), reason, name, what]
+        out.heading(&format!("Key nodes, layer {}, as seen from here", of.layer.number()))?;
+        let rows = of.key_nodes.iter().map(|(id, reason)| {
+            let [name, what] = self.known(*id);
+            [id.to_string(), reason.clone(), name, what]
         });
         out.table(rows.collect())?;
-        if outline.layer() == GraphLayer::Hosts {
-            for bridge in bridges(topology, out.key_nodes) {
-                let (a, b) = (outline.id(bridge.ends.0), outline.id(bridge.ends.1));
-                writeln!(out, "  {a} - {b}  the only link to {} hosts", bridge.cuts_off)?;
-            }
+        for (a, b, cuts_off) in &of.bridges {
+            writeln!(out, "  {a} - {b}  the only link to {cuts_off} hosts")?;
         }
         Ok(())
-    }
-
-    /// The nodes that matter most, each with its reasons: gateways and switches (layer 2) and services (layer 4) first, then by
-    /// the graph's shape; at most `count`.
-    pub(crate) fn key_nodes_with_reasons(
-        &self,
-        topology: &Topology<'_>,
-        count: usize,
-    ) -> Vec<(NodeId, String)> {
-        let outline = topology.outline();
-        let services =
-            (outline.layer() == GraphLayer::Endpoints).then(|| Services::of(topology, &self.observations));
-        let name = |services: Vec<Service>| -> Vec<(NodeId, String)> {
-            services.iter().map(|service| (outline.id(service.node), service.to_string())).collect()
-        };
-        let roles: Vec<(NodeId, String)> = match outline.layer() {
-            GraphLayer::Devices => {
-                let neighbours = self.neighbours();
-                let gateways = gateways(&neighbours).into_iter().map(|it| (it.node(), it.to_string()));
-                let switches = switches(&neighbours).into_iter().map(|it| (it.node(), it.to_string()));
-                gateways.chain(switches).collect()
-            }
-            GraphLayer::Hosts => Vec::new(),
-            GraphLayer::Endpoints => {
-                services.as_ref().map_or(Vec::new(), |services| name(services.first(count)))
-            }
-        };
-        // What is worth computing for the reasons alone: a large graph is ranked by its shape.
-        let is_small = outline.edges().len() <= CENTRALITY_EDGES && outline.layer() == GraphLayer::Hosts;
-        let centrality = is_small.then(|| Centrality::of(&self.graph(outline.layer()), self.threads));
-        let by_shape = match &centrality {
-            Some(centrality) => centrality.key_nodes(topology, count),
-            None => key_nodes(topology, count),
-        };
-        let all = roles.iter().map(|(id, _)| *id).chain(by_shape.iter().map(|key| outline.id(key.node)));
-        let mut known = HashSet::new();
-        let chosen: Vec<NodeId> = all.filter(|id| known.insert(*id)).take(count).collect();
-        // Whatever each was chosen for, all that there is to say of it.
-        let numbers: Vec<usize> = chosen.iter().filter_map(|id| outline.number(*id)).collect();
-        let roles = services.map_or(roles, |services| name(services.among(&numbers)));
-        let shapes = key_nodes_among(topology, centrality.as_ref(), &numbers);
-        let shapes = shapes.into_iter().map(|key| (outline.id(key.node), key.to_string()));
-        let mut reasons: HashMap<NodeId, Vec<String>> = HashMap::new();
-        for (id, reason) in roles.into_iter().chain(shapes) {
-            reasons.entry(id).or_default().push(reason);
-        }
-        chosen.into_iter().filter_map(|id| Some((id, reasons.remove(&id)?.join("; ")))).collect()
     }
 
     fn findings(&self, out: &mut Text) -> fmt::Result {
@@ -308,8 +223,6 @@ fn noun(layer: GraphLayer) -> (&'static str, &'static str) {
 struct Text {
     out: String,
     bold: bool,
-    /// How many key nodes of a layer to list.
-    key_nodes: usize,
     /// No heading stands before: the next one needs no empty line.
     first: bool,
 }
@@ -321,11 +234,6 @@ impl Write for Text {
 }
 
 impl Text {
-    /// An empty text that goes behind this one.
-    fn later(&self) -> Self {
-        Self { out: String::new(), first: false, ..*self }
-    }
-
     fn heading(&mut self, title: &str) -> fmt::Result {
         if !std::mem::take(&mut self.first) {
             writeln!(self)?;

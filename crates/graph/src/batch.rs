@@ -1,5 +1,5 @@
 use crate::{FlowKey, Totals};
-use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId, Packet, Usual};
+use pcapviz_capture::{Absence, Dissection, GraphLayer, HeadersId, Packet, Quiet};
 
 use crate::activity::Slots;
 use crate::packed::{Packed, PackedV4, PackedV6};
@@ -54,17 +54,16 @@ impl FlowBatch {
         open.map(|(sum, slots)| sum.observe(slots, capture, packet, found)).is_some()
     }
 
-    /// The same for a packet whose payload says nothing.
+    /// The same for a packet whose payload names nothing.
     #[inline]
-    pub(crate) fn add_quiet_to_open(
-        &mut self,
-        capture: u32,
-        packet: &Packet<'_>,
-        usual: &Usual<'_, '_>,
-    ) -> bool {
-        let (open, ports) = (self.open(usual.headers(), usual.is_ipv6()), usual.ports());
-        open.map(|(sum, slots)| sum.grow(slots, capture, packet, ports.payload_len, ports.tcp_flags))
-            .is_some()
+    pub(crate) fn add_quiet_to_open(&mut self, capture: u32, packet: &Packet<'_>, quiet: &Quiet<'_>) -> bool {
+        let ports = quiet.ports();
+        let Some((sum, slots)) = self.open(quiet.headers(), quiet.is_ipv6()) else { return false };
+        sum.grow(slots, capture, packet, ports.payload_len, ports.tcp_flags);
+        if let Some(protocol) = quiet.protocol() {
+            sum.show(protocol);
+        }
+        true
     }
 
     /// What the packets with these headers add up to, if there are some.

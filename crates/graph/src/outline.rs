@@ -121,6 +121,28 @@ impl Outline {
         Self { nodes, sent, received, edges }
     }
 
+    /// The bytes of each edge, by the flows that this is the outline of.
+    pub(crate) fn edge_bytes(&self, table: &FlowTable, threads: usize) -> Vec<u64> {
+        let layer = self.layer();
+        let ends = Numbered::new(layer, None, table, threads).ends;
+        // Edges are sorted: where those of each node begin.
+        let mut starts = vec![0; self.len() + 1];
+        self.edges.iter().for_each(|(source, _)| starts[*source as usize + 1] += 1);
+        for node in 1..starts.len() {
+            starts[node] += starts[node - 1];
+        }
+        let mut sums = vec![0; self.edges.len()];
+        for ([source, target], bytes) in ends.into_iter().zip(bytes(layer, None, table, threads)) {
+            let Some(&[start, end]) = starts.get(source as usize..).and_then(<[usize]>::first_chunk) else {
+                continue;
+            };
+            if let Ok(place) = self.edges[start..end].binary_search(&(source, target)) {
+                add(&mut sums[start + place], bytes);
+            }
+        }
+        sums
+    }
+
     /// Which layer's graph this is.
     pub fn layer(&self) -> GraphLayer {
         self.nodes.layer
@@ -486,7 +508,10 @@ mod tests {
                 table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
             }
             for layer in GraphLayer::ALL {
-                prop_assert_eq!(table.outline(layer, threads), Outline::from(&table.project(layer)));
+                let (outline, graph) = (table.outline(layer, threads), table.project(layer));
+                prop_assert_eq!(&outline, &Outline::from(&graph));
+                let bytes: Vec<u64> = graph.edges().iter().map(|edge| edge.traffic.bytes).collect();
+                prop_assert_eq!(table.edge_bytes(&outline, threads), bytes);
             }
             let endpoints = table.outline(GraphLayer::Endpoints, threads);
             for outline in [&endpoints, &table.outline(GraphLayer::Devices, 1)] {

@@ -1,7 +1,7 @@
 //! What is known of a flow, as it lies in the table: a row of one packet is half as long as any other, and most rows of
 //! large captures are of one.
 
-use pcapviz_capture::{Dissection, Packet, ProtocolSet, Timestamp};
+use pcapviz_capture::{Dissection, Packet, Protocol, ProtocolSet, Timestamp};
 
 use crate::activity::Slots;
 use crate::packed::{halves, whole};
@@ -101,7 +101,13 @@ impl Sum {
         self.protocols = self.protocols.union(found.protocols);
     }
 
-    /// The same for a packet of the protocols that are there already.
+    /// Adds a protocol of a packet that is counted already.
+    #[inline]
+    pub(crate) fn show(&mut self, protocol: Protocol) {
+        self.protocols.insert(protocol);
+    }
+
+    /// The same as [`observe`](Self::observe) for a packet of the protocols that are there already.
     // In place: nearly every packet passes here.
     #[inline]
     pub(crate) fn grow(

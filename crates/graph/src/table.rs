@@ -3,7 +3,7 @@ use std::thread;
 
 use foldhash::SharedSeed;
 use foldhash::fast::{RandomState, SeedableRandomState};
-use pcapviz_capture::{Dissection, GraphLayer, Packet, Usual};
+use pcapviz_capture::{Dissection, GraphLayer, Packet, Quiet};
 
 use crate::outline::Numbered;
 use crate::packed::{Packed, PackedV4, PackedV6};
@@ -120,7 +120,7 @@ impl FlowTable {
         }
     }
 
-    /// Counts a packet whose payload [says nothing](Usual::is_quiet), if packets with the same headers wait in the batch: as
+    /// Counts a packet whose payload [names nothing](pcapviz_capture::Usual::quiet), if packets with the same headers wait in the batch: as
     /// [`observe_in`](Self::observe_in) would, without asking what else is found in it. Says whether it did: if not, the packet is still
     /// to be observed.
     ///
@@ -134,8 +134,9 @@ impl FlowTable {
     /// let mut dissector = Dissector::new(DissectOptions::default());
     /// let (mut table, mut batch) = (FlowTable::new(), FlowBatch::default());
     /// for _ in 0..2 {
-    ///     let usual = dissector.usual(&packet).filter(|usual| usual.is_quiet()).ok_or("it says something")?;
-    ///     if !table.observe_quiet_in(&mut batch, 0, &packet, &usual) {
+    ///     let usual = dissector.usual(&packet).ok_or("unusual")?;
+    ///     let quiet = usual.quiet().ok_or("it names something")?;
+    ///     if !table.observe_quiet_in(&mut batch, 0, &packet, &quiet) {
     ///         table.observe_in(&mut batch, 0, &packet, &usual.dissection());
     ///     }
     /// }
@@ -150,9 +151,9 @@ impl FlowTable {
         batch: &mut FlowBatch,
         capture: u32,
         packet: &Packet<'_>,
-        usual: &Usual<'_, '_>,
+        quiet: &Quiet<'_>,
     ) -> bool {
-        let is_counted = batch.add_quiet_to_open(capture, packet, usual);
+        let is_counted = batch.add_quiet_to_open(capture, packet, quiet);
         if is_counted {
             self.totals.count(packet);
         }
@@ -327,6 +328,23 @@ impl FlowTable {
     /// ```
     pub fn outline_of_hosts(&self, endpoints: &Outline, threads: usize) -> Outline {
         Outline::of_hosts(endpoints, self, threads)
+    }
+
+    /// The bytes on the wire of each edge of this table's [outline](Self::outline), in their order. O(flows log flows), by up to so
+    /// many threads.
+    ///
+    /// ```
+    /// use pcapviz_capture::{DissectOptions, LinkType, Packet, dissect};
+    /// use pcapviz_graph::{FlowTable, GraphLayer};
+    ///
+    /// let packet = Packet::new(LinkType::ETHERNET, b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06");
+    /// let mut table = FlowTable::new();
+    /// table.observe(0, &packet, &dissect(&packet, &DissectOptions::default()));
+    /// let outline = table.outline(GraphLayer::Devices, 1);
+    /// assert_eq!(table.edge_bytes(&outline, 1), [14]);
+    /// ```
+    pub fn edge_bytes(&self, outline: &Outline, threads: usize) -> Vec<u64> {
+        outline.edge_bytes(self, threads)
     }
 
     /// The nodes of one layer, sorted. O(flows log flows).
@@ -534,9 +552,9 @@ mod tests {
                     let found = dissector.dissect(&packet);
                     prop_assert!(found.headers.is_some());
                     table.observe(0, &packet, &found);
-                    let usual = dissector.usual(&packet).filter(|usual| at_first_sight && usual.is_quiet());
-                    prop_assert_eq!(usual.is_some(), at_first_sight);
-                    if !usual.is_some_and(|usual| batched.observe_quiet_in(&mut batch, 0, &packet, &usual)) {
+                    let quiet = dissector.usual(&packet).filter(|_| at_first_sight).and_then(|usual| usual.quiet());
+                    prop_assert_eq!(quiet.is_some(), at_first_sight);
+                    if !quiet.is_some_and(|quiet| batched.observe_quiet_in(&mut batch, 0, &packet, &quiet)) {
                         batched.observe_in(&mut batch, 0, &packet, &found);
                     }
                 }

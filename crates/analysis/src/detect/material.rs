@@ -55,6 +55,7 @@ pub(super) struct Exchange {
     pub(super) life: Life,
     /// By which protocol and server port; only the first [`SERVICES`].
     pub(super) services: BTreeSet<(Carried, u16)>,
+    latest_service: Option<(Carried, u16)>,
     /// Whether some of it came in fragments without ports.
     pub(super) has_fragments: bool,
 }
@@ -171,9 +172,7 @@ impl<'a> Material<'a> {
                 let exchange = exchanges.entry(Between(client.hosts)).or_default();
                 let payload = self.payload(carried, connection, &stats);
                 exchange.add(is_up, &Sum { payload, ..Sum::of(&stats) });
-                if exchange.services.len() <= SERVICES {
-                    exchange.services.insert((carried, client.ports.destination));
-                }
+                exchange.serve(carried, client.ports.destination);
             }
             // The two directions of a connection need not begin and end together.
             let is_long = seconds(stats.life) >= long / 2.0;
@@ -632,6 +631,16 @@ impl Exchange {
         *bytes = bytes.saturating_add(sum.payload);
         *packets = packets.saturating_add(sum.packets);
         self.life = join(self.life, sum.life);
+    }
+
+    /// Notes by which service it was.
+    fn serve(&mut self, carried: Carried, port: u16) {
+        // Mostly the one before.
+        if self.latest_service.replace((carried, port)) != Some((carried, port))
+            && self.services.len() <= SERVICES
+        {
+            self.services.insert((carried, port));
+        }
     }
 
     /// Adds another part's. Of the services more than the first few may be kept: that is as good.

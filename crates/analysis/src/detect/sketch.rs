@@ -70,50 +70,64 @@ impl LargeSenders {
     }
 }
 
-/// Upper bounds of how often hosts, or pairs of them, were counted as each of several kinds (two rows of a count-min sketch:
-/// Cormode and Muthukrishnan, 2005). The same on every machine.
+/// Upper bounds of how often hosts, or pairs of them, were counted as each of several kinds (a count-min sketch of two rows:
+/// Cormode and Muthukrishnan, 2005). Both counts of hosts lie in the same line of the processor's cache, for there are more than the cache
+/// holds and nearly each is waited for. The same on every machine.
 #[derive(Clone)]
 pub(super) struct Counts<const KINDS: usize> {
-    rows: [Vec<[u16; KINDS]>; 2],
+    lines: Vec<Line<KINDS>>,
 }
 
+/// Counts that a line of the cache holds.
+const IN_LINE: usize = 32;
+
+/// Those of each kind on a line of their own.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Line<const KINDS: usize>([[u16; IN_LINE]; KINDS]);
+
 impl<const KINDS: usize> Counts<KINDS> {
-    /// With rows of a length that is a power of two.
+    /// With about so many counts for the first row, and as many for the second.
     pub(super) fn new(len: usize) -> Self {
-        Self { rows: [vec![[0; KINDS]; len], vec![[0; KINDS]; len]] }
+        Self { lines: vec![Line([[0; IN_LINE]; KINDS]); (2 * len / IN_LINE).next_power_of_two()] }
     }
 
+    /// The line, and the two places in it.
     #[inline]
-    fn places(&self, hosts: Pair<IpAddr>) -> [usize; 2] {
+    fn places(&self, hosts: Pair<IpAddr>) -> (usize, [usize; 2]) {
         let hash = FixedState::with_seed(0x7472_6965).hash_one((bits(hosts.source), bits(hosts.destination)));
-        let len = self.rows[0].len();
-        [hash as usize & (len - 1), (hash >> 32) as usize & (len - 1)]
+        let (line, inside) = (hash as usize & (self.lines.len() - 1), (hash >> 48) as usize);
+        let half = IN_LINE / 2;
+        (line, [inside % half, half + inside / half % half])
     }
 
     #[inline]
     pub(super) fn add(&mut self, hosts: Pair<IpAddr>, kind: usize) {
-        let places = self.places(hosts);
-        for (row, place) in self.rows.iter_mut().zip(places) {
-            row[place][kind] = row[place][kind].saturating_add(1);
+        let (line, places) = self.places(hosts);
+        let counts = &mut self.lines[line].0[kind];
+        for place in places {
+            counts[place] = counts[place].saturating_add(1);
         }
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
-        for (row, more) in self.rows.iter_mut().zip(&other.rows) {
-            let sums = row.as_flattened_mut().iter_mut();
-            sums.zip(more.as_flattened()).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+        for (Line(counts), Line(more)) in self.lines.iter_mut().zip(&other.lines) {
+            let counts = counts.as_flattened_mut().iter_mut();
+            counts.zip(more.as_flattened()).for_each(|(count, more)| *count = count.saturating_add(*more));
         }
     }
 
     /// Whether these hosts may have been counted so often as the first kind.
     #[inline]
     pub(super) fn may_reach(&self, hosts: Pair<IpAddr>, least: f64) -> bool {
-        self.rows.iter().zip(self.places(hosts)).all(|(row, place)| f64::from(row[place][0]) >= least)
+        let (line, places) = self.places(hosts);
+        places.into_iter().all(|place| f64::from(self.lines[line].0[0][place]) >= least)
     }
 
     /// Whether anything may have been counted so often as the first kind.
     pub(super) fn reaches(&self, least: f64) -> bool {
-        self.rows[0].iter().any(|counts| f64::from(counts[0]) >= least)
+        let of_first_kind = self.lines.iter().flat_map(|line| &line.0[0]);
+        of_first_kind.into_iter().any(|count| f64::from(*count) >= least)
     }
 }
 
@@ -122,9 +136,10 @@ impl Counts<2> {
     /// was counted as the second than as the first of others who share their counts. A full count tells nothing.
     #[inline]
     pub(super) fn may_differ(&self, hosts: Pair<IpAddr>, least: f64) -> bool {
-        self.rows.iter().zip(self.places(hosts)).all(|(row, place)| {
-            let [first, second] = row[place];
-            first == u16::MAX || f64::from(first) >= f64::from(second) + least
+        let (line, places) = self.places(hosts);
+        let Line([first, second]) = &self.lines[line];
+        places.into_iter().all(|place| {
+            first[place] == u16::MAX || f64::from(first[place]) >= f64::from(second[place]) + least
         })
     }
 }

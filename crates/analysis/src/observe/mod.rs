@@ -10,7 +10,7 @@ mod refusal;
 mod wrapped;
 
 use pcapviz_capture::{Dissection, Packet, Ports, Transport};
-use pcapviz_graph::Sampled;
+use pcapviz_graph::{Sampled, beside};
 
 pub(crate) use claim::{Claim, Claims, Question, network};
 pub(crate) use dns_name::{DnsNames, NameSum, Scope};
@@ -111,11 +111,24 @@ impl Observations {
 
     /// Adds another's.
     pub fn merge(&mut self, other: Self) {
-        self.handshakes.merge(other.handshakes);
-        self.names.merge(other.names);
-        self.echoes.merge(other.echoes);
-        self.claims.merge(other.claims);
-        self.refusals.merge(other.refusals);
-        self.wrapped.merge(other.wrapped);
+        self.merge_beside(1, other, || ());
+    }
+
+    /// The same and something else, beside each other where there is more than one thread: the connections alone take about as
+    /// long as all other observations and a flow table.
+    pub fn merge_beside(&mut self, threads: usize, other: Self, more: impl FnOnce()) {
+        let Self { handshakes, names, echoes, claims, refusals, wrapped } = self;
+        beside(
+            threads,
+            || handshakes.merge(other.handshakes),
+            || {
+                names.merge(other.names);
+                echoes.merge(other.echoes);
+                claims.merge(other.claims);
+                refusals.merge(other.refusals);
+                wrapped.merge(other.wrapped);
+                more();
+            },
+        );
     }
 }

@@ -5,7 +5,7 @@
 //! ports, so that they can run on every packet.
 //!
 //! To add a protocol: a file here with a function that takes the payload and reports what it sees, and a
-//! row that leads to it: in `by_port`, or in [`sightings`] or [`identify`] and then in `tells` as well, or its packets are passed over
+//! row that leads to it: in `by_port`, or in [`sightings`] or [`identify`] and then in `says` as well, or its packets are passed over
 //! as quiet ones.
 
 mod dhcp;
@@ -244,22 +244,34 @@ pub(crate) fn tells_by_ports(transport: Transport, ports: Pair<u16>) -> bool {
     }
 }
 
-/// Whether a payload may tell something between other ports than [these](tells_by_ports): if not, neither [`identify`] nor
-/// [`sightings`] finds anything.
+/// What a payload says by itself, as far as its first bytes tell: see [`says`].
+pub(crate) enum Says {
+    /// Neither [`identify`] nor [`sightings`] finds anything.
+    Nothing,
+    /// [`identify`] finds this, and [`sightings`] nothing.
+    Protocol(Protocol),
+    /// They may find more.
+    More,
+}
+
+/// What a payload says between other ports than [these](tells_by_ports).
 #[inline]
-pub(crate) fn tells(transport: Transport, payload: &[u8]) -> bool {
-    let Some(&first) = payload.first() else { return false };
+pub(crate) fn says(transport: Transport, payload: &[u8]) -> Says {
+    let Some(&first) = payload.first() else { return Says::Nothing };
+    let shown = |protocol, is_shown: bool| if is_shown { Says::Protocol(protocol) } else { Says::Nothing };
+    let perhaps = |is_it: bool| if is_it { Says::More } else { Says::Nothing };
     match transport {
         Transport::Tcp => match first {
-            0x14..=0x17 => true,
-            0 => payload.get(4..).is_some_and(is_smb),
-            b'A'..=b'Z' => http::may_be_first_line(payload),
-            _ => false,
+            tls::HANDSHAKE => Says::More,
+            0x14..=0x17 => shown(Protocol::Tls, tls::is_record(payload)),
+            0 => shown(Protocol::Smb, payload.get(4..).is_some_and(is_smb)),
+            b'A'..=b'Z' => perhaps(http::may_be_first_line(payload)),
+            _ => Says::Nothing,
         },
         Transport::Udp => {
-            http::may_be_first_line(payload) || tls::is_quic(payload) || dns::may_be_answer(payload)
+            perhaps(http::may_be_first_line(payload) || tls::is_quic(payload) || dns::may_be_answer(payload))
         }
-        Transport::Sctp => false,
+        Transport::Sctp => Says::Nothing,
     }
 }
 

@@ -70,9 +70,9 @@ fn any_payload() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// What is passed over as quiet says nothing.
+    /// What is passed over as quiet says no more than its protocol.
     #[test]
-    fn quiet_payloads_say_nothing(
+    fn quiet_payloads_name_nothing(
         payload in any_payload(),
         port in prop_oneof![0..6000_u16, prop::sample::select(vec![53, 67, 137, 138, 443, 1900, 1985, 5353, 5355])],
         other: u16,
@@ -82,23 +82,40 @@ proptest! {
         let transport = if is_tcp { Transport::Tcp } else { Transport::Udp };
         let (source, destination) = if swapped { (other, port) } else { (port, other) };
         let packet = packet(transport, source, destination, &payload);
-        let is_quiet = !tells_by_ports(transport, packet.ports.ports) && !tells(transport, &payload);
-        prop_assert!(!is_quiet || identify(&packet).is_none() && seen(&packet).is_empty());
+        let said = match says(transport, &payload) {
+            _ if tells_by_ports(transport, packet.ports.ports) => None,
+            Says::More => None,
+            Says::Protocol(protocol) => Some(Some(protocol)),
+            Says::Nothing => Some(None),
+        };
+        if let Some(protocol) = said {
+            prop_assert_eq!(identify(&packet), protocol);
+            prop_assert!(seen(&packet).is_empty());
+        }
     }
 }
 
 #[test]
 fn most_payloads_are_quiet() {
+    let (nothing, more) = (Some(None), None);
     for (transport, payload, expected) in [
-        (Transport::Tcp, &b""[..], true),
-        (Transport::Tcp, b"\0\0\0\0", true),
-        (Transport::Tcp, b"Hello, world", true),
-        (Transport::Tcp, b"GET / HTTP/1.1", false),
-        (Transport::Tcp, b"\x17\x03\x03\0\x01a", false),
-        (Transport::Udp, b"\x80\x60\0\x01\0\0\0\0", true),
-        (Transport::Udp, b"\xc0\0\0\0\x01\x08", false),
+        (Transport::Tcp, &b""[..], nothing),
+        (Transport::Tcp, b"\0\0\0\0", nothing),
+        (Transport::Tcp, b"\0\0\0\x04\xfeSMB", Some(Some(Protocol::Smb))),
+        (Transport::Tcp, b"Hello, world", nothing),
+        (Transport::Tcp, b"GET / HTTP/1.1", more),
+        (Transport::Tcp, b"\x16\x03\x03\0\x01\x01", more),
+        (Transport::Tcp, b"\x17\x03\x03\0\x01a", Some(Some(Protocol::Tls))),
+        (Transport::Tcp, b"\x17\x04\x03\0\x01a", nothing),
+        (Transport::Udp, b"\x80\x60\0\x01\0\0\0\0", nothing),
+        (Transport::Udp, b"\xc0\0\0\0\x01\x08", more),
     ] {
-        assert_eq!(!tells(transport, payload), expected, "{}", payload.escape_ascii());
+        let said = match says(transport, payload) {
+            Says::Nothing => Some(None),
+            Says::Protocol(protocol) => Some(Some(protocol)),
+            Says::More => None,
+        };
+        assert_eq!(said, expected, "{}", payload.escape_ascii());
     }
     assert!(tells_by_ports(Transport::Udp, Pair { source: 40_000, destination: 5353 }));
     assert!(!tells_by_ports(Transport::Tcp, Pair { source: 40_000, destination: 443 }));

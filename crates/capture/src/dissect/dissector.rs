@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::tunnel::udp::may_be_tunnel;
 use super::{Application, DissectOptions, Dissection, Hosts, Pair, Ports, Transport, Vlans, dissect, port};
-use crate::application::{tells, tells_by_ports};
+use crate::application::{Says, says, tells_by_ports};
 use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
 
 /// Dissects packets one after another: those with the headers that nearly all have by a look at fixed places, the others
@@ -62,6 +62,14 @@ impl HeadersId {
 pub struct Usual<'d, 'a> {
     known: &'d Known,
     varying: Varying<'a>,
+}
+
+/// A packet whose payload names nothing: see [`Usual::quiet`].
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet<'d> {
+    known: &'d Known,
+    ports: Ports,
+    protocol: Option<Protocol>,
 }
 
 /// Headers, and what they say.
@@ -136,7 +144,7 @@ impl Dissector {
     /// let mut dissector = Dissector::new(DissectOptions::default());
     /// let packet = Packet::new(LinkType::ETHERNET, &frame);
     /// let usual = dissector.usual(&packet).ok_or("unusual")?;
-    /// assert!(usual.is_quiet());
+    /// assert!(usual.quiet().is_some_and(|quiet| quiet.protocol().is_none()));
     /// assert_eq!(usual.ports(), usual.dissection().ports.ok_or("no ports")?);
     /// # Ok::<(), &str>(())
     /// ```
@@ -167,19 +175,7 @@ impl Dissector {
     }
 }
 
-impl<'a> Usual<'_, 'a> {
-    /// Which headers it has.
-    #[inline]
-    pub fn headers(&self) -> HeadersId {
-        self.known.id
-    }
-
-    /// Whether it has IPv6 addresses, not IPv4 ones.
-    #[inline]
-    pub fn is_ipv6(&self) -> bool {
-        self.known.hosts.addresses.source.is_ipv6()
-    }
-
+impl<'d, 'a> Usual<'d, 'a> {
     /// Its ports, and what else its transport header says.
     #[inline]
     pub fn ports(&self) -> Ports {
@@ -191,14 +187,23 @@ impl<'a> Usual<'_, 'a> {
         }
     }
 
-    /// Whether its payload says nothing by itself: neither [`identify`](crate::identify) nor [`sightings`](crate::sightings) would
-    /// find anything in it. Told by ports and first bytes, so that of some packets that say nothing it is not known.
+    /// The packet without its payload, if that says nothing but which protocol it is of, at most:
+    /// [`sightings`](crate::sightings) would find nothing in it. Told by ports and first bytes, so that of some packets that name nothing it
+    /// is not known.
     ///
     /// A quiet segment may go on with a ClientHello: where a [`HelloWindow`](crate::HelloWindow) is kept, it has to see the packet unless it
     /// [is idle](crate::HelloWindow::is_idle).
     #[inline]
-    pub fn is_quiet(&self) -> bool {
-        !self.known.tells_by_ports && !tells(self.known.ports.transport, self.varying.payload)
+    pub fn quiet(&self) -> Option<Quiet<'d>> {
+        if self.known.tells_by_ports {
+            return None;
+        }
+        let protocol = match says(self.known.ports.transport, self.varying.payload) {
+            Says::Nothing => None,
+            Says::Protocol(protocol) => Some(protocol),
+            Says::More => return None,
+        };
+        Some(Quiet { known: self.known, ports: self.ports(), protocol })
     }
 
     /// All that is found in it.
@@ -220,6 +225,32 @@ impl<'a> Usual<'_, 'a> {
             headers: Some(known.id),
             ..Dissection::nothing()
         }
+    }
+}
+
+impl Quiet<'_> {
+    /// Which headers it has.
+    #[inline]
+    pub fn headers(&self) -> HeadersId {
+        self.known.id
+    }
+
+    /// Whether it has IPv6 addresses, not IPv4 ones.
+    #[inline]
+    pub fn is_ipv6(&self) -> bool {
+        self.known.hosts.addresses.source.is_ipv6()
+    }
+
+    /// Its ports, and what else its transport header says.
+    #[inline]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The protocol that its payload shows, as [`identify`](crate::identify) would find it.
+    #[inline]
+    pub fn protocol(&self) -> Option<Protocol> {
+        self.protocol
     }
 }
 

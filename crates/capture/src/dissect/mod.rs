@@ -27,7 +27,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use self::walk::Walker;
 use crate::{LinkType, MacAddr, Packet, Protocol, ProtocolSet};
 pub(crate) use bytes::Bytes;
-pub use dissector::{Dissector, HeadersId, Usual};
+pub use dissector::{Dissector, HeadersId, Quiet, Usual};
 pub use layers::{Fields, Layer, Layers, layers};
 pub use outcome::{Absence, End, GraphLayer, Stop, StopReason};
 
