@@ -741,7 +741,11 @@ mod tests {
         }
         let (observations, inside) = Default::default();
         let material = Material::gather(&table, &observations, &inside, 2);
-        assert_eq!([material.attempts.0.len(), material.datagrams.0.len()], expected);
+        // Of the flood, one or two by chance.
+        for (pairs, expected) in [&material.attempts, &material.datagrams].into_iter().zip(expected) {
+            let kept = pairs.0.len();
+            assert!((expected..=expected + expected.min(2)).contains(&kept), "{kept} for {expected}");
+        }
         assert!(material.calls.len() <= 30);
         for pairs in [&material.attempts, &material.datagrams] {
             let all = |threads| pairs.pick_by(threads, |it, _, back| Some((it, back.is_some()))).concat();
