@@ -66,6 +66,7 @@ impl Shard {
     /// Counts what waits for its turn: to be called before anything is read from the shard.
     pub(crate) fn settle(&mut self) {
         self.table.settle(&mut self.batch);
+        self.observations.settle();
     }
 
     /// Takes in what a packet says about an address.

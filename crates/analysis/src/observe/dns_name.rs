@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -21,6 +22,8 @@ use crate::life::join;
 pub(crate) struct DnsNames {
     names: Bounded<NameKey, NameNote>,
     asked: Bounded<AskedKey, Asked>,
+    /// What the latest messages add up to: questions and their answers follow each other.
+    latest_asked: Option<(AskedKey, Asked)>,
     domains: Bounded<Domain, DomainText>,
     /// The latest questions, by the last bits of their identification: an answer repeats its question.
     latest: Vec<Question>,
@@ -123,7 +126,7 @@ const LONGEST: usize = 255;
 impl Default for DnsNames {
     fn default() -> Self {
         let (names, asked, domains) = (Bounded::new(NAMES), Bounded::new(DOMAINS), Bounded::new(DOMAINS));
-        Self { names, asked, domains, latest: Vec::new() }
+        Self { names, asked, latest_asked: None, domains, latest: Vec::new() }
     }
 }
 
@@ -143,7 +146,7 @@ impl DnsNames {
         let Some((key, note)) = self.known(question, id) else { return };
         let hosts = if is_answer { hosts.addresses.reversed() } else { hosts.addresses };
         let life = packet.timestamp.map(|t| (t, t));
-        self.asked.add(AskedKey { domain: note.domain, hosts }, Asked { messages: 1, life });
+        self.ask(AskedKey { domain: note.domain, hosts }, Asked { messages: 1, life });
         if note.what == What::Private {
             let among = hash(&hosts);
             let key = NameKey { among, ..key };
@@ -155,6 +158,34 @@ impl DnsNames {
                 self.add_labels(among, note.domain, name, label_of(name));
             }
         }
+    }
+
+    #[inline]
+    fn ask(&mut self, key: AskedKey, asked: Asked) {
+        match &mut self.latest_asked {
+            Some((latest, sum)) if *latest == key => sum.merge(asked),
+            other => {
+                if let Some((key, sum)) = other.replace((key, asked)) {
+                    self.asked.add(key, sum);
+                }
+            }
+        }
+    }
+
+    /// Puts what the latest messages add up to where it belongs.
+    pub(crate) fn settle(&mut self) {
+        if let Some((key, sum)) = self.latest_asked.take() {
+            self.asked.add(key, sum);
+        }
+    }
+
+    /// Who asked for what, the latest included.
+    fn asked(&self) -> Cow<'_, Bounded<AskedKey, Asked>> {
+        let mut asked = Cow::Borrowed(&self.asked);
+        if let Some((key, sum)) = self.latest_asked {
+            asked.to_mut().add(key, sum);
+        }
+        asked
     }
 
     /// The name that a question begins with, as it counts among the names below its domain; `None` where it counts for nothing.
@@ -216,12 +247,14 @@ impl DnsNames {
         let all = [
             self.names.sampled("DNS names"),
             self.domains.sampled("DNS domains"),
-            self.asked.sampled("who asks for DNS domains"),
+            self.asked().sampled("who asks for DNS domains"),
         ];
         all.into_iter().flatten()
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.settle();
+        other.settle();
         self.names.merge(other.names);
         self.asked.merge(other.asked);
         self.domains.merge(other.domains);
@@ -237,7 +270,8 @@ impl DnsNames {
         let texts: BTreeMap<Domain, &str> = self.domains.iter().map(|(key, text)| (*key, &*text.0)).collect();
         let mut asked: BTreeMap<Domain, Vec<(Pair<IpAddr>, Asked)>> = BTreeMap::new();
         let mut hosts: BTreeMap<u64, Pair<IpAddr>> = BTreeMap::new();
-        for (key, seen) in self.asked.iter() {
+        let all_asked = self.asked();
+        for (key, seen) in all_asked.iter() {
             asked.entry(key.domain).or_default().push((key.hosts, *seen));
             hosts.insert(hash(&key.hosts), key.hosts);
         }
@@ -263,7 +297,7 @@ impl DnsNames {
                 What::Discovered => (sum.bytes, sum.discovered) = (sum.bytes + len, sum.discovered + len),
             }
             if sum.asked.is_empty() {
-                sum.is_asked_by_more = key.among == 0 && !self.asked.has_all_of(&note.domain);
+                sum.is_asked_by_more = key.among == 0 && !all_asked.has_all_of(&note.domain);
                 sum.asked = match &scope {
                     Scope::Domain(_) => asked.get(&note.domain).cloned().unwrap_or_default(),
                     Scope::Hosts(hosts) => vec![(*hosts, Asked { messages: 0, life: None })],
@@ -275,7 +309,7 @@ impl DnsNames {
                 && sum.domains.insert((*text).into())
             {
                 let seen = AskedKey { domain: note.domain, hosts: *hosts };
-                let of_domain = self.asked.get(&seen).into_iter();
+                let of_domain = all_asked.get(&seen).into_iter();
                 sum.asked.iter_mut().zip(of_domain).for_each(|((_, sum), seen)| sum.merge(*seen));
             }
         }
@@ -445,6 +479,29 @@ mod tests {
         }
         name.pop()?;
         Some((name, at))
+    }
+
+    #[test]
+    fn what_is_at_hand_is_counted() {
+        let key = |domain| AskedKey {
+            domain: Domain(domain),
+            hosts: Pair { source: [10, 0, 0, 1].into(), destination: [10, 0, 0, 2].into() },
+        };
+        let mut names = DnsNames::default();
+        for domain in [1, 1, 2, 1] {
+            names.ask(key(domain), Asked { messages: 1, life: None });
+        }
+        let mut other = DnsNames::default();
+        other.ask(key(2), Asked { messages: 1, life: None });
+        let counts = |names: &DnsNames| {
+            let asked = names.asked();
+            [1, 2].map(|domain| asked.get(&key(domain)).map_or(0, |asked| asked.messages))
+        };
+        assert_eq!(counts(&names), [3, 1]);
+        names.settle();
+        assert_eq!(counts(&names), [3, 1]);
+        names.merge(other);
+        assert_eq!(counts(&names), [3, 2]);
     }
 
     proptest! {

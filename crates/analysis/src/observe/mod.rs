@@ -109,6 +109,12 @@ impl Observations {
         alone.chain(echoes.sampled()).chain(names.sampled()).chain(claims.sampled()).collect()
     }
 
+    /// Puts what is at hand, of the latest packets, where it belongs, so that nobody has to copy all of it to look at it. What is found
+    /// is the same without.
+    pub fn settle(&mut self) {
+        self.names.settle();
+    }
+
     /// Adds another's.
     pub fn merge(&mut self, other: Self) {
         self.merge_beside(1, other, || ());
