@@ -177,27 +177,34 @@ impl CaptureReader {
                 self.state = State::Ended;
                 break;
             }
-            match self.pending.take().unwrap_or_else(|| self.decoder.step(self.source.window())) {
-                Step::Packet(first) => {
-                    let first = Some(first);
-                    let (window, end, at) = self.source.at_hand();
-                    let beyond_stop = end.saturating_sub(self.stop) as usize;
-                    let left = window.len().saturating_sub(AT_HAND).max(beyond_stop);
-                    let (decoder, pending, packets) =
-                        (&mut self.decoder, &mut self.pending, &mut self.packets);
-                    return Ok(Some(PacketsAtHand {
-                        window,
-                        end,
-                        left,
-                        at,
-                        first,
-                        decoder,
-                        pending,
-                        packets,
-                    }));
-                }
-                other => self.proceed(other)?,
-            }
+            let (window, plain) = (self.source.window(), self.decoder.plain());
+            let is_plain = plain.is_some_and(|plain| plain.record(window).is_some());
+            let first = match self.pending.take() {
+                _ if is_plain => None,
+                Some(Step::Packet(first)) => Some(first),
+                pending => match pending.unwrap_or_else(|| self.decoder.step(window)) {
+                    Step::Packet(first) => Some(first),
+                    other => {
+                        self.proceed(other)?;
+                        continue;
+                    }
+                },
+            };
+            let (window, end, at) = self.source.at_hand();
+            let beyond_stop = end.saturating_sub(self.stop) as usize;
+            let left = window.len().saturating_sub(AT_HAND).max(beyond_stop);
+            let (decoder, pending, packets) = (&mut self.decoder, &mut self.pending, &mut self.packets);
+            return Ok(Some(PacketsAtHand {
+                window,
+                end,
+                left,
+                at,
+                first,
+                plain,
+                decoder,
+                pending,
+                packets,
+            }));
         }
         Ok(None)
     }
@@ -313,6 +320,8 @@ pub struct PacketsAtHand<'a> {
     left: usize,
     /// Where the next record starts in the reader's buffer.
     at: &'a mut usize,
+    /// How the next records are laid out, if as in nearly every file.
+    plain: Option<pcap::Plain>,
     /// The next record, where it is known already.
     first: Option<Record>,
     decoder: &'a mut Decoder,
@@ -329,15 +338,8 @@ impl<'a> Iterator for PacketsAtHand<'a> {
         if window.len() <= self.left {
             return None;
         }
-        let step = self.first.take().map_or_else(|| self.decoder.step(window), Step::Packet);
-        let record = match step {
-            Step::Packet(record) => record,
-            other => {
-                *self.pending = Some(other);
-                self.left = usize::MAX;
-                return None;
-            }
-        };
+        let plain = self.plain.and_then(|plain| plain.record(window));
+        let record = plain.or_else(|| self.other_record())?;
         ask_ahead(window);
         self.window = &window[record.len..];
         *self.at += record.len;
@@ -353,6 +355,21 @@ impl<'a> Iterator for PacketsAtHand<'a> {
             fcs_len: record.fcs_len,
             captured,
         })
+    }
+}
+
+impl PacketsAtHand<'_> {
+    /// The next record of any file, if that is what stands next: kept apart, so that nearly every file's are read by their caller.
+    #[inline(never)]
+    fn other_record(&mut self) -> Option<Record> {
+        match self.first.take().map_or_else(|| self.decoder.step(self.window), Step::Packet) {
+            Step::Packet(record) => Some(record),
+            other => {
+                *self.pending = Some(other);
+                self.left = usize::MAX;
+                None
+            }
+        }
     }
 }
 
@@ -596,14 +613,13 @@ impl Decoder {
         }
     }
 
+    /// How the records are laid out, if as in nearly every file.
     #[inline]
-    fn step(&mut self, window: &[u8]) -> Step {
-        if let Self::Pcap(pcap) = self { pcap.step(window) } else { self.other_step(window) }
+    fn plain(&self) -> Option<pcap::Plain> {
+        if let Self::Pcap(pcap) = self { pcap.plain() } else { None }
     }
 
-    /// Kept apart, so that the step of the format of most captures is part of its caller.
-    #[inline(never)]
-    fn other_step(&mut self, window: &[u8]) -> Step {
+    fn step(&mut self, window: &[u8]) -> Step {
         match self {
             Self::Pcap(pcap) => pcap.step(window),
             Self::PcapNg(pcapng) => pcapng.step(window),

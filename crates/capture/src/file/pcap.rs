@@ -16,7 +16,7 @@ const PLAIN_HEADER: usize = 16;
 /// How the records of one pcap file are laid out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pcap {
-    /// Whether its records are as nearly every file's: little-endian, with headers of 16 bytes and nothing before the packets.
+    /// Whether its records are as nearly every file's: see [`Plain`].
     is_plain: bool,
     endian: Endian,
     format: FileFormat,
@@ -41,6 +41,42 @@ enum Lengths {
     OriginalFirst,
     /// Version 2.3 was written both ways: the captured length is the smaller one.
     SmallerIsCaptured,
+}
+
+/// The layout of nearly every file's records: little-endian, with headers of 16 bytes and nothing before the packets.
+#[derive(Clone, Copy)]
+pub(super) struct Plain {
+    limit: u32,
+    nanos_per_fraction: u32,
+    link_type: LinkType,
+    fcs_len: u8,
+}
+
+impl Plain {
+    /// The record at the start of the window, if it is whole and has no flaw: as [`Pcap::step`] would find it.
+    // pcap-parser's `parse_pcap_frame` would do, but its result is built and thrown away again for the limit and the time; this is the
+    // hottest loop there is.
+    #[inline(always)]
+    pub(super) fn record(&self, window: &[u8]) -> Option<Record> {
+        let [seconds, fraction, captured, original] = Endian::Little.u32s(window)?;
+        let len = PLAIN_HEADER + captured as usize;
+        (captured <= self.limit && len <= window.len()).then_some(Record {
+            len,
+            data: PLAIN_HEADER,
+            captured: captured as usize,
+            wire_len: original,
+            timestamp: Some(timestamp(seconds, fraction, self.nanos_per_fraction)),
+            link_type: self.link_type,
+            fcs_len: self.fcs_len,
+        })
+    }
+}
+
+#[inline]
+fn timestamp(seconds: u32, fraction: u32, nanos_per_fraction: u32) -> Timestamp {
+    // No overflow: 2^32 seconds and 2^32 microseconds are less than half of what an i64 holds.
+    let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(nanos_per_fraction);
+    Timestamp::from_nanos(nanos.cast_signed())
 }
 
 /// What the first bytes of a file turn out to be.
@@ -142,37 +178,16 @@ impl Pcap {
         self.format
     }
 
-    /// The record at the start of the window.
-    // pcap-parser's `parse_pcap_frame` would do for one of the variants, but its result is built and
-    // thrown away again for the lengths, the limit and the time; this is the hottest loop there is.
+    /// How the records are laid out, if as in nearly every file.
     #[inline]
+    pub(super) fn plain(&self) -> Option<Plain> {
+        let &Self { limit, nanos_per_fraction, link_type, fcs_len, .. } = self;
+        self.is_plain.then_some(Plain { limit, nanos_per_fraction, link_type, fcs_len })
+    }
+
+    /// The record at the start of the window.
     pub(super) fn step(&self, window: &[u8]) -> Step {
-        if self.is_plain {
-            // With constants for what is known of nearly every file.
-            let header = Endian::Little.u32s(window).map(|[seconds, fraction, captured, original]| {
-                RecordHeader { seconds, fraction, captured, original }
-            });
-            self.step_behind(header, PLAIN_HEADER, 0, window)
-        } else {
-            self.other_step(window)
-        }
-    }
-
-    /// Kept apart, so that the step through nearly every file is part of its caller.
-    #[inline(never)]
-    fn other_step(&self, window: &[u8]) -> Step {
-        self.step_behind(self.record_header(window), self.header_len, self.padding, window)
-    }
-
-    /// The record with this header, which takes so many bytes, and so much padding before the packet.
-    #[inline(always)]
-    fn step_behind(
-        &self,
-        header: Option<RecordHeader>,
-        header_len: usize,
-        padding: u32,
-        window: &[u8],
-    ) -> Step {
+        let (header, header_len) = (self.record_header(window), self.header_len);
         let Some(header) = header.filter(|_| window.len() >= header_len) else {
             return Step::Need(header_len);
         };
@@ -188,15 +203,15 @@ impl Pcap {
             data: header_len,
             captured: header.captured as usize,
             wire_len: header.original,
-            timestamp: Some(self.timestamp(header.seconds, header.fraction)),
+            timestamp: Some(timestamp(header.seconds, header.fraction, self.nanos_per_fraction)),
             link_type: self.link_type,
             fcs_len: self.fcs_len,
         };
-        if padding > 0 {
-            let here = padding.min(header.captured) as usize;
+        if self.padding > 0 {
+            let here = self.padding.min(header.captured) as usize;
             record.data += here;
             record.captured -= here;
-            record.wire_len = header.original.saturating_sub(padding);
+            record.wire_len = header.original.saturating_sub(self.padding);
         }
         Step::Packet(record)
     }
@@ -235,14 +250,6 @@ impl Pcap {
         };
         let (captured, original) = if swapped { (second, first) } else { (first, second) };
         Some(RecordHeader { seconds, fraction, captured, original })
-    }
-
-    #[inline]
-    fn timestamp(&self, seconds: u32, fraction: u32) -> Timestamp {
-        // No overflow: 2^32 seconds and 2^32 microseconds are less than half of what an i64 holds.
-        let nanos =
-            u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(self.nanos_per_fraction);
-        Timestamp::from_nanos(nanos.cast_signed())
     }
 
     /// AIX writes version 2.2 with nanoseconds and ifType numbers (RFC 1573), which no pcap 2.2 of
