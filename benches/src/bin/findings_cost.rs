@@ -74,6 +74,7 @@ fn run(path: &Path, with: bool) -> Run {
             table.observe_in(&mut batch, 0, &packet, &found);
         }
         table.settle(&mut batch);
+        observations.settle();
     }
     let found = if with { findings(&table, &observations, &Inside::default()).len() } else { 0 };
     let endpoints = table.outline(GraphLayer::Endpoints, 1);

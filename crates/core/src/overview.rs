@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use pcapviz_analysis::{
-    Centrality, Service, Services, Topology, bridges, gateways, key_nodes, key_nodes_among, switches,
+    Bridge, Centrality, Service, Services, Topology, bridges, gateways, key_nodes, key_nodes_among, switches,
     top_talkers,
 };
 use pcapviz_graph::{GraphLayer, NodeId, Outline, all_beside};
@@ -71,21 +71,23 @@ impl Report {
         let talkers =
             talkers.map(|node| (outline.id(node), outline.sent()[node], outline.received()[node])).collect();
         let topology = Topology::of_by(outline, self.threads);
-        let key_nodes = self.key_nodes_with_reasons(&topology, count);
+        let bytes = || self.table.edge_bytes(outline, self.threads);
+        let key_nodes = self.key_nodes_with_reasons(&topology, bytes, count);
         let bridges = match layer {
             GraphLayer::Hosts => bridges(&topology, count),
             _ => Vec::new(),
         };
-        let ends = |(a, b)| (outline.id(a), outline.id(b));
-        let bridges = bridges.into_iter().map(|it| (ends(it.ends).0, ends(it.ends).1, it.cuts_off)).collect();
+        let bridge = |it: Bridge| (outline.id(it.ends.0), outline.id(it.ends.1), it.cuts_off);
+        let bridges = bridges.into_iter().map(bridge).collect();
         LayerOverview { layer, nodes, edges, talkers, key_nodes, bridges }
     }
 
     /// The nodes that matter most, each with its reasons: gateways and switches (layer 2) and services (layer 4) first, then by
-    /// the graph's shape; at most `count`.
+    /// the graph's shape; at most `count`. `bytes` are those of the edges.
     pub(crate) fn key_nodes_with_reasons(
         &self,
         topology: &Topology<'_>,
+        bytes: impl FnOnce() -> Vec<u64>,
         count: usize,
     ) -> Vec<(NodeId, String)> {
         let outline = topology.outline();
@@ -108,8 +110,7 @@ impl Report {
         };
         // What is worth computing for the reasons alone: a large graph is ranked by its shape.
         let is_small = outline.edges().len() <= CENTRALITY_EDGES && outline.layer() == GraphLayer::Hosts;
-        let weighed = || self.table.edge_bytes(outline, self.threads);
-        let centrality = is_small.then(|| Centrality::of_outline(outline, &weighed(), self.threads));
+        let centrality = is_small.then(|| Centrality::of_outline(outline, &bytes(), self.threads));
         let by_shape = match &centrality {
             Some(centrality) => centrality.key_nodes(topology, count),
             None => key_nodes(topology, count),

@@ -143,7 +143,7 @@ impl Pipeline {
         self
     }
 
-    /// How many threads to use at most, up to 64; as many as there are cores unless set. The result is the same.
+    /// About how many threads are busy at most, up to 64; as many as there are cores unless set. The result is the same.
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = Some(threads);

@@ -184,7 +184,9 @@ impl Report {
     /// Notes at the most important nodes of a graph why they matter, under `key`: at most `count`.
     pub fn note_key_nodes(&mut self, graph: &LayerGraph, count: usize) {
         let outline = Outline::from(graph);
-        for (node, reason) in self.key_nodes_with_reasons(&Topology::of_by(&outline, self.threads), count) {
+        let topology = Topology::of_by(&outline, self.threads);
+        let bytes = || graph.edges().iter().map(|edge| edge.traffic.bytes).collect();
+        for (node, reason) in self.key_nodes_with_reasons(&topology, bytes, count) {
             self.annotations.entry(node).extra.insert("key".to_owned(), reason);
         }
     }

@@ -22,15 +22,10 @@ impl Report {
     /// assert!(summary.contains("0 packets"));
     /// ```
     pub fn summary(&self, bold: bool) -> String {
-        self.summary_with(bold, Overview::KEY_NODES)
+        self.summary_of(&self.overview(Overview::KEY_NODES), bold)
     }
 
-    /// The same with so many key nodes of each layer.
-    pub fn summary_with(&self, bold: bool, key_nodes: usize) -> String {
-        self.summary_of(&self.overview(key_nodes), bold)
-    }
-
-    /// The same of an overview that is at hand, such as that of
+    /// The same with an [overview](Self::overview) of this report as it is, such as that of
     /// [`run_with_overview`](crate::Pipeline::run_with_overview).
     ///
     /// ```

@@ -29,10 +29,11 @@ fn key_nodes(summary: &str) -> BTreeMap<String, String> {
 #[track_caller]
 fn check(path: &Path) {
     let report = Pipeline::new().capture(path).run();
-    let all = key_nodes(&report.summary_with(false, 1000));
+    let rows = |count| key_nodes(&report.summary_of(&report.overview(count), false));
+    let all = rows(1000);
     assert!(!all.is_empty(), "{}", path.display());
     for count in 1..12 {
-        for (node, row) in key_nodes(&report.summary_with(false, count)) {
+        for (node, row) in rows(count) {
             // A bridge has a line of its own, which is not asked about.
             if !row.contains("the only link to") {
                 assert_eq!(all.get(&node), Some(&row), "{} of {count} in {}", node, path.display());

@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pcapviz_core::render::layout::Engine;
 use pcapviz_core::render::{Format, RenderOptions, render};
-use pcapviz_core::{GraphLayer, Pipeline, Progress, Report};
+use pcapviz_core::{GraphLayer, Overview, Pipeline, Progress, Report};
 use pcapviz_testkit::capture::{Endian, Pcap, PcapNg, Record};
 use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Tcp, Udp};
 use pcapviz_testkit::shared;
 
-fn read(path: &Path, threads: usize, max_flows: Option<usize>) -> Report {
+fn pipeline(path: &Path, threads: usize, max_flows: Option<usize>) -> Pipeline {
     let mut pipeline = Pipeline::new().capture(path);
     pipeline = pipeline.threads(NonZero::new(threads).unwrap());
-    max_flows.into_iter().fold(pipeline, Pipeline::max_flows).run()
+    max_flows.into_iter().fold(pipeline, Pipeline::max_flows)
 }
 
 /// The summary, the lists, and the graph JSON of each layer.
@@ -38,10 +38,18 @@ fn outputs(report: &Report) -> Vec<String> {
 }
 
 fn check(path: &Path, max_flows: Option<usize>) -> Report {
-    let one = read(path, 1, max_flows);
+    let one = pipeline(path, 1, max_flows).run();
     let expected = outputs(&one);
-    for threads in [2, 3, 7] {
-        assert_eq!(outputs(&read(path, threads, max_flows)), expected, "by {threads} threads");
+    for threads in [1, 2, 3, 7] {
+        let pipeline = pipeline(path, threads, max_flows);
+        assert_eq!(outputs(&pipeline.run()), expected, "by {threads} threads");
+        let (report, overview) = pipeline.run_with_overview(Overview::KEY_NODES);
+        assert_eq!(
+            report.summary_of(&overview, false),
+            expected[0],
+            "by {threads} threads, with its overview"
+        );
+        assert_eq!(outputs(&report), expected, "by {threads} threads, beside an overview");
     }
     one
 }
@@ -132,7 +140,7 @@ fn names_in_several_sections_count_once() {
     let path = folder.path().join("sections.pcapng");
     std::fs::write(&path, file.bytes()).unwrap();
     let names = |threads| {
-        let report = read(&path, threads, None);
+        let report = pipeline(&path, threads, None).run();
         (report.totals().packets, format!("{:?}", report.annotations))
     };
     let one = names(1);

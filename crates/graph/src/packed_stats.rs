@@ -101,13 +101,7 @@ impl Sum {
         self.protocols = self.protocols.union(found.protocols);
     }
 
-    /// Adds a protocol of a packet that is counted already.
-    #[inline]
-    pub(crate) fn show(&mut self, protocol: Protocol) {
-        self.protocols.insert(protocol);
-    }
-
-    /// The same as [`observe`](Self::observe) for a packet of the protocols that are there already.
+    /// The same for a packet of the protocols that are there already.
     // In place: nearly every packet passes here.
     #[inline]
     pub(crate) fn grow(
@@ -131,6 +125,12 @@ impl Sum {
         }
         self.position = self.position.min(pack_position(Position { capture, offset: packet.offset }));
         self.tcp_flags |= tcp_flags;
+    }
+
+    /// Adds a protocol of a packet that is counted already.
+    #[inline]
+    pub(crate) fn show(&mut self, protocol: Protocol) {
+        self.protocols.insert(protocol);
     }
 
     /// What is known of a flow by this alone.

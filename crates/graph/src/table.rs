@@ -330,8 +330,8 @@ impl FlowTable {
         Outline::of_hosts(endpoints, self, threads)
     }
 
-    /// The bytes on the wire of each edge of this table's [outline](Self::outline), in their order. O(flows log flows), by up to so
-    /// many threads.
+    /// The bytes on the wire of each edge of this table's [outline](Self::outline), in their order; of another's, they mean nothing.
+    /// O(flows log flows), by up to so many threads.
     ///
     /// ```
     /// use pcapviz_capture::{DissectOptions, LinkType, Packet, dissect};
@@ -439,8 +439,8 @@ fn flows<K: Packed>(partitions: &[Partition<K>]) -> impl Iterator<Item = (FlowKe
 mod tests {
     use std::collections::HashMap;
 
-    use pcapviz_capture::{DissectOptions, Dissector, LinkType, Timestamp, dissect};
-    use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Udp};
+    use pcapviz_capture::{DissectOptions, Dissector, LinkType, Timestamp, dissect, identify};
+    use pcapviz_testkit::frame::{Ethernet, Ipv4, Ipv6, Tcp, Udp};
     use proptest::prelude::*;
 
     use super::*;
@@ -534,23 +534,31 @@ mod tests {
 
         #[test]
         fn packets_added_up_beside_their_headers_are_those_looked_up(
-            packets in prop::collection::vec((0..40_u8, 0..40_u8, 1..30_usize, any::<bool>()), 0..200),
+            packets in prop::collection::vec((0..40_u8, 0..40_u8, 1..30_usize, any::<bool>(), 0..4_usize), 0..200),
             at_first_sight: bool,
         ) {
             let (mut table, mut batched, mut batch) = (FlowTable::new(), FlowTable::new(), FlowBatch::default());
             let mut dissector = Dissector::new(DissectOptions::default());
-            for (source, destination, times, is_v6) in packets {
-                let udp = Udp::ports(5000, source.into()).carry(&[0; 9]);
+            for (source, destination, times, is_v6, kind) in packets {
+                // Flows of TCP have packets that show what they are, and others.
+                let payload = [&[0; 9][..], &[0; 9], b"\x17\x03\x03\0\x05hello", b"\0\0\0\x08\xfeSMB"][kind];
+                let segment = match kind {
+                    0 => Udp::ports(5000, source.into()).carry(payload),
+                    _ => Tcp::ports(5000, source.into()).carry(payload),
+                };
                 let ethernet = Ethernet::between(1, 2);
                 let frame = match is_v6 {
-                    true => ethernet.carry(Ipv6::between(source.into(), destination.into()).carry(udp)),
-                    false => ethernet.carry(Ipv4::between([10, 0, 0, source], [10, 0, 0, destination]).carry(udp)),
+                    true => ethernet.carry(Ipv6::between(source.into(), destination.into()).carry(segment)),
+                    false => {
+                        ethernet.carry(Ipv4::between([10, 0, 0, source], [10, 0, 0, destination]).carry(segment))
+                    }
                 };
                 for n in 0..times {
                     let mut packet = Packet::new(LinkType::ETHERNET, frame.bytes());
                     packet.timestamp = (n % 5 > 0).then(|| Timestamp::from_nanos(n as i64 * 1_000_000_000));
-                    let found = dissector.dissect(&packet);
+                    let mut found = dissector.dissect(&packet);
                     prop_assert!(found.headers.is_some());
+                    found.application.as_ref().and_then(identify).into_iter().for_each(|it| found.protocols.insert(it));
                     table.observe(0, &packet, &found);
                     let quiet = dissector.usual(&packet).filter(|_| at_first_sight).and_then(|usual| usual.quiet());
                     prop_assert_eq!(quiet.is_some(), at_first_sight);

@@ -120,8 +120,7 @@ impl Observations {
         self.merge_beside(1, other, || ());
     }
 
-    /// The same and something else, beside each other where there is more than one thread: the connections alone take about as
-    /// long as all other observations and a flow table.
+    /// The same, and something else beside it where there is more than one thread.
     pub fn merge_beside(&mut self, threads: usize, other: Self, more: impl FnOnce()) {
         let Self { handshakes, names, echoes, claims, refusals, wrapped } = self;
         beside(

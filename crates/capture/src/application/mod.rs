@@ -168,9 +168,13 @@ impl<'a> Sighting<'a> {
 /// ```
 #[inline]
 pub fn identify(application: &Application<'_>) -> Option<Protocol> {
-    let payload = application.payload;
+    identify_payload(application.ports.transport, application.payload)
+}
+
+#[inline]
+fn identify_payload(transport: Transport, payload: &[u8]) -> Option<Protocol> {
     let first = *payload.first()?;
-    match application.ports.transport {
+    match transport {
         Transport::Tcp => match first {
             0x14..=0x17 => tls::is_record(payload).then_some(Protocol::Tls),
             0 => is_smb(payload.get(4..)?).then_some(Protocol::Smb),
@@ -245,6 +249,7 @@ pub(crate) fn tells_by_ports(transport: Transport, ports: Pair<u16>) -> bool {
 }
 
 /// What a payload says by itself, as far as its first bytes tell: see [`says`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Says {
     /// Neither [`identify`] nor [`sightings`] finds anything.
     Nothing,
@@ -258,15 +263,12 @@ pub(crate) enum Says {
 #[inline]
 pub(crate) fn says(transport: Transport, payload: &[u8]) -> Says {
     let Some(&first) = payload.first() else { return Says::Nothing };
-    let shown = |protocol, is_shown: bool| if is_shown { Says::Protocol(protocol) } else { Says::Nothing };
     let perhaps = |is_it: bool| if is_it { Says::More } else { Says::Nothing };
     match transport {
         Transport::Tcp => match first {
             tls::HANDSHAKE => Says::More,
-            0x14..=0x17 => shown(Protocol::Tls, tls::is_record(payload)),
-            0 => shown(Protocol::Smb, payload.get(4..).is_some_and(is_smb)),
             b'A'..=b'Z' => perhaps(http::may_be_first_line(payload)),
-            _ => Says::Nothing,
+            _ => identify_payload(transport, payload).map_or(Says::Nothing, Says::Protocol),
         },
         Transport::Udp => {
             perhaps(http::may_be_first_line(payload) || tls::is_quic(payload) || dns::may_be_answer(payload))
